@@ -1,0 +1,226 @@
+"""What an `assignment.yaml` says, as frozen data. Read by `grader.manifest`, never built by hand elsewhere.
+
+Points are exact decimals (half points exist), so they are `Decimal` from the file to the report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+Visibility = Literal["visible", "hidden", "after_due_date", "after_published"]
+Origin = Literal["handout", "ours"]
+ItemKind = Literal["automatic", "manual"]
+Action = Literal["report", "deduct", "cap", "zero"]
+Scope = Literal["item", "question", "group", "everything"]
+FileKind = Literal["python", "notebook", "data"]
+RuleKind = Literal["imports", "forbidden", "required", "prints", "runs", "signature", "file_name", "unexpected_file"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one item may use. Wall clock and processor time in seconds, memory beyond the idle worker in MiB."""
+
+    wall_seconds: float = 10.0
+    cpu_seconds: float = 10.0
+    memory_mib: int = 1024
+    output_kib: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedFile:
+    """A file that a student hands in.
+
+    `id` is the key under which a probe reaches it (`modules["lstm"]`); `defines` are the classes and functions
+    by which it is found when it was renamed; `imports` are the top-level modules it may import (`None`: those that
+    the template's file imports).
+    """
+
+    id: str
+    path: str
+    kind: FileKind = "python"
+    defines: tuple[str, ...] = ()
+    required: bool = True
+    imports: tuple[str, ...] | None = None
+    other_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A heading of the handout. `points` is the total that its items must add up to, when it states one."""
+
+    id: str
+    title: str
+    group: str = "programming"
+    points: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What one worker process checks: the class or function that a group of items grades."""
+
+    id: str
+    title: str
+    question: str
+    file: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What an item needs beyond a processor; an item whose needs are not met here is skipped, never failed."""
+
+    gpu: bool = False
+    data: tuple[str, ...] = ()
+    file: str | None = None
+    minutes: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One line of the rubric. An automatic item has exactly one test; a manual one waits for a person.
+
+    `replaces`: a computed item that takes the place of that manual item when `needs.file` was handed in.
+    """
+
+    id: str
+    question: str
+    points: Decimal
+    part: str | None = None
+    kind: ItemKind = "automatic"
+    title: str = ""
+    visibility: Visibility = "visible"
+    origin: Origin = "handout"
+    extra_credit: bool = False
+    needs: Needs = field(default_factory=Needs)
+    limits: Limits | None = None
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consequence:
+    """What a broken rule costs. `amount`: points for `deduct`, the highest remaining points for `cap`.
+
+    `scope` says what is hit: the items named in `target` (scope item), the questions (question), the groups
+    (group), or everything.
+    """
+
+    action: Action = "report"
+    scope: Scope = "everything"
+    target: tuple[str, ...] = ()
+    amount: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A forbidden or demanded thing, checked in source, in the module tree and at run time.
+
+    `files` are ids of expected files (empty: all); `parts` are the parts whose runs are traced; `names` are dotted
+    names (`torch.nn.LSTM`); `within` limits a source rule to these classes or functions of the files;
+    `allowed` are dotted names that a rule of kind `forbidden` with `names: [...]` prefixes lets through.
+    """
+
+    id: str
+    kind: RuleKind
+    title: str
+    files: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    consequence: Consequence = field(default_factory=Consequence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Alternatives of which the best `count` are counted (one of two paper reviews)."""
+
+    id: str
+    items: tuple[str, ...]
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cap:
+    """The items together are worth at most `points` (extra credit that is limited)."""
+
+    id: str
+    items: tuple[str, ...]
+    points: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """A variant of the rubric for some students: items that do not count for them, and their own total."""
+
+    id: str
+    title: str
+    points: Decimal
+    without: tuple[str, ...] = ()
+    extra_credit: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late:
+    """Deadline data. `due` is ISO 8601 with offset; after `grace_hours` a submission is late."""
+
+    due: str | None = None
+    grace_hours: float = 0.0
+    action: Literal["report", "zero"] = "report"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """The bound is `atol + rtol * max|expected|` for every element of a tensor of this dtype."""
+
+    rtol: float
+    atol: float
+    evidence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One assignment: its manifest, and where its three folders lie."""
+
+    slug: str
+    title: str
+    suite: Path
+    reference: Path
+    template: Path
+    course: str = ""
+    total: Decimal
+    files: tuple[ExpectedFile, ...]
+    questions: tuple[Question, ...]
+    parts: tuple[Part, ...]
+    items: tuple[Item, ...]
+    rules: tuple[Rule, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    caps: tuple[Cap, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    late: Late = field(default_factory=Late)
+    limits: Limits = field(default_factory=Limits)
+    tolerances: dict[str, Tolerance] = field(default_factory=dict)
+    stand_in_modules: tuple[str, ...] = ()
+    globals: dict[str, object] = field(default_factory=dict)
+
+    def item(self, item_id: str) -> Item:
+        """The item of that id. Raises KeyError."""
+        return next(_found(self.items, item_id))
+
+    def part(self, part_id: str) -> Part:
+        """The part of that id. Raises KeyError."""
+        return next(_found(self.parts, part_id))
+
+    def limits_of(self, item: Item) -> Limits:
+        """The limits that hold for an item: its own, else the assignment's."""
+        return item.limits or self.limits
+
+
+def _found(entries: tuple[object, ...], wanted: str):  # type: ignore[no-untyped-def]
+    for entry in entries:
+        if entry.id == wanted:  # type: ignore[attr-defined]
+            yield entry
+            return
+    raise KeyError(wanted)

@@ -1,0 +1,245 @@
+"""The command line's side of a run: starts the processes, hands out submissions, yields what comes back.
+
+Imports neither torch nor pytest. An infrastructure fault (a judge that died, a zygote that is gone) is retried once
+per submission and otherwise becomes a grader error of the items that are still open; never a student's zero.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from grader.errors import AuthorError, GraderError
+from grader.locate import Folders
+from grader.messages import PacketPort, PipePort, Port
+from grader.model import CheckResult, Submission, Violation
+from grader.sandbox.launch import start_judge, start_portable_judge, start_zygote
+from grader.text import clean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a run is to do: the assignment's folders, the seed, the items (None: all), and the back end."""
+
+    folders: Folders
+    seed: str
+    items: tuple[str, ...] | None = None
+    portable: bool = False
+    suite_report: Path | None = None
+    seconds_per_submission: float = 1800.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemFacts:
+    """What the reference run said about an item."""
+
+    digest: str
+    sentence: str
+    cases: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """All wanted items of a submission were judged."""
+
+    protections: Mapping[str, str]
+    seconds: float
+
+
+Event = CheckResult | Violation | Finished
+
+
+@dataclass
+class _Open:
+    """A submission that is being judged."""
+
+    submission: Submission
+    wanted: tuple[str, ...]
+    done: set[str] = field(default_factory=set)
+    tries: int = 1
+    trouble: str = ""
+
+
+class Engine:
+    """The processes of one run. Use as a context manager."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the engine
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._port: Port | None = None
+        self.items: dict[str, ItemFacts] = {}
+        self.versions: dict[str, str] = {}
+
+    def __enter__(self) -> Engine:
+        try:
+            self._start()
+            self._hear_ready()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        if kind is None:
+            self._let_finish()
+        self.close()
+
+    @property
+    def port(self) -> Port:
+        """The conversation with the judge parent."""
+        assert self._port is not None
+        return self._port
+
+    def grade(
+        self, work: Sequence[tuple[Submission, tuple[str, ...]]], jobs: int
+    ) -> Iterator[tuple[str, Event]]:
+        """Judge the wanted items of each submission, `jobs` at a time. Yields (key, event) as things come in."""
+        waiting = [_Open(submission, wanted) for submission, wanted in work]
+        waiting.reverse()
+        present: dict[str, _Open] = {}
+        while waiting or present:
+            while waiting and len(present) < jobs:
+                entry = waiting.pop()
+                present[entry.submission.key] = entry
+                self._hand_out(entry)
+            message = self.port.receive()
+            if message is None:
+                raise GraderError(f"the judge process ended unexpectedly:\n{self._error_text()}")
+            yield from self._handle(message, present)
+
+    def _handle(self, message: Mapping[str, Any], present: dict[str, _Open]) -> Iterator[tuple[str, Event]]:
+        key, say = message["key"], message["say"]
+        entry = present.get(key)
+        if entry is None:
+            return
+        if say == "result":
+            result = CheckResult(**{**message["result"], "notes": tuple(message["result"]["notes"])})
+            entry.done.add(result.item)
+            yield key, result
+        elif say == "violation":
+            found = message["violation"]
+            yield key, Violation(**{**found, "parts": tuple(found["parts"])})
+        elif say == "finished":
+            del present[key]
+            yield key, Finished(protections=message["protections"], seconds=message["seconds"])
+        elif say == "broken":
+            entry.trouble = message["text"]
+            if self._order.portable:
+                yield from self._give_up_or_retry(entry, present)
+        elif say == "gone":
+            entry.trouble = entry.trouble or f"the judge of this submission died (wait status {message['status']})"
+            yield from self._give_up_or_retry(entry, present)
+
+    def _give_up_or_retry(self, entry: _Open, present: dict[str, _Open]) -> Iterator[tuple[str, Event]]:
+        key = entry.submission.key
+        if entry.tries < 2:
+            entry.tries += 1
+            self._hand_out(entry)
+            return
+        del present[key]
+        for item in entry.wanted:
+            if item not in entry.done:
+                yield key, CheckResult(
+                    item=item,
+                    status="grader_error",
+                    reason="grader error",
+                    message="The grader could not judge this item; the points stay open until a person looked at it.",
+                    staff=clean(entry.trouble, 6000),
+                )
+        yield key, Finished(protections={}, seconds=0.0)
+
+    def _hand_out(self, entry: _Open) -> None:
+        submission = entry.submission
+        self.port.send(
+            {
+                "do": "grade",
+                "key": submission.key,
+                "root": str(submission.root),
+                "files": dict(submission.files),
+                "items": [item for item in entry.wanted if item not in entry.done],
+            }
+        )
+
+    # --- processes --------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        folders = self._order.folders
+        if self._order.portable:
+            judge = start_portable_judge(self._errors)
+            assert judge.stdin is not None
+            assert judge.stdout is not None
+            self._processes = [judge]
+            self._port = PipePort(judge.stdout, judge.stdin)
+        else:
+            control, judges_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            for end in (ours, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            self._processes = [
+                start_zygote(control, folders.suite, self._errors),
+                start_judge(theirs, judges_control, self._errors),
+            ]
+            for end in (control, judges_control, theirs):
+                end.close()
+            self._port = PacketPort(ours)
+        self.port.send(
+            {
+                "suite": str(folders.suite),
+                "reference": str(folders.reference),
+                "template": str(folders.template),
+                "seed": self._order.seed,
+                "items": None if self._order.items is None else list(self._order.items),
+                "suite_report": None if self._order.suite_report is None else str(self._order.suite_report),
+                "seconds_per_submission": self._order.seconds_per_submission,
+            }
+        )
+
+    def _hear_ready(self) -> None:
+        message = self.port.receive()
+        if message is None:
+            raise GraderError(f"the judge process ended while it was starting:\n{self._error_text()}")
+        if message["say"] == "failed":
+            text = str(message["text"])
+            if message["kind"] == "author":
+                raise AuthorError(text)
+            raise GraderError(f"the judge could not start: {text}\n{self._error_text()}".strip())
+        items: Mapping[str, Mapping[str, Any]] = message["items"]  # type: ignore[assignment]
+        self.items = {name: ItemFacts(**facts) for name, facts in items.items()}
+        self.versions = dict(message["versions"])  # type: ignore[call-overload]
+
+    def _error_text(self) -> str:
+        self._errors.seek(0)
+        return clean(self._errors.read(1 << 16).decode("utf-8", errors="replace")[-4000:], 4000)
+
+    def _let_finish(self) -> None:
+        """Give the judge parent the time to write the suite's report."""
+        with contextlib.suppress(OSError):
+            self.port.send({"do": "stop"})
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._processes[-1].wait(10.0)
+
+    def close(self) -> None:
+        """End all processes of this run."""
+        if isinstance(self._port, PacketPort):
+            self._port.socket.close()
+        for process in self._processes:
+            with contextlib.suppress(OSError):
+                process.terminate()
+        for process in self._processes:
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+            try:
+                process.wait(5.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._errors.close()

@@ -1,0 +1,148 @@
+"""A grading run: intake, journal, engine, scores, files. What `grade`, `check`, `verify` and `replay` share."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from grader import marks
+from grader.assignment import Assignment
+from grader.engine import Engine, Finished, Order
+from grader.errors import UsageError
+from grader.journal import Journal, read, stamp
+from grader.locate import Folders
+from grader.model import CheckResult, Graded, Mark, Refused, Report, Submission, Violation
+from grader.reports import files
+from grader.scoring import score
+
+PUBLIC_SEED = "public"
+MARKS = "marks.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What has been done, for whoever shows it."""
+
+    key: str
+    done: int
+    of: int
+
+
+def automatic_items(assignment: Assignment, only: Sequence[str] = (), *, public: bool = False) -> tuple[str, ...]:
+    """The ids of the automatic items that are wanted. Raises UsageError, with near names, for an unknown one."""
+    known = [item.id for item in assignment.items if item.kind == "automatic"]
+    for wanted in only:
+        if not any(name == wanted or name.startswith(wanted + ".") for name in known):
+            raise UsageError(f"{assignment.slug} has no automatic item {wanted!r}; it has {', '.join(known)}")
+    chosen = [name for name in known if not only or any(name == w or name.startswith(w + ".") for w in only)]
+    if public:
+        chosen = [name for name in chosen if assignment.item(name).visibility == "visible"]
+    return tuple(chosen)
+
+
+def new_seed() -> str:
+    """128 random bits."""
+    return secrets.token_hex(16)
+
+
+def grade_into(
+    journal: Journal,
+    assignment: Assignment,
+    folders: Folders,
+    found: Sequence[Submission | Refused],
+    *,
+    seed: str,
+    items: tuple[str, ...],
+    jobs: int,
+    report: Path | None,
+    tell: Callable[[Progress], None],
+) -> None:
+    """Judge what is missing or stale and write it to the journal, submission by submission."""
+    present = [entry for entry in found if isinstance(entry, Submission)]
+    order = Order(folders=folders, seed=seed, items=items, suite_report=report)
+    with Engine(order) as engine:
+        journal.start_run(assignment.slug, seed, engine.versions)
+        for entry in found:
+            journal.submission(entry)
+        stamps = {name: stamp(facts.digest, seed, engine.versions) for name, facts in engine.items.items()}
+        wanted = {name: stamps.get(name, "") for name in items}
+        work = []
+        for entry in present:
+            open_items = journal.contents.needs_run(entry.key, entry.digest, wanted)
+            if open_items:
+                work.append((entry, tuple(name for name in items if name in open_items)))
+        _judge(journal, engine, work, wanted, jobs, tell, whole=set(items))
+
+
+def _judge(
+    journal: Journal,
+    engine: Engine,
+    work: Sequence[tuple[Submission, tuple[str, ...]]],
+    stamps: Mapping[str, str],
+    jobs: int,
+    tell: Callable[[Progress], None],
+    whole: set[str],
+) -> None:
+    for entry, names in work:
+        if not journal.contents.submissions[entry.key].finished or set(names) == whole:
+            journal.started(entry.key)
+    done = 0
+    for key, event in engine.grade(work, jobs):
+        match event:
+            case CheckResult():
+                journal.result(key, event, stamps[event.item])
+            case Violation():
+                journal.violation(key, event)
+            case Finished():
+                journal.finished(key, event.protections, event.seconds)
+                done += 1
+                tell(Progress(key=key, done=done, of=len(work)))
+
+
+def grade_in_memory(
+    assignment: Assignment, folders: Folders, found: Iterable[Submission], *, seed: str, items: tuple[str, ...],
+    portable: bool, jobs: int = 1, tell: Callable[[Progress], None] = lambda progress: None,
+) -> list[Graded]:
+    """Judge submissions without a journal: for self-checks and proofs."""
+    graded: dict[str, Graded] = {}
+    present = list(found)
+    with Engine(Order(folders=folders, seed=seed, items=items, portable=portable)) as engine:
+        for entry in present:
+            graded[entry.key] = Graded(
+                key=entry.key,
+                digest=entry.digest,
+                notes=entry.notes,
+                files=entry.files,
+                submitted_at=entry.submitted_at,
+                late=entry.late,
+                track=entry.track,
+                versions=engine.versions,
+                seed=seed,
+            )
+        done = 0
+        for key, event in engine.grade([(entry, items) for entry in present], jobs):
+            before = graded[key]
+            match event:
+                case CheckResult():
+                    graded[key] = replace(before, results={**before.results, event.item: event})
+                case Violation():
+                    graded[key] = replace(before, violations=(*before.violations, event))
+                case Finished():
+                    graded[key] = replace(before, protections=event.protections, seconds=event.seconds)
+                    done += 1
+                    tell(Progress(key=key, done=done, of=len(present)))
+    return [graded[entry.key] for entry in present]
+
+
+def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> list[Report]:
+    """Score a results folder from its journal and its marks; runs no code."""
+    contents = read(folder)
+    found: Sequence[Mark] = marks.read(folder / MARKS, assignment) if (folder / MARKS).exists() else ()
+    return [score(graded, assignment, found, lenient=lenient) for graded in contents.graded()]
+
+
+def write_results(folder: Path, reports: Sequence[Report]) -> None:
+    """All result files of a folder."""
+    files.write(folder, reports)

@@ -1,0 +1,152 @@
+"""What lies in a folder: a flat list of entries that can be opened, nothing read yet.
+
+Archives give the same list (`archives.py`). An entry with a `problem` refuses the one submission that it belongs to;
+an entry with `left_out` is simply not taken. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from grader.errors import SubmissionError
+from grader.intake.names import checked, junk
+
+Opener = Callable[[], IO[bytes]]
+MIB = 1 << 20
+LISTED_FILES = 400_000  # of a whole class; one submission has tighter limits (layout.py)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One file. `path` is posix and relative; `left_out` says why it is not taken: "junk" or "link" or "special"."""
+
+    path: str
+    size: int
+    open: Opener
+    problem: str = ""
+    left_out: str = ""
+    note: str = ""
+
+    def moved(self, path: str) -> Entry:
+        return Entry(
+            path=path, size=self.size, open=self.open, problem=self.problem, left_out=self.left_out, note=self.note
+        )
+
+    @property
+    def top(self) -> str:
+        return self.path.split("/", 1)[0]
+
+    @property
+    def counts(self) -> bool:
+        return not self.left_out
+
+
+def by_top(entries: Iterable[Entry]) -> dict[str, tuple[Entry, ...]]:
+    """The entries grouped by the folder or file at the top that they belong to, in order of appearance."""
+    grouped: dict[str, list[Entry]] = {}
+    for entry in entries:
+        grouped.setdefault(entry.top, []).append(entry)
+    return {top: tuple(inside) for top, inside in grouped.items()}
+
+
+def lone_folder(entries: Iterable[Entry]) -> str:
+    """The folder around everything that counts, or ""."""
+    counting = [entry for entry in entries if entry.counts]
+    tops = {entry.top for entry in counting}
+    return tops.pop() if len(tops) == 1 and all("/" in entry.path for entry in counting) else ""
+
+
+def below(entries: tuple[Entry, ...], folder: str) -> tuple[Entry, ...]:
+    """The entries inside `folder`, with paths relative to it."""
+    prefix = f"{folder}/"
+    return tuple(entry.moved(entry.path[len(prefix) :]) for entry in entries if entry.path.startswith(prefix))
+
+
+def without_environments(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The entries with each virtual environment, whatever its name, replaced by one entry that is left out."""
+    roots = {entry.path.removesuffix("/pyvenv.cfg") for entry in entries if entry.path.endswith("/pyvenv.cfg")}
+    if not roots:
+        return entries
+    kept = (entry for entry in entries if not any(entry.path.startswith(f"{root}/") for root in roots))
+    return (*kept, *(_stripped(root) for root in sorted(roots)))
+
+
+def file_entry(path: Path, relative: str) -> Entry:
+    """The entry of one file on disk; whatever is no regular file is left out."""
+    status = path.lstat()
+    safe, problem = checked(relative)
+    return Entry(
+        path=safe,
+        size=status.st_size,
+        open=lambda: _open_regular(path),
+        problem=problem if stat.S_ISREG(status.st_mode) else "",
+        left_out=_kind(status.st_mode) or ("junk" if junk(safe) else ""),
+    )
+
+
+def folder_entries(root: Path, excluded: Path) -> tuple[Entry, ...]:
+    """Everything below `root` but `excluded` (the workspace, which may lie inside a student's own folder).
+
+    Raises SubmissionError if there are more files than any class hands in.
+    """
+    entries: list[Entry] = []
+    for entry in _walk(root, excluded.resolve()):
+        entries.append(entry)
+        if len(entries) > LISTED_FILES:
+            raise SubmissionError(
+                f"the folder holds more than {LISTED_FILES:,} files; give the folder with the work only"
+            )
+    return tuple(sorted(entries, key=lambda entry: entry.path))
+
+
+def _walk(root: Path, excluded: Path) -> Iterator[Entry]:
+    for folder, folders, files in os.walk(root, followlinks=False):
+        here = Path(folder)
+        relative = here.relative_to(root).as_posix().removeprefix(".")
+        prefix = f"{relative}/" if relative else ""
+        if "pyvenv.cfg" in files and relative:
+            folders.clear()
+            yield _stripped(checked(relative)[0])
+            continue
+        for name in sorted(folders):
+            path = here / name
+            if path.is_symlink():
+                yield file_entry(path, prefix + name)
+            elif junk(name):
+                yield _stripped(checked(prefix + name)[0])
+        folders[:] = sorted(name for name in folders if _enters(here / name, excluded))
+        for name in sorted(files):
+            yield file_entry(here / name, prefix + name)
+
+
+def _enters(folder: Path, excluded: Path) -> bool:
+    return not folder.is_symlink() and not junk(folder.name) and folder.resolve() != excluded
+
+
+def _stripped(path: str) -> Entry:
+    return Entry(path=path, size=0, open=_nothing, left_out="junk")
+
+
+def _nothing() -> IO[bytes]:
+    raise SubmissionError("this entry is not part of the submission")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISREG(mode):
+        return ""
+    return "link" if stat.S_ISLNK(mode) else "special"
+
+
+def _open_regular(path: Path) -> IO[bytes]:
+    """Opens without following a link and without waiting on a pipe, should the file have changed its kind."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path.name} is no longer a regular file")
+    return os.fdopen(handle, "rb")

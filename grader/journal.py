@@ -1,0 +1,236 @@
+"""The journal: one JSON line per fact, one writer, the only source of every result file.
+
+    run          which assignment, which seed, which versions
+    submission   what intake found, or why it was refused; a new content digest makes earlier results stale
+    result       one item's CheckResult with the digests that say whether it is stale
+    violation    one broken rule
+    finished     all wanted items were judged
+
+Later lines win. A line that was cut short by a kill is dropped when the journal is read, and cut off when it is
+continued.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from grader.errors import UsageError
+from grader.model import CheckResult, Graded, Refused, Submission, Violation
+
+NAME = "journal.jsonl"
+FORMAT = 1
+
+
+@dataclass
+class Stored:
+    """One submission as the journal knows it."""
+
+    digest: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, CheckResult] = field(default_factory=dict)
+    stamps: dict[str, str] = field(default_factory=dict)
+    violations: dict[tuple[object, ...], Violation] = field(default_factory=dict)
+    finished: bool = False
+    protections: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass
+class Contents:
+    """Everything that a journal says."""
+
+    slug: str = ""
+    seed: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    submissions: dict[str, Stored] = field(default_factory=dict)
+    complete_bytes: int = 0
+
+    def graded(self) -> list[Graded]:
+        """What scoring needs, by key."""
+        return [_graded(key, stored, self) for key, stored in sorted(self.submissions.items())]
+
+    def needs_run(self, key: str, digest: str, stamps: Mapping[str, str]) -> tuple[str, ...]:
+        """The items (of those stamped) that are missing or stale. A submission that was interrupted starts again."""
+        stored = self.submissions.get(key)
+        if stored is None or stored.digest != digest or not stored.finished:
+            return tuple(stamps)
+        return tuple(item for item, stamp in stamps.items() if stored.stamps.get(item) != stamp)
+
+
+def stamp(item_digest: str, seed: str, versions: Mapping[str, str]) -> str:
+    """What a result depends on beside the submission: the test, the seed, the versions."""
+    text = json.dumps([item_digest, seed, sorted(versions.items())])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+class Journal:
+    """The one writer. Use as a context manager; a second writer on the same folder is refused."""
+
+    def __init__(self, folder: Path, slug: str) -> None:
+        self._path = folder / NAME
+        self.contents = read(folder)
+        if self.contents.slug and self.contents.slug != slug:
+            raise UsageError(f"{folder} holds results of {self.contents.slug}, not of {slug}; choose another --out")
+        if not self.contents.slug and folder.is_dir() and any(folder.iterdir()) and not self._path.exists():
+            raise UsageError(f"{folder} exists and holds no journal; choose another --out or an empty folder")
+
+    def __enter__(self) -> Journal:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        if not _lock(self._fd):
+            os.close(self._fd)
+            raise UsageError(f"another run is writing to {self._path.parent}; wait for it, or choose another --out")
+        os.ftruncate(self._fd, self.contents.complete_bytes)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.fsync(self._fd)
+        os.close(self._fd)
+
+    def start_run(self, slug: str, seed: str, versions: Mapping[str, str]) -> None:
+        """Begin or continue a run."""
+        self._append({"kind": "run", "format": FORMAT, "slug": slug, "seed": seed, "versions": dict(versions)})
+
+    def submission(self, found: Submission | Refused) -> None:
+        """What intake found. Written only when it is news."""
+        facts = _facts(found)
+        stored = self.contents.submissions.get(found.key)
+        if stored is None or stored.facts != facts:
+            self._append({"kind": "submission", "key": found.key, "digest": found.digest, "facts": facts})
+
+    def result(self, key: str, result: CheckResult, result_stamp: str) -> None:
+        """One item."""
+        self._append({"kind": "result", "key": key, "stamp": result_stamp, "result": dataclasses.asdict(result)})
+
+    def violation(self, key: str, violation: Violation) -> None:
+        """One broken rule."""
+        self._append({"kind": "violation", "key": key, "violation": dataclasses.asdict(violation)})
+
+    def started(self, key: str) -> None:
+        """All items of this submission are judged anew: what an interrupted run left does not count."""
+        self._append({"kind": "started", "key": key})
+
+    def finished(self, key: str, protections: Mapping[str, str], seconds: float) -> None:
+        """The submission is done; from here on it survives a power cut."""
+        self._append({"kind": "finished", "key": key, "protections": dict(protections), "seconds": seconds})
+        os.fsync(self._fd)
+
+    def _append(self, record: dict[str, Any]) -> None:
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+        os.write(self._fd, line)
+        _apply(record, self.contents)
+
+
+def read(folder: Path) -> Contents:
+    """The journal of a results folder; empty when there is none. Raises UsageError when it is not one of ours."""
+    contents = Contents()
+    path = folder / NAME
+    if not path.exists():
+        return contents
+    for number, (record, end) in enumerate(_lines(path), start=1):
+        if number == 1 and (record.get("kind") != "run" or record.get("format") != FORMAT):
+            raise UsageError(f"{path} is not a journal that this version can read")
+        _apply(record, contents)
+        contents.complete_bytes = end
+    return contents
+
+
+def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    end = 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            return
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return
+        end += len(line)
+        yield record, end
+
+
+def _apply(record: dict[str, Any], contents: Contents) -> None:
+    kind = record["kind"]
+    if kind == "run":
+        contents.slug, contents.seed, contents.versions = record["slug"], record["seed"], record["versions"]
+        return
+    stored = contents.submissions.setdefault(record["key"], Stored())
+    if kind == "submission":
+        if stored.digest != record["digest"]:
+            stored = contents.submissions[record["key"]] = Stored(digest=record["digest"])
+        stored.facts = record["facts"]
+    elif kind == "started":
+        stored.results.clear()
+        stored.stamps.clear()
+        stored.violations.clear()
+        stored.finished = False
+    elif kind == "result":
+        result = CheckResult(**{**record["result"], "notes": tuple(record["result"]["notes"])})
+        stored.results[result.item] = result
+        stored.stamps[result.item] = record["stamp"]
+    elif kind == "violation":
+        found = Violation(**{**record["violation"], "parts": tuple(record["violation"]["parts"])})
+        place = (found.rule, found.evidence, found.file, found.line, found.cell, found.parts)
+        stored.violations.setdefault(place, found)
+    elif kind == "finished":
+        stored.finished = True
+        stored.protections = record["protections"] or stored.protections
+        stored.seconds += record["seconds"]
+
+
+def _facts(found: Submission | Refused) -> dict[str, Any]:
+    if isinstance(found, Refused):
+        return {"refused": found.reason, "submitted_at": found.submitted_at}
+    return {
+        "files": dict(found.files),
+        "notes": list(found.notes),
+        "submitted_at": found.submitted_at,
+        "late": found.late,
+        "track": found.track,
+    }
+
+
+def _graded(key: str, stored: Stored, contents: Contents) -> Graded:
+    facts = stored.facts
+    return Graded(
+        key=key,
+        digest=stored.digest,
+        results=dict(sorted(stored.results.items())),
+        violations=tuple(sorted(stored.violations.values(), key=_position)),
+        notes=tuple(facts.get("notes", ())),
+        files=facts.get("files", {}),
+        refused=facts.get("refused", ""),
+        submitted_at=facts.get("submitted_at"),
+        late=facts.get("late"),
+        track=facts.get("track"),
+        protections=stored.protections,
+        versions=contents.versions,
+        seed=contents.seed,
+        seconds=stored.seconds,
+    )
+
+
+def _position(violation: Violation) -> tuple[str, str, str, int, int, str]:
+    found = violation
+    return found.rule, found.evidence, found.file or "", found.cell or 0, found.line or 0, found.message
+
+
+def _lock(fd: int) -> Literal[True] | bool:
+    try:
+        import fcntl
+    except ImportError:
+        return True  # Windows: grading a class there is not supported, and one student's check writes no journal
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

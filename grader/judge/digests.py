@@ -1,0 +1,82 @@
+"""Digests that say whether a stored result is stale: of one item's test, and of everything it leans on."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import CodeType, FunctionType
+
+from grader.assignment import Assignment
+from grader.judge.drawing import inner_of
+
+
+def item_digest(function: Callable[..., object], probes: Iterable[str], assignment: Assignment) -> str:
+    """Of the test, its probes and what they use in the suite, the reference, the limits and tolerances."""
+    digest = hashlib.sha256()
+    own = [function, *(getattr(sys.modules["probes"], name) for name in sorted(set(probes)))]
+    for text in sorted(_sources(own, assignment.suite)):
+        digest.update(text.encode())
+    digest.update(folder_digest(assignment.reference).encode())
+    digest.update(repr((assignment.tolerances, assignment.limits, assignment.globals)).encode())
+    return digest.hexdigest()[:24]
+
+
+@functools.cache
+def folder_digest(folder: Path) -> str:
+    """Of the names and contents of all files below a folder, caches left out."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:24]
+
+
+def _sources(functions: Iterable[Callable[..., object]], suite: Path) -> set[str]:
+    """The source of the functions and of every function and class of the suite that they reach by name."""
+    texts: set[str] = set()
+    queue: list[object] = [inner_of(function) if callable(function) else function for function in functions]
+    queue.extend(functions)
+    seen: set[int] = set()
+    while queue:
+        thing = queue.pop()
+        if id(thing) in seen or not _belongs(thing, suite):
+            continue
+        seen.add(id(thing))
+        texts.add(_source(thing))
+        queue.extend(_reached(thing))
+    return texts
+
+
+def _belongs(thing: object, suite: Path) -> bool:
+    module = sys.modules.get(getattr(thing, "__module__", "") or "")
+    file = getattr(module, "__file__", None)
+    return isinstance(thing, (type, FunctionType)) and file is not None and Path(file).is_relative_to(suite)
+
+
+@functools.cache
+def _source(thing: object) -> str:
+    try:
+        return inspect.getsource(thing)  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return repr(thing)
+
+
+def _reached(thing: object) -> list[object]:
+    if isinstance(thing, type):
+        return [member for member in vars(thing).values() if isinstance(member, (type, FunctionType))]
+    assert isinstance(thing, FunctionType)
+    names = _names(thing.__code__)
+    found = [thing.__globals__[name] for name in names if name in thing.__globals__]
+    return [*found, getattr(thing, "__wrapped__", None)]
+
+
+def _names(code: CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return names

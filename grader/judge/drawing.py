@@ -1,0 +1,74 @@
+"""Hypothesis under our control: cases are drawn once, from the run's seed, and independent of everything else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.database import DirectoryBasedExampleDatabase  # noqa: F401 - loaded before judges fork
+from hypothesis.internal.conjecture import providers
+
+EXAMPLES = 8
+
+
+def item_seed(run_seed: str, item_id: str) -> int:
+    """The seed of one item's cases."""
+    return int.from_bytes(hashlib.sha256(f"{run_seed}/{item_id}".encode()).digest()[:8], "big")
+
+
+def forget_local_constants() -> None:
+    """Keep Hypothesis from mixing constants of imported modules into what it draws.
+
+    It collects them from every module outside site-packages, so that the same seed would draw other cases from an
+    installed wheel, or when a suite imports one module more.
+    """
+    if hasattr(providers, "_get_local_constants"):
+        nothing = providers.Constants()
+        providers._get_local_constants = lambda: nothing
+
+
+def is_drawn(function: Callable[..., object]) -> bool:
+    """Whether a test is decorated with `@given`."""
+    return hasattr(function, "hypothesis")
+
+
+def inner_of(function: Callable[..., object]) -> Callable[..., object]:
+    """The test below `@given`, or the test itself."""
+    return function.hypothesis.inner_test if is_drawn(function) else function  # type: ignore[attr-defined]
+
+
+def draw(
+    function: Callable[..., Any], body: Callable[..., None], fixtures: dict[str, object], seed: int, *, shrink: bool
+) -> None:
+    """Run `body` in place of the inner test on drawn cases. With `shrink`, a failing case is made smaller.
+
+    Exceptions of `body` pass through as Hypothesis lets them.
+    """
+    wrapped = function.hypothesis  # type: ignore[attr-defined]
+    inner = wrapped.inner_test
+    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
+    own = getattr(function, "_hypothesis_internal_use_settings", None)
+    count = own.max_examples if own is not None and own.max_examples != 100 else EXAMPLES
+    function._hypothesis_internal_use_settings = settings(  # type: ignore[attr-defined]
+        max_examples=count,
+        phases=phases,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+        verbosity=hypothesis.Verbosity.quiet,
+    )
+    wrapped.inner_test = body
+    try:
+        hypothesis.seed(seed)(function)(**fixtures)
+    finally:
+        wrapped.inner_test = inner
+        if own is not None:
+            function._hypothesis_internal_use_settings = own  # type: ignore[attr-defined]
+        else:
+            del function._hypothesis_internal_use_settings  # type: ignore[attr-defined]

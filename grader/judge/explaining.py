@@ -1,0 +1,107 @@
+"""After a disagreement: is it steady, which known mistake is it, and what is the smallest case that shows it?"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import time
+from collections.abc import Callable
+
+from grader.judge.drawing import draw, is_drawn, item_seed
+from grader.judge.plugin import JudgePlugin
+from grader.judge.recording import Recorded
+from grader.judge.replay import Attempt, Body, Explained, outcome_of
+from grader.judge.sides import Desk
+from grader.judge.variants import Variants
+from grader.suite.agreement import Disagreement
+from grader.suite.cases import Case
+
+SHRINK_PROBES = 40
+SHRINK_SECONDS = 2.0
+
+
+class _Enough(BaseException):
+    """The budget for shrinking is used up."""
+
+
+class Explainer:
+    """Explains disagreements of one submission."""
+
+    def __init__(
+        self, plugin: JudgePlugin, desk: Desk, variants: Variants, renew: Callable[[], None], seed: str
+    ) -> None:
+        self._plugin = plugin
+        self._desk = desk
+        self._variants = variants
+        self._renew = renew
+        self._seed = seed
+
+    def __call__(self, attempt: Attempt, recorded: Recorded, body: Body) -> Explained:
+        """Explain `attempt`, whose disagreement is known. Uses the declared binding."""
+        assert attempt.disagreement is not None
+        drawn = attempt.drawn or {}
+        self._desk.binding = 0
+        # A slow disagreement may have used the item's time up; explaining it gets some of its own.
+        self._desk.deadline = max(self._desk.deadline, time.monotonic() + SHRINK_SECONDS)
+        self._renew()
+        self._desk.seen.clear()
+        again = outcome_of(body, attempt.route, drawn)
+        if again is None:
+            return Explained(attempt.disagreement, drawn, unsteady=True)
+        if not isinstance(again, Disagreement):
+            return Explained(attempt.disagreement, drawn)
+        hint = self._hint(attempt.route, recorded, body, drawn)
+        smallest, at = self._shrink(attempt.route, recorded, body, drawn, again)
+        return Explained(smallest, at, hint)
+
+    def _hint(self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]) -> str:
+        """The hint of the one known mistake that fits; further cases decide between several."""
+        matches = self._variants.matching(recorded.item.id, self._desk.seen)
+        for other in recorded.cases:
+            if len({kept.hint for kept in matches}) <= 1:
+                break
+            if other is drawn:
+                continue
+            self._desk.seen.clear()
+            if isinstance(outcome_of(body, route, other), Disagreement):
+                matches = self._variants.matching(recorded.item.id, self._desk.seen, matches) or matches
+        return matches[0].hint if matches else ""
+
+    def _shrink(
+        self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object], found: Disagreement
+    ) -> tuple[Disagreement, dict[str, object]]:
+        function = self._plugin.tests[recorded.item.id].obj
+        if not is_drawn(function) or drawn == recorded.cases[0]:
+            return found, drawn
+        known: dict[str, Disagreement | None] = {repr(case): None for case in recorded.cases}
+        known[repr(drawn)] = found
+        best = [(weight(drawn), found, drawn)]
+        until = time.monotonic() + SHRINK_SECONDS
+        left = [SHRINK_PROBES]
+
+        def attempt(**arguments: object) -> None:
+            case = {name: value for name, value in arguments.items() if name not in fixtures}
+            if (key := repr(case)) not in known:
+                if left[0] <= 0 or time.monotonic() > until:
+                    raise _Enough
+                left[0] -= 1
+                outcome = outcome_of(body, route, case)
+                known[key] = outcome if isinstance(outcome, Disagreement) else None
+            if (disagreement := known[key]) is not None:
+                best.append((weight(case), disagreement, case))
+                raise disagreement
+
+        fixtures = dict.fromkeys(_arguments(function) & {"student", "reference", "submission", "route"})
+        with contextlib.suppress(Disagreement, _Enough):
+            draw(function, attempt, fixtures, item_seed(self._seed, recorded.item.id), shrink=True)
+        _, smallest, at = min(best, key=lambda entry: entry[0])
+        return smallest, at
+
+
+def weight(drawn: dict[str, object]) -> int:
+    """How large a case is."""
+    return sum(value.weight() for value in drawn.values() if isinstance(value, Case))
+
+
+def _arguments(function: Callable[..., object]) -> set[str]:
+    return set(inspect.signature(function).parameters)

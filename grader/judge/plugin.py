@@ -1,0 +1,180 @@
+"""The pytest plug-in of the judge: fixtures, and who runs a test's body.
+
+pytest collects the suite and sets up fixtures, as instructors know it. What happens between setup and teardown is
+decided by the stage: recording on the reference, or replaying on a submission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from grader.assignment import Assignment
+from grader.errors import AuthorError
+from grader.judge.sides import Side
+from grader.suite.marks import ITEM, ROUTES
+
+
+class Handed(Protocol):
+    """What a test may read of the submission itself, on the judge's side."""
+
+    def text(self, file_id: str) -> str: ...
+    def notebook(self, file_id: str) -> object: ...
+
+
+@dataclass
+class Stage:
+    """Who plays: the two sides, the submission, and the function that runs a test's body."""
+
+    student: Side
+    reference: Side
+    submission: Handed
+    perform: Callable[[pytest.Function, dict[str, object]], None]
+
+
+class JudgePlugin:
+    """Collects one test per item and runs them on the present stage."""
+
+    def __init__(self, assignment: Assignment, serve: Callable[[JudgePlugin], None]) -> None:
+        self.assignment = assignment
+        self.tests: dict[str, pytest.Function] = {}
+        self.errors: list[str] = []
+        self.failure: BaseException | None = None
+        self._serve = serve
+        self._stage: Stage | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """The present stage. Fixtures are only ever asked for while there is one."""
+        assert self._stage is not None
+        return self._stage
+
+    @contextmanager
+    def staged(self, stage: Stage) -> Iterator[None]:
+        """Run tests on this stage inside the block."""
+        before, self._stage = self._stage, stage
+        try:
+            yield
+        finally:
+            self._stage = before
+
+    # --- fixtures ---------------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def student(self) -> Side:
+        """The submission: `student.run(probe, case)`."""
+        return self.stage.student
+
+    @pytest.fixture
+    def reference(self) -> Side:
+        """The reference, with the same interface."""
+        return self.stage.reference
+
+    @pytest.fixture
+    def submission(self) -> Handed:
+        """The files handed in: `.text(file_id)`, `.notebook(file_id)`."""
+        return self.stage.submission
+
+    @pytest.fixture
+    def route(self) -> str:
+        """The way in which the item is being earned; filled in for each attempt."""
+        return ""
+
+    # --- hooks ------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Match tests and items one to one."""
+        for test in items:
+            assert isinstance(test, pytest.Function)
+            name = getattr(test.obj, ITEM, None)
+            where = f"{test.path.name}::{test.name}"
+            if name is None:
+                self.errors.append(f"{where}: the test has no @item(...)")
+            elif name in self.tests:
+                self.errors.append(f"{where}: item {name!r} has a second test; each item has exactly one")
+            elif not (test.obj.__doc__ or "").strip():
+                self.errors.append(f"{where}: the test of {name!r} has no docstring for the student to read")
+            else:
+                self.tests[name] = test
+        self.errors.extend(self._mismatches())
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep import errors of the suite with file and line."""
+        if report.failed:
+            self.errors.append(f"{report.nodeid}: {report.longreprtext[-2000:]}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Everything else happens here, inside the session."""
+        # pytest would turn an exception here into an internal error of its own; it is kept and raised outside.
+        try:
+            if self.errors:
+                raise AuthorError("the suite cannot be used:\n" + "\n".join(self.errors), self.assignment.suite)
+            self._serve(self)
+        except BaseException as error:
+            self.failure = error
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
+        """Let the stage run the body."""
+        wanted = pyfuncitem._fixtureinfo.argnames
+        self.stage.perform(pyfuncitem, {name: pyfuncitem.funcargs[name] for name in wanted})
+        return True
+
+    # --- running ----------------------------------------------------------------------------------------------
+
+    def run(self, item_id: str, *, log: bool) -> str:
+        """Set up, run and tear down one test. Returns "" or the text of what went wrong outside the stage's body."""
+        reports = runtestprotocol(self.tests[item_id], log=log, nextitem=None)
+        return "\n".join(report.longreprtext for report in reports if report.failed)
+
+    def routes(self, item_id: str) -> tuple[str, ...]:
+        """The ways in which an item can be earned; one empty name when the test declares none."""
+        names: tuple[str, ...] = getattr(self.tests[item_id].obj, ROUTES, ("",))
+        return names
+
+    def sentence(self, item_id: str) -> str:
+        """The first paragraph of the docstring: the line that the student reads."""
+        text = (self.tests[item_id].obj.__doc__ or "").strip().split("\n\n")[0]
+        return " ".join(text.split())
+
+    def _mismatches(self) -> list[str]:
+        automatic = {item.id for item in self.assignment.items if item.kind == "automatic"}
+        without = [f"assignment.yaml: item {name!r} has no test" for name in sorted(automatic - set(self.tests))]
+        unknown = [
+            f"{self.tests[name].path.name}: no automatic item {name!r} in assignment.yaml"
+            for name in sorted(set(self.tests) - automatic)
+        ]
+        return without + unknown
+
+
+def pytest_arguments(suite: Path) -> list[str]:
+    """The fixed command line of the judge's pytest: nothing of the instructor's own configuration takes part."""
+    return [
+        str(suite),
+        f"--rootdir={suite}",
+        "-c",
+        str(Path(__file__).with_name("pytest.ini")),
+        "--capture=no",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:warnings",
+        "-p",
+        "no:faulthandler",
+        "-p",
+        "no:hypothesispytest",
+        f"--ignore={suite / 'submissions'}",
+        f"--ignore={suite / 'provided'}",
+    ]

@@ -1,0 +1,201 @@
+"""The `student` and `reference` fixtures: one interface, two places where the probe runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+from grader.assignment import Limits
+from grader.judge.calls import Call, Key, detached, key_of, make_call
+from grader.model import Notes, Observation, TimedOut, Values
+from grader.sandbox.base import Process, ask
+from grader.suite.agreement import Disagreement, Mismatch, kind_of
+from grader.worker.loading import Modules, Probe
+from grader.worker.running import seed_everything
+
+
+class Ended(BaseException):
+    """The submission gave no values. Outside `Exception`, so that neither a test nor Hypothesis handles it."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.observation = observation
+        super().__init__(type(observation).__name__)
+
+
+class Side(Protocol):
+    """What a test sees as `student` and as `reference`."""
+
+    def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
+        """The probe's values on this side."""
+        ...
+
+    def fresh(self) -> Side:
+        """The same side in a virgin process."""
+        ...
+
+
+@dataclass
+class Book:
+    """Every call that the reference has answered, by key."""
+
+    calls: dict[Key, Call] = field(default_factory=dict)
+
+    def call(self, probe: Probe, case: object, options: Mapping[str, object]) -> Call:
+        """The call of that key, made when it is new."""
+        key = key_of(probe, case, options)
+        found = self.calls.get(key)
+        if found is None:
+            found = self.calls[key] = make_call(probe, case, options)
+        return found
+
+
+class ReferenceSide:
+    """Runs probes on trusted code in this process: the reference, or a known-wrong variant of it."""
+
+    def __init__(self, modules: Modules, book: Book, probes: Mapping[str, Probe]) -> None:
+        self._modules = modules
+        self._book = book
+        self._probes = probes
+        self.used: dict[Key, None] = {}
+
+    def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
+        """The expected values, computed once per call."""
+        call = self._book.call(probe, case, options)
+        self.used.setdefault(call.key)
+        if call.expected is None:
+            call.expected = self.compute(call)
+        return call.expected
+
+    def compute(self, call: Call) -> Mapping[str, object]:
+        """Run the probe now, on fresh inputs."""
+        self._modules.ask(0)
+        seed_everything(call.key.seed)
+        values = detached(self._probes[call.key.probe](self._modules, **call.fresh_arguments()))
+        assert isinstance(values, dict)
+        return values
+
+    def fresh(self) -> ReferenceSide:
+        """Itself: the reference keeps no state between calls, as every run of the suite shows."""
+        return self
+
+
+@dataclass
+class Desk:
+    """What the judge of one submission keeps while an item runs."""
+
+    worker: Callable[[], Process]
+    fresh_worker: Callable[[], Process]
+    limits: Limits
+    binding: int = 0
+    binding_count: int = 1
+    binding_name: str = ""
+    deadline: float = 0.0
+    prints: int = 0
+    print_text: str = ""
+    notes: dict[str, None] = field(default_factory=dict)
+    seen: list[tuple[Call, Mapping[str, object]]] = field(default_factory=list)
+    last: tuple[Call, Observation] | None = None
+
+    def begin(self, limits: Limits) -> None:
+        """A new item with its own limits."""
+        self.limits = limits
+        self.deadline = time.monotonic() + limits.wall_seconds
+        self.binding, self.binding_count, self.binding_name = 0, 1, ""
+        self.notes.clear()
+        self.last = None
+
+    def hear(self, notes: Notes) -> None:
+        """Keep what the worker said beside its values."""
+        self.binding_count = max(self.binding_count, notes.binding_count)
+        self.binding_name = notes.binding or self.binding_name
+        self.prints += notes.prints
+        if notes.prints and len(self.print_text) < 2000:
+            self.print_text += notes.print_text
+        for line in notes.loading:
+            self.notes.setdefault(line)
+
+
+class StudentSide:
+    """Runs probes in the sandbox."""
+
+    def __init__(self, desk: Desk, book: Book, worker: Callable[[], Process] | None = None) -> None:
+        self._desk = desk
+        self._book = book
+        self._worker = worker or desk.worker
+
+    def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
+        """The submission's values. Raises Ended when there are none, Disagreement when they are of another kind."""
+        desk = self._desk
+        call = self._book.call(probe, case, options)
+        left = desk.deadline - time.monotonic()
+        if left <= 0:
+            raise Ended(TimedOut(seconds=desk.limits.wall_seconds))
+        request = call.request(desk.binding, False, desk.limits)
+        observation = ask(self._worker(), "run", request, desk.limits, left)
+        desk.last = (call, observation)
+        desk.hear(observation.notes)
+        if not isinstance(observation, Values):
+            raise Ended(observation)
+        desk.seen.append((call, observation.values))
+        if call.expected is not None and (mismatch := other_kind("", observation.values, call.expected)):
+            raise Disagreement([mismatch])
+        return observation.values
+
+    def fresh(self) -> StudentSide:
+        """The same submission in a worker of its own."""
+        process = self._desk.fresh_worker()
+        return StudentSide(self._desk, self._book, lambda: process)
+
+
+def other_kind(path: str, actual: object, expected: object) -> Mismatch | None:
+    """A place where the submission's tree is not even of the reference's kind, so that no test need stumble over it."""
+    if isinstance(expected, Mapping):
+        if not isinstance(actual, Mapping):
+            return _kinds(path, actual, expected)
+        for name, value in expected.items():
+            inner = f"{path}.{name}" if path else str(name)
+            if name not in actual:
+                text = f"{inner} is missing from the result."
+                return Mismatch(name=inner, reason="a value is missing", lines=(text,))
+            if (found := other_kind(inner, actual[name], value)) is not None:
+                return found
+        return None
+    if isinstance(expected, torch.Tensor):
+        if isinstance(actual, torch.Tensor) or (actual is None and "gradient" in path):
+            return None
+        return _kinds(path, actual, expected)
+    if isinstance(expected, (int, float)) and not isinstance(actual, (int, float)):
+        return _kinds(path, actual, expected)
+    return None
+
+
+def _kinds(path: str, actual: object, expected: object) -> Mismatch:
+    text = f"{path} should be {kind_of(expected)}, it is {kind_of(actual)}."
+    return Mismatch(name=path, reason="wrong type", lines=(text,))
+
+
+def other_shape(seen: list[tuple[Call, Mapping[str, object]]]) -> Mismatch | None:
+    """The first tensor whose shape or dtype is not the reference's, among the runs of an item."""
+    for call, actual in seen:
+        if (found := _other_shape("", actual, call.expected)) is not None:
+            return found
+    return None
+
+
+def _other_shape(path: str, actual: object, expected: object) -> Mismatch | None:
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        for name, value in expected.items():
+            if (found := _other_shape(f"{path}.{name}" if path else str(name), actual.get(name), value)) is not None:
+                return found
+    if isinstance(expected, torch.Tensor) and isinstance(actual, torch.Tensor):
+        if actual.shape != expected.shape:
+            text = f"{path} should have shape {tuple(expected.shape)}, it has shape {tuple(actual.shape)}."
+            return Mismatch(name=path, reason="wrong shape", lines=(text,))
+        if actual.dtype != expected.dtype:
+            text = f"{path} should be of {expected.dtype}, it is of {actual.dtype}."
+            return Mismatch(name=path, reason="wrong dtype", lines=(text,))
+    return None

@@ -1,0 +1,105 @@
+"""The source layer of the rules, kept away from hostile text: parsing happens in an expendable process with a deadline."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import select
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from grader.assignment import Assignment
+from grader.model import Violation
+from grader.rules import SourceFile, check_sources, print_sites, source_file
+from grader.rules.source import PrintSite
+from grader.templates.generate import templates_of
+
+PARSE_SECONDS = 20.0
+
+
+def source_violations(
+    assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str], *, forks: bool
+) -> tuple[Violation, ...]:
+    """The rules that the submission's text breaks. With `forks`, found in a child that may hang or die."""
+    if not assignment.rules:
+        return ()
+    if not forks:
+        return check_sources(assignment, dict(_sources(root, files)), template)
+    return _in_child(assignment, root, files, template)
+
+
+def template_texts(assignment: Assignment) -> dict[str, str]:
+    """{relative path: text} of the template, generated from the reference. Raises AuthorError."""
+    return templates_of(assignment)
+
+
+def printing_places(root: Path, files: Mapping[str, str]) -> tuple[PrintSite, ...]:
+    """Where the handed-in files print; asked for only when something was printed."""
+    return tuple(site for _, file in _sources(root, files) if file.id for site in print_sites(file))
+
+
+def _in_child(
+    assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str]
+) -> tuple[Violation, ...]:
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        _answer(assignment, root, files, template, writer)
+    os.close(writer)
+    try:
+        raw = _read_all(reader, pid)
+    finally:
+        os.close(reader)
+        os.waitpid(pid, 0)
+    if not raw:
+        return tuple(_unreadable(assignment))
+    return tuple(Violation(**{**entry, "parts": tuple(entry["parts"])}) for entry in json.loads(raw))
+
+
+def _answer(
+    assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str], writer: int
+) -> None:
+    code = 1
+    try:
+        found = check_sources(assignment, dict(_sources(root, files)), template)
+        raw = json.dumps([dataclasses.asdict(violation) for violation in found[:200]]).encode()
+        with os.fdopen(writer, "wb") as target:
+            target.write(raw)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _read_all(reader: int, pid: int) -> bytes:
+    """What the child wrote; b"" when it took too long or died."""
+    pieces = []
+    while True:
+        readable, _, _ = select.select([reader], [], [], PARSE_SECONDS)
+        if not readable:
+            os.kill(pid, signal.SIGKILL)
+            return b""
+        piece = os.read(reader, 1 << 16)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+
+
+def _unreadable(assignment: Assignment) -> Iterator[Violation]:
+    for rule in assignment.rules:
+        if rule.kind == "runs":
+            text = "The source could not be analysed: parsing it took too long or too much memory."
+            yield Violation(rule=rule.id, message=text)
+
+
+def _sources(root: Path, files: Mapping[str, str]) -> Iterator[tuple[str, SourceFile]]:
+    ids = {path: file_id for file_id, path in files.items()}
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            name = path.relative_to(root).as_posix()
+            text = ""
+            if path.suffix in (".py", ".ipynb"):
+                text = path.read_text(encoding="utf-8", errors="replace")
+            yield name, source_file(ids.get(name, ""), name, text)

@@ -1,0 +1,238 @@
+"""One submission, part by part: a fresh worker for each, its items, and one traced run for the rules."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from grader.assignment import Assignment, Item, Limits, Part
+from grader.errors import SandboxError
+from grader.judge.explaining import Explainer
+from grader.judge.handed import HandedIn, file_specs
+from grader.judge.plugin import JudgePlugin
+from grader.judge.recording import Recorded
+from grader.judge.replay import Replay, grader_error
+from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
+from grader.judge.source_rules import printing_places, source_violations
+from grader.judge.tracing import missing_trace, needs_trace
+from grader.judge.variants import Variants
+from grader.judge.verdicts import of_observation
+from grader.model import CheckResult, Notes, Observation, Raised, Values, Violation
+from grader.rules import check_prints, check_trace
+from grader.sandbox.base import Process, Sandbox, Site, ask
+from grader.text import clean, one_line
+from grader.wire import encode
+
+Emit = Callable[[CheckResult | Violation], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be graded: the submission's files, and the items that are wanted."""
+
+    key: str
+    root: Path
+    files: Mapping[str, str]
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What all submissions of a run share."""
+
+    assignment: Assignment
+    plugin: JudgePlugin
+    records: Mapping[str, Recorded]
+    reference: ReferenceSide
+    book: Book
+    variants: Variants
+    template: Mapping[str, str]
+    seed: str
+
+
+class Workers:
+    """The present worker of a submission; a dead one is replaced when it is next needed."""
+
+    def __init__(self, sandbox: Sandbox, site: Site, limits: Limits) -> None:
+        self._sandbox = sandbox
+        self._site = site
+        self._limits = limits
+        self._present: Process | None = None
+
+    def present(self) -> Process:
+        """A living worker. An infrastructure fault is retried once. Raises SandboxError."""
+        if self._present is None or self._present.dead:
+            self._present = self.fresh()
+        return self._present
+
+    def fresh(self) -> Process:
+        """A worker beside the present one."""
+        try:
+            return self._sandbox.start(self._site, self._limits)
+        except SandboxError:
+            time.sleep(0.2)
+            return self._sandbox.start(self._site, self._limits)
+
+    def renew(self) -> None:
+        """Let go of the present worker."""
+        if self._present is not None:
+            self._present.kill()
+            self._present = None
+
+    def output(self) -> str:
+        """What the present worker's descriptors received."""
+        return "" if self._present is None else self._present.output()
+
+
+class SubmissionJudge:
+    """Judges one submission and emits its results and violations as they come."""
+
+    def __init__(self, trial: Trial, sandbox: Sandbox, job: Job, emit: Emit) -> None:
+        assignment = trial.assignment
+        site = Site(
+            root=job.root,
+            files=file_specs(assignment, job.files),
+            absent=assignment.stand_in_modules,
+            globals=assignment.globals,
+        )
+        self._trial = trial
+        self._sandbox = sandbox
+        self._job = job
+        self._emit = emit
+        self._workers = Workers(sandbox, site, most_generous(assignment))
+        self._desk = Desk(self._workers.present, self._workers.fresh, assignment.limits)
+        student = StudentSide(self._desk, trial.book)
+        handed = HandedIn(job.root, job.files, {file.id: file.path for file in assignment.files})
+        explain = Explainer(trial.plugin, self._desk, trial.variants, self._workers.renew, trial.seed)
+        self._replay = Replay(trial.plugin, trial.reference, student, self._desk, handed, explain)
+
+    def run(self) -> Mapping[str, str]:
+        """Judge all wanted items. Returns the protections that were on."""
+        wanted = set(self._job.items)
+        trial, job = self._trial, self._job
+        forks = self._sandbox.fresh_per_part
+        for violation in source_violations(trial.assignment, job.root, job.files, trial.template, forks=forks):
+            self._emit(violation)
+        for part in self._trial.assignment.parts:
+            items = [item for item in self._trial.assignment.items if item.part == part.id and item.id in wanted]
+            if items:
+                self._run_part(part, items)
+        self._check_prints()
+        self._workers.renew()
+        return self._sandbox.protections
+
+    def _run_part(self, part: Part, items: Sequence[Item]) -> None:
+        if self._sandbox.fresh_per_part:
+            self._workers.renew()
+        ready = [item for item in items if not self._skipped(item)]
+        if not ready:
+            return
+        try:
+            trouble = self._load(part)
+        except SandboxError as error:
+            for item in ready:
+                self._emit(grader_error(item.id, str(error)))
+            return
+        if trouble is not None:
+            self._emit_for_all(ready, trouble)
+            return
+        for item in ready:
+            result = self._replay.judge(self._trial.records[item.id])
+            self._emit(replace(result, output=self._output()))
+        if needs_trace(self._trial.assignment, part.id):
+            self._trace(part, ready)
+
+    def _check_prints(self) -> None:
+        desk = self._desk
+        if desk.prints:
+            places = printing_places(self._job.root, self._job.files)
+            for violation in check_prints(self._trial.assignment, desk.prints, desk.print_text, places):
+                self._emit(violation)
+
+    def _output(self) -> str:
+        pieces = [self._desk.print_text[:2000], self._workers.output()]
+        return clean("\n".join(piece for piece in pieces if piece), 3000)
+
+    def _skipped(self, item: Item) -> bool:
+        needs = item.needs
+        reason = ""
+        if needs.gpu:
+            reason = "needs a GPU, and this run has none"
+        elif needs.file is not None and needs.file not in self._job.files:
+            reason = "the file it needs was not handed in"
+        elif item.id not in self._trial.records:
+            reason = "needs data that this machine does not have"
+        if reason:
+            message = f"Skipped: {reason}. The points stay open."
+            self._emit(CheckResult(item=item.id, status="skipped", reason=reason, message=message))
+        return bool(reason)
+
+    def _load(self, part: Part) -> Observation | None:
+        """Import the part's own file on a clock of its own; None when that went well."""
+        if part.file is None:
+            return None
+        limits = self._trial.assignment.limits
+        request = encode({"file": part.file, "cpu_seconds": limits.cpu_seconds})
+        observation = ask(self._workers.present(), "load", request, limits)
+        self._desk.hear(observation.notes)
+        for line in observation.notes.loading:
+            if "while it was imported" in line:
+                self._report_broken(part, line)
+        if isinstance(observation, Values):
+            return None
+        if isinstance(observation, Raised):
+            self._report_broken(part, f"{observation.kind}: {observation.message}")
+        return observation
+
+    def _report_broken(self, part: Part, text: str) -> None:
+        path = self._job.files.get(part.file or "")
+        for rule in self._trial.assignment.rules:
+            if rule.kind == "runs" and (not rule.files or part.file in rule.files):
+                message = one_line(f"{path} cannot be imported. {text}", 600)
+                self._emit(Violation(rule=rule.id, message=message, evidence="run", file=path, parts=(part.id,)))
+
+    def _emit_for_all(self, items: Sequence[Item], observation: Observation) -> None:
+        verdict = of_observation(observation)
+        for item in items:
+            result = CheckResult(
+                item=item.id,
+                status=verdict.status,
+                reason=verdict.reason,
+                message=clean(verdict.message, 4000),
+                notes=tuple(observation.notes.loading),
+            )
+            self._emit(result)
+
+    def _trace(self, part: Part, items: Sequence[Item]) -> None:
+        """Run the part's smallest case once more under observation."""
+        keys = [key for item in items for key in self._trial.records[item.id].keys]
+        if not keys:
+            return
+        smallest = min(keys, key=lambda key: key.weight)
+        limits = self._trial.assignment.limits
+        request = self._trial.book.calls[smallest].request(0, True, limits)
+        try:
+            observation = ask(self._workers.present(), "run", request, limits)
+        except SandboxError:
+            return
+        if not isinstance(observation, (Values, Raised)):
+            return
+        for violation in self._judge_trace(part, observation.notes):
+            self._emit(violation)
+
+    def _judge_trace(self, part: Part, notes: Notes) -> Sequence[Violation]:
+        if notes.operations is None or notes.module_types is None:
+            return missing_trace(self._trial.assignment, part.id)
+        return check_trace(self._trial.assignment, part.id, notes.module_types, notes.operations)
+
+
+def most_generous(assignment: Assignment) -> Limits:
+    """The limits of a worker: memory and output of the most demanding item, since one worker serves several."""
+    every = [assignment.limits, *(item.limits for item in assignment.items if item.limits)]
+    return replace(
+        assignment.limits,
+        memory_mib=max(limits.memory_mib for limits in every),
+        output_kib=max(limits.output_kib for limits in every),
+    )

@@ -1,0 +1,60 @@
+"""Known mistakes as hypotheses: when a submission's numbers equal those of a known-wrong variant, say which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from grader.assignment import Assignment
+from grader.judge.calls import Call
+from grader.judge.sides import Book, ReferenceSide
+from grader.kept import Kept, edited_sources
+from grader.suite.agreement import differences
+from grader.worker.loading import FileSpec, Modules, Probe
+
+Seen = Sequence[tuple[Call, Mapping[str, object]]]
+
+
+@dataclass
+class Variants:
+    """The hinted wrong variants of a suite, loaded when they are first needed."""
+
+    assignment: Assignment
+    kept: Sequence[Kept]
+    specs: Sequence[FileSpec]
+    probes: Mapping[str, Probe]
+    _sides: dict[str, ReferenceSide] = field(default_factory=dict)
+
+    def matching(self, item: str, seen: Seen, among: Sequence[Kept] | None = None) -> list[Kept]:
+        """The variants of this item that produce exactly what was seen, and do not merely agree with the reference."""
+        candidates = [kept for kept in self.kept if item in kept.fails and kept.hint] if among is None else among
+        return [kept for kept in candidates if self._explains(kept, seen)]
+
+    def _explains(self, kept: Kept, seen: Seen) -> bool:
+        differs = False
+        for call, actual in seen:
+            values = self._values(kept, call)
+            if values is None or differences(actual, values):
+                return False
+            differs = differs or call.expected is None or bool(differences(values, call.expected))
+        return differs
+
+    def _values(self, kept: Kept, call: Call) -> Mapping[str, object] | None:
+        # A variant may raise where the reference does not; then it explains nothing.
+        try:
+            return self._side(kept).compute(call)
+        except Exception:
+            return None
+
+    def _side(self, kept: Kept) -> ReferenceSide:
+        if kept.name not in self._sides:
+            sources = edited_sources(kept, self.assignment.reference)
+            modules = Modules(
+                self.assignment.reference,
+                self.specs,
+                self.assignment.globals,
+                prefix=f"_variant_{kept.name.replace('-', '_')}.",
+                sources=sources,
+            )
+            self._sides[kept.name] = ReferenceSide(modules, Book(), self.probes)
+        return self._sides[kept.name]

@@ -1,0 +1,69 @@
+"""What happened to an item → the words that a student reads, and the status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grader.model import (
+    Died,
+    Malformed,
+    NotImplementedYet,
+    Observation,
+    OutOfMemory,
+    Raised,
+    Status,
+    TimedOut,
+    Values,
+)
+from grader.suite.agreement import Disagreement
+
+MAX_MISMATCHES = 4
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Status, the short word for tables, and the message."""
+
+    status: Status
+    reason: str
+    message: str
+
+
+def of_observation(observation: Observation) -> Verdict:
+    """The verdict on an answer that holds no values."""
+    match observation:
+        case NotImplementedYet(what=what):
+            return Verdict("not_attempted", "not attempted", f"Not attempted: {what}")
+        case Raised(kind=kind, message=message, trace=trace):
+            return Verdict("failed", kind, _exception(kind, message, trace))
+        case TimedOut(seconds=seconds, clock="wall"):
+            text = f"Stopped after {seconds:g} s. Is there a loop that does not end, or far too much work?"
+            return Verdict("failed", "timed out", text)
+        case TimedOut(seconds=seconds):
+            text = f"Stopped after {seconds:g} s of processor time. Is there a loop that does not end?"
+            return Verdict("failed", "timed out", text)
+        case OutOfMemory(limit_mib=limit):
+            text = f"Needed more than the {limit} MiB of memory that this check allows. Look at the sizes you allocate."
+            return Verdict("failed", "out of memory", text)
+        case Died(how=how):
+            return Verdict("failed", "process died", f"The process that ran your code was lost: {how}.")
+        case Malformed(what=what):
+            text = f"The result cannot be used: {what}."
+            return Verdict("failed", "unusable result", text)
+        case Values():
+            raise ValueError("values are compared, not judged by themselves")
+
+
+def of_disagreement(disagreement: Disagreement) -> Verdict:
+    """The verdict on values that differ."""
+    shown = disagreement.mismatches[:MAX_MISMATCHES]
+    lines = [line for mismatch in shown for line in mismatch.lines]
+    if (rest := len(disagreement.mismatches) - len(shown)) > 0:
+        lines.append(f"{rest} more value(s) differ.")
+    return Verdict("failed", disagreement.mismatches[0].reason, "\n".join(lines))
+
+
+def _exception(kind: str, message: str, trace: tuple[str, ...]) -> str:
+    if not trace:
+        return f"Your code's result could not be used: {kind}: {message}"
+    return f"{kind}: {message}\n" + "\n".join(f"  {line}" for line in trace)

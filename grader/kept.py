@@ -1,0 +1,129 @@
+"""Kept submissions: honest ones, known mistakes and hostile ones, with what they must earn.
+
+A known mistake is one YAML file of edits of the reference. Its `find` must match exactly once, so that a change of the
+reference that outdates it is an author's error and not a silent pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from grader.errors import AuthorError
+
+KeptKind = Literal["correct", "wrong", "hostile"]
+KEYS = {"title", "edits", "fails", "hint", "breaks", "equivalent", "passes"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """One replacement in one file of the reference."""
+
+    file: str
+    find: str
+    replace: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A kept submission: either edits of the reference or a folder.
+
+    `fails`: exactly the items that it must fail (wrong); `passes`: exactly those that it must pass (hostile); `hint`: a
+    part of the sentence that the student must read; `breaks`: the rules that it must break; `equivalent`: why the
+    change is a correct answer after all.
+    """
+
+    name: str
+    kind: KeptKind
+    path: Path
+    title: str
+    edits: tuple[Edit, ...] = ()
+    fails: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
+    hint: str = ""
+    breaks: tuple[str, ...] = ()
+    equivalent: str = ""
+
+
+def read_kept(suite: Path) -> tuple[Kept, ...]:
+    """All kept submissions of a suite. Raises AuthorError."""
+    found: list[Kept] = []
+    kinds: tuple[KeptKind, ...] = ("correct", "wrong", "hostile")
+    for kind in kinds:
+        folder = suite / "submissions" / kind
+        if not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir()):
+            if path.suffix in (".yaml", ".yml"):
+                found.append(_from_yaml(path, kind, path.stem))
+            elif path.is_dir():
+                expectation = path / "expect.yaml"
+                if expectation.exists():
+                    found.append(_from_yaml(expectation, kind, path.name, path))
+                else:
+                    found.append(Kept(name=path.name, kind=kind, path=path, title=path.name.replace("_", " ")))
+    return tuple(found)
+
+
+def edited_sources(kept: Kept, reference: Path) -> dict[str, str]:
+    """The texts of the edited files. Raises AuthorError when an edit does not match exactly once."""
+    texts: dict[str, str] = {}
+    for edit in kept.edits:
+        path = reference / edit.file
+        if edit.file not in texts:
+            if not path.is_file():
+                raise AuthorError(f"the reference has no file {edit.file!r}", kept.path)
+            texts[edit.file] = path.read_text(encoding="utf-8")
+        count = texts[edit.file].count(edit.find)
+        if count != 1:
+            raise AuthorError(
+                f"{edit.file}: expected exactly one place with {edit.find[:100]!r}, found {count}; "
+                "the reference has changed, or the text to find is too short",
+                kept.path,
+            )
+        texts[edit.file] = texts[edit.file].replace(edit.find, edit.replace)
+    return texts
+
+
+def _from_yaml(path: Path, kind: KeptKind, name: str, folder: Path | None = None) -> Kept:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise AuthorError(f"not readable as YAML: {error}", path) from error
+    if not isinstance(content, dict):
+        raise AuthorError("expected a mapping with title and edits", path)
+    if unknown := sorted(set(content) - KEYS):
+        raise AuthorError(f"unknown key(s) {', '.join(map(str, unknown))}; known are {', '.join(sorted(KEYS))}", path)
+    edits = tuple(_edit(entry, path) for entry in content.get("edits") or ())
+    kept = Kept(
+        name=name,
+        kind=kind,
+        path=folder or path,
+        title=str(content.get("title", name)),
+        edits=edits,
+        fails=_names(content, "fails", path),
+        passes=_names(content, "passes", path),
+        hint=str(content.get("hint") or ""),
+        breaks=_names(content, "breaks", path),
+        equivalent=str(content.get("equivalent") or ""),
+    )
+    if kind == "wrong" and not (kept.fails or kept.equivalent or kept.breaks):
+        raise AuthorError("a wrong submission must name the items that it fails, or say why it is equivalent", path)
+    return kept
+
+
+def _edit(entry: object, path: Path) -> Edit:
+    if not isinstance(entry, Mapping) or set(entry) != {"file", "find", "replace"}:
+        raise AuthorError("each edit needs exactly file, find and replace", path)
+    return Edit(file=str(entry["file"]), find=str(entry["find"]), replace=str(entry["replace"]))
+
+
+def _names(content: Mapping[str, object], key: str, path: Path) -> tuple[str, ...]:
+    value = content.get(key) or []
+    if not isinstance(value, list):
+        raise AuthorError(f"{key}: expected a list of ids", path)
+    return tuple(str(entry) for entry in value)

@@ -1,0 +1,287 @@
+"""The values that pass from stage to stage. Frozen, and free of side effects and of torch.
+
+    intake    ──▶ Submission, Violation
+    worker    ──▶ Observation            (a claim of a hostile process)
+    judge     ──▶ CheckResult            (the only verdict; goes to the journal)
+    scoring   ──▶ Report                 (journal + manifest + marks; goes to every output)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+# --- intake ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Who handed something in. Stands in people.csv and nowhere else."""
+
+    key: str
+    name: str = ""
+    email: str = ""
+    person_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """One submission, laid out as plain files below `root` and nothing else.
+
+    `key` names it everywhere; `files` maps the manifest's file ids to paths relative to `root` (posix); `digest`
+    is the SHA-256 of names and contents; `notes` are sentences about what intake did (a renamed file found by its
+    class, the last of three attempts); `submitted_at` is ISO 8601 where the source says it.
+    """
+
+    key: str
+    root: Path
+    digest: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    people: tuple[Person, ...] = ()
+    submitted_at: str | None = None
+    late: bool | None = None
+    track: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A submission that cannot be taken in: it gets a row and a message, and costs the others nothing."""
+
+    key: str
+    reason: str
+    people: tuple[Person, ...] = ()
+    digest: str = ""
+    submitted_at: str | None = None
+
+
+Evidence = Literal["source", "structure", "run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """A broken rule with its evidence. What it costs stands in the manifest under `rule`.
+
+    `file` is relative to the submission; `cell` counts from 1 in notebooks; `parts` are the parts it concerns
+    (empty: the whole submission).
+    """
+
+    rule: str
+    message: str
+    evidence: Evidence = "source"
+    file: str | None = None
+    line: int | None = None
+    cell: int | None = None
+    parts: tuple[str, ...] = ()
+
+
+# --- what a worker answers ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notes:
+    """What the worker says beside its values. Evidence only: it can cost an item and never earn one."""
+
+    binding: str = ""
+    binding_count: int = 1
+    prints: int = 0
+    print_text: str = ""
+    loading: tuple[str, ...] = ()
+    operations: tuple[str, ...] | None = None
+    module_types: tuple[str, ...] | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """Named tensors, numbers, flags, short strings and None, as a tree of dicts and lists."""
+
+    values: Mapping[str, object]
+    notes: Notes = field(default_factory=Notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raised:
+    """The student's code raised. `where` is "file:line" of the innermost frame in the student's files."""
+
+    kind: str
+    message: str
+    where: str = ""
+    trace: tuple[str, ...] = ()
+    notes: Notes = field(default_factory=Notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotImplementedYet:
+    """The template's hole is still there, or the class, function or file is missing."""
+
+    what: str
+    notes: Notes = field(default_factory=Notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedOut:
+    """Killed by the clock: `clock` says which one."""
+
+    seconds: float
+    clock: Literal["wall", "processor"] = "wall"
+    notes: Notes = field(default_factory=Notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutOfMemory:
+    """More memory than the item's limit."""
+
+    limit_mib: int
+    notes: Notes = field(default_factory=Notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Died:
+    """The process ended without an answer: `how` names the signal or exit status."""
+
+    how: str
+    notes: Notes = field(default_factory=Notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Malformed:
+    """The answer breaks the wire's rules: too large, a foreign type, not asked for."""
+
+    what: str
+    notes: Notes = field(default_factory=Notes)
+
+
+Observation = Values | Raised | NotImplementedYet | TimedOut | OutOfMemory | Died | Malformed
+
+# --- verdicts -------------------------------------------------------------------------------------------------
+
+Status = Literal["passed", "failed", "not_attempted", "skipped", "grader_error"]
+STATUSES: tuple[Status, ...] = ("passed", "failed", "not_attempted", "skipped", "grader_error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """The outcome of one item for one submission.
+
+    `credit` is in [0, 1]. `message` is what the student reads (plain text, capped); `hint` names the known mistake
+    that produces the same numbers; `reason` is a short word for tables ("values differ", "timed out"); `case`
+    reproduces it; `route` and `binding` say how the item was earned; `figures` are the comparison's numbers;
+    `staff` is evidence that students never see.
+    """
+
+    item: str
+    status: Status
+    credit: float = 0.0
+    message: str = ""
+    hint: str = ""
+    reason: str = ""
+    case: str = ""
+    route: str = ""
+    binding: str = ""
+    ambiguous: bool = False
+    figures: Mapping[str, object] = field(default_factory=dict)
+    output: str = ""
+    notes: tuple[str, ...] = ()
+    staff: str = ""
+    observation: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A line of marks.csv: a person fills a manual item or overrides an automatic one."""
+
+    submission: str
+    item: str
+    points: Decimal
+    comment: str = ""
+    by: str = ""
+
+
+# --- reports --------------------------------------------------------------------------------------------------
+
+LineState = Literal["passed", "partly", "failed", "not_attempted", "skipped", "grader_error", "awaiting", "marked"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One rubric line of a report. `score is None`: open (skipped, grader error, awaiting a person).
+
+    `earned` is what the item would be worth without consequences (the lenient figure).
+    """
+
+    item: str
+    title: str
+    question: str
+    state: LineState
+    maximum: Decimal
+    earned: Decimal | None = None
+    score: Decimal | None = None
+    counted: bool = True
+    extra_credit: bool = False
+    origin: str = "handout"
+    visibility: str = "visible"
+    message: str = ""
+    hint: str = ""
+    comment: str = ""
+    result: CheckResult | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """A consequence that was applied (or, leniently, only reported) and what it took."""
+
+    rule: str
+    title: str
+    action: str
+    taken: Decimal
+    violations: tuple[Violation, ...] = ()
+    lenient: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that is known about one submission. Every result file is made from this and nothing else."""
+
+    key: str
+    slug: str
+    title: str
+    lines: tuple[Line, ...]
+    questions: tuple[tuple[str, str], ...]
+    score: Decimal
+    would_be: Decimal
+    total: Decimal
+    open_points: Decimal
+    applied: tuple[Applied, ...] = ()
+    notes: tuple[str, ...] = ()
+    refused: str = ""
+    track: str = ""
+    attention: tuple[str, ...] = ()
+    protections: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seed: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graded:
+    """What the journal holds of one submission: the only input of scoring beside the manifest and the marks."""
+
+    key: str
+    digest: str = ""
+    results: Mapping[str, CheckResult] = field(default_factory=dict)
+    violations: tuple[Violation, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    refused: str = ""
+    submitted_at: str | None = None
+    late: bool | None = None
+    track: str | None = None
+    protections: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seed: str = ""
+    seconds: float = 0.0

@@ -1,0 +1,80 @@
+"""people.csv: which person stands behind which key. The one file of a run that names anybody.
+
+It is created readable by its owner alone and complete under its name from the first moment: there is no instant at
+which another user of the machine, or a crash, could leave more or less than that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from grader.errors import UsageError
+from grader.model import Person
+from grader.text import one_line
+
+COLUMNS = ("key", "name", "email", "id")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write(people: Iterable[Person], path: Path) -> None:
+    """Write `people`, sorted and without repetitions, to `path` with mode 0600, replacing what is there.
+
+    Cells that a spreadsheet would run as formulas get a leading apostrophe; `read` takes it away again.
+    """
+    rows = sorted({(person.key, person.name, person.email, person.person_id) for person in people})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_escaped(one_line(cell, 400)) for cell in row] for row in rows)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _write_private(temporary, text.getvalue().encode("utf-8"))
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def read(path: Path) -> tuple[Person, ...]:
+    """The people of a file that `write` made or a person edited. Raises UsageError, with the line, if it is not one."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}. It must be a CSV in UTF-8") from error
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        rows = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise UsageError(f"{path}:{reader.line_num}: no valid CSV: {error}") from error
+    if not rows or tuple(cell.strip().casefold() for cell in rows[0][1]) != COLUMNS:
+        raise UsageError(f"{path}:1: expected the columns {','.join(COLUMNS)}")
+    return tuple(_person(path, line, row) for line, row in rows[1:])
+
+
+def _person(path: Path, line: int, row: list[str]) -> Person:
+    if len(row) != len(COLUMNS) or not row[0]:
+        raise UsageError(f"{path}:{line}: expected {len(COLUMNS)} cells, the first of them a key; found {len(row)}")
+    key, name, email, person_id = (_plain(cell) for cell in row)
+    return Person(key=key, name=name, email=email, person_id=person_id)
+
+
+def _escaped(cell: str) -> str:
+    return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
+
+
+def _plain(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())

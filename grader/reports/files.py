@@ -1,0 +1,113 @@
+"""The result folder, written atomically: every file is complete or not there, whenever the run is stopped.
+
+    DIR/summary.csv                 one line per submission
+    DIR/items.csv                   one line per item
+    DIR/attention.csv               what a person should look at
+    DIR/<key>/results.json          for Gradescope
+    DIR/<key>/report.html           for the student: hidden items without their evidence
+    DIR/<key>/report.json           everything, staff evidence included: not for students
+    DIR/staff/<key>.html            the page with everything, for staff
+
+Folders that are made here are readable by their owner only, because grades are personal data; files too. Equal reports
+give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from grader.errors import GraderError, UsageError
+from grader.model import Report
+from grader.reports import full, gradescope, html, tables
+
+STAFF = "staff"
+FOLDER_MODE = 0o700
+MAX_KEY = 120
+
+
+def write(out: Path, reports: Sequence[Report]) -> None:
+    """Write all files of a run below `out`; other files there stay.
+
+    Raises `UsageError` for a key that cannot be a folder's name or that another one would overwrite (nothing is
+    written then), `GraderError` when the disk refuses.
+    """
+    _check_keys([report.key for report in reports])
+    for report in reports:
+        write_submission(out, report)
+    write_tables(out, reports)
+
+
+def write_submission(out: Path, report: Report) -> None:
+    """The four files of one submission."""
+    _check_keys([report.key])
+    for path, text in _submission_files(report):
+        write_text(out / path, text)
+
+
+def write_tables(out: Path, reports: Sequence[Report]) -> None:
+    """The three tables of a run."""
+    write_text(out / "summary.csv", tables.summary(reports))
+    write_text(out / "items.csv", tables.items(reports))
+    write_text(out / "attention.csv", tables.attention(reports))
+
+
+def results_text(report: Report) -> str:
+    """The text of results.json."""
+    return json.dumps(gradescope.results(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file at once: into a temporary file beside it, then renamed over it.
+
+    Folders that are missing are made, readable by their owner only. Raises `GraderError` when the disk refuses.
+    """
+    try:
+        _make_folders(path.parent)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode("utf-8", "replace"))
+            Path(name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise GraderError(f"{path}: the result cannot be written: {error.strerror}") from None
+
+
+def _make_folders(folder: Path) -> None:
+    missing = [step for step in (folder, *folder.parents) if not step.exists()]
+    for step in reversed(missing):
+        step.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def _submission_files(report: Report) -> Iterator[tuple[Path, str]]:
+    folder = Path(report.key)
+    yield folder / "results.json", results_text(report)
+    yield folder / "report.json", full.dump(report)
+    yield folder / "report.html", html.page(report)
+    yield Path(STAFF) / f"{report.key}.html", html.page(report, staff=True)
+
+
+def _check_keys(keys: Sequence[str]) -> None:
+    taken: dict[str, str] = {}
+    for key in keys:
+        if not _is_name(key):
+            raise UsageError(f"the key {key!r} cannot be the name of a folder; expected a plain name")
+        for path in (f"{key}/", f"{STAFF}/{key}.html"):
+            other = taken.setdefault(path.casefold(), key)
+            if other != key or keys.count(key) > 1:
+                raise UsageError(f"the keys {other!r} and {key!r} would write the same files; rename one")
+
+
+def _is_name(key: str) -> bool:
+    """A single path step that no file system reads as anything else, and no file or folder of the run itself."""
+    plain = 0 < len(key) <= MAX_KEY and not key.startswith(".") and key.isprintable() and key == key.strip(" .")
+    own = ("summary.csv", "items.csv", "attention.csv", STAFF)
+    return plain and not set(key) & set('/\\:*?"<>|') and key.casefold() not in own

@@ -1,0 +1,101 @@
+"""`report.json`: everything that is known about one submission, staff evidence included, and back to a `Report`.
+
+Decimals are text, so that they stay exact; numbers that JSON does not have (infinity, not-a-number) are text too.
+`version` grows when a reader of the former version could misread a file; unknown keys of a newer file are refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from grader.errors import UsageError
+from grader.model import Report
+
+FORMAT = "grader-report"
+VERSION = 1
+
+
+def content(report: Report) -> dict[str, Any]:
+    """The report as JSON data."""
+    return {"format": FORMAT, "version": VERSION, **_plain(report)}
+
+
+def dump(report: Report) -> str:
+    """The text of report.json; equal reports give equal text."""
+    return json.dumps(content(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def load(text: str, name: str = "report.json") -> Report:
+    """The report that `dump` wrote. Raises `UsageError` for anything else; `name` says which file it was."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UsageError(f"{name}: this is not JSON; expected a report.json written by `grader grade`") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise UsageError(f"{name}: this is not a report of the grader; expected a report.json")
+    if data.get("version") != VERSION:
+        raise UsageError(f"{name}: format version {data.get('version')}, this grader reads version {VERSION}")
+    fields = {key: value for key, value in data.items() if key not in ("format", "version")}
+    try:
+        report: Report = _value(Report, fields)
+    except (TypeError, ValueError, KeyError, InvalidOperation) as error:
+        raise UsageError(f"{name}: the report is damaged ({error}); `grader score` writes it anew") from None
+    return report
+
+
+def _plain(value: object) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {entry.name: _plain(getattr(value, entry.name)) for entry in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _value(hint: Any, data: Any) -> Any:
+    """JSON data as the type that a field is annotated with."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return _record(hint, data)
+    if origin in (Union, types.UnionType):
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return None if data is None else _value(inner, data)
+    if origin is tuple:
+        return _tuple(arguments, data)
+    if origin is Mapping:
+        return {key: _value(arguments[1], entry) for key, entry in _expect(dict, data).items()}
+    if origin is Literal:
+        return arguments[arguments.index(data)]
+    if hint is Decimal:
+        return Decimal(_expect(str, data))
+    if hint is float:
+        return float(data)
+    return data if hint is object else _expect(hint, data)
+
+
+def _expect(kind: type, data: Any) -> Any:
+    if not isinstance(data, kind):
+        raise TypeError(f"{type(data).__name__} where {kind.__name__} was expected")
+    return data
+
+
+def _record(hint: Any, data: Any) -> Any:
+    hints = get_type_hints(hint)
+    return hint(**{key: _value(hints[key], entry) for key, entry in _expect(dict, data).items()})
+
+
+def _tuple(arguments: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
+    entries = _expect(list, data)
+    kinds = [arguments[0]] * len(entries) if arguments[-1] is Ellipsis else list(arguments)
+    return tuple(_value(kind, entry) for kind, entry in zip(kinds, entries, strict=True))

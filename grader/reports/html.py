@@ -1,0 +1,215 @@
+"""`report.html`: one self-contained page per submission, without scripts, for reading and printing.
+
+`page(report, staff=False)` is what a student gets: hidden items show that they exist and what they brought, never why;
+staff evidence, attention and protections' details are left out. Every text is escaped by the template engine; student
+text stands in `<pre>`. A content security policy in the page forbids scripts, pictures and connections anyway.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grader.model import Line, LineState, Report
+from grader.reports.words import (
+    STATE_SIGNS,
+    STATE_WORDS,
+    Block,
+    Sums,
+    by_question,
+    consequence,
+    explanation,
+    heading,
+    open_lines,
+    place,
+    plural,
+    points,
+    points_word,
+    sums,
+)
+from grader.text import clean, one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TEMPLATE = "page.html"
+FOLD_LINES = 12
+FOLD_CHARACTERS = 900
+_FACTS = ("Earned with", "Tried with", "Binding", "Note", "Case", "Figures", "Points", "Run")
+
+_TONES: Mapping[LineState, str] = {
+    "passed": "good",
+    "partly": "half",
+    "failed": "bad",
+    "not_attempted": "bad",
+    "skipped": "open",
+    "grader_error": "open",
+    "awaiting": "open",
+    "marked": "half",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One item as the page shows it."""
+
+    item: str
+    title: str
+    tone: str
+    sign: str
+    state: str
+    score: str
+    maximum: str
+    tags: tuple[str, ...]
+    texts: tuple[Block, ...]
+    facts: tuple[Block, ...]
+    counted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One question: its sums, how its items ended, and its items."""
+
+    anchor: str
+    name: str
+    title: str
+    score: str
+    maximum: str
+    open_points: str
+    share: int
+    tally: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenRule:
+    """A broken rule with its consequence and evidence."""
+
+    title: str
+    consequence: str
+    serious: bool
+    places: tuple[tuple[str, str], ...]
+
+
+def page(report: Report, staff: bool = False) -> str:
+    """The whole page. Equal reports give equal text."""
+    return _template().render(
+        report=report,
+        staff=staff,
+        key=one_line(report.key),
+        title=one_line(report.title),
+        score=points(report.score),
+        total=points(report.total),
+        open_word=points_word(report.open_points) if report.open_points else "",
+        would_be=points(report.would_be) if report.would_be != report.score else "",
+        share=_share(report.score, report.total),
+        refused=clean(report.refused, 2000),
+        sections=_sections(report, staff),
+        waiting=[(heading(line), points(line.maximum), STATE_WORDS[line.state]) for line in open_lines(report)],
+        rules=_rules(report),
+        notes=[clean(note, 1000) for note in report.notes],
+        attention=[clean(sentence, 1000) for sentence in report.attention] if staff else [],
+        facts=_facts(report, staff),
+    )
+
+
+@functools.cache
+def _template() -> Template:
+    """The compiled template; compiling takes longer than rendering a page."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(Path(__file__).with_name(TEMPLATE).read_text("utf-8"))
+
+
+def _sections(report: Report, staff: bool) -> list[Section]:
+    return [
+        _section(f"q{index}", name, title, lines, staff)
+        for index, (name, title, lines) in enumerate(by_question(report), start=1)
+    ]
+
+
+def _section(anchor: str, name: str, title: str, lines: Sequence[Line], staff: bool) -> Section:
+    total = sums(lines)
+    return Section(
+        anchor=anchor,
+        name=one_line(name),
+        title=one_line(title),
+        score=_score_word(total),
+        maximum=points(total.maximum),
+        open_points=points(total.open_points) if total.open_points else "",
+        share=_share(total.score, total.maximum),
+        tally=_tally(lines),
+        rows=tuple(_row(line, staff) for line in lines),
+    )
+
+
+def _score_word(total: Sums) -> str:
+    """An en dash for a question of which nothing is decided yet."""
+    undecided = total.open_points > 0 and total.open_points >= total.maximum
+    return points(None) if undecided and not total.score else points(total.score)
+
+
+def _tally(lines: Sequence[Line]) -> str:
+    counted = [line.state for line in lines if line.counted]
+    counts = [(STATE_WORDS[state], counted.count(state)) for state in STATE_WORDS]
+    return ", ".join(f"{count} {word}" for word, count in counts if count) or "does not count"
+
+
+def _row(line: Line, staff: bool) -> Row:
+    tags = ["extra credit"] if line.extra_credit else []
+    tags += ["hidden"] if line.visibility == "hidden" else []
+    tags += ["our own check"] if line.origin != "handout" else []
+    tags += [] if line.counted else ["does not count"]
+    blocks = [_folded(block) for block in explanation(line, staff=staff)]
+    return Row(
+        item=one_line(line.item),
+        title=heading(line),
+        tone=_TONES[line.state] if line.counted else "open",
+        sign=STATE_SIGNS[line.state],
+        state=STATE_WORDS[line.state],
+        score=points(line.score),
+        maximum=points(line.maximum),
+        tags=tuple(tags),
+        texts=tuple(block for block in blocks if block.label not in _FACTS or block.long),
+        facts=tuple(block for block in blocks if block.label in _FACTS and not block.long),
+        counted=line.counted,
+    )
+
+
+def _folded(block: Block) -> Block:
+    """Long text is folded away, whatever it is."""
+    is_long = block.text.count("\n") >= FOLD_LINES or len(block.text) > FOLD_CHARACTERS
+    return Block(block.label or ("Details" if is_long else ""), block.text, is_long)
+
+
+def _rules(report: Report) -> list[BrokenRule]:
+    return [
+        BrokenRule(
+            title=one_line(entry.title),
+            consequence=consequence(entry),
+            serious=entry.taken > 0 and not entry.lenient,
+            places=tuple((place(found), clean(found.message, 1000)) for found in entry.violations[:20])
+            + ((("", f"… and {plural(len(entry.violations) - 20, 'more place')}"),) if entry.violations[20:] else ()),
+        )
+        for entry in report.applied
+    ]
+
+
+def _facts(report: Report, staff: bool) -> list[tuple[str, str]]:
+    """What a later reader needs to reproduce the result; how students were held back is for staff."""
+    facts = [("Assignment", report.slug), ("Track", report.track), ("Seed", report.seed)]
+    facts += sorted(report.versions.items())
+    if staff:
+        facts += [(f"Protection: {name}", word) for name, word in sorted(report.protections.items())]
+        facts.append(("Seconds", f"{report.seconds:.1f}"))
+    return [(one_line(str(name), 80), one_line(str(word), 300)) for name, word in facts if word]
+
+
+def _share(score: Decimal, total: Decimal) -> int:
+    """Percent for a bar, 0 to 100."""
+    return max(0, min(100, int(score * 100 / total))) if total > 0 else 0

@@ -1,0 +1,123 @@
+"""CSV tables of a class: one line per submission, per item, and per sentence that needs a person.
+
+Cells that hold text from people or their code are escaped against spreadsheet formulas; line ends are Unix.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from grader.marks import escaped
+from grader.model import Line, LineState, Report
+from grader.reports.words import STATE_WORDS, points, sums
+from grader.text import one_line
+
+CELL_LIMIT = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemSummary:
+    """One item over a class. `mean` is over the submissions that have a score; None when none has."""
+
+    item: str
+    title: str
+    question: str
+    maximum: Decimal
+    states: dict[LineState, int]
+    mean: Decimal | None
+    reason: str
+    reason_count: int
+
+
+def summary(reports: Sequence[Report]) -> str:
+    """summary.csv: score, open points, states and the points of every question, by submission."""
+    questions = list(dict.fromkeys(name for report in reports for name, _ in report.questions))
+    header = ["submission", "score", "total", "open_points", "would_be", "track", "refused"]
+    header += [*STATE_WORDS, "rules", "attention", *(f"question {name}" for name in questions)]
+    rows = [_summary_row(report, questions) for report in ordered(reports)]
+    return _csv([header, *rows])
+
+
+def items(reports: Sequence[Report]) -> str:
+    """items.csv: how a class did on every item, with the commonest reason of those who did not pass."""
+    header = ["item", "question", "title", "maximum", "submissions", *STATE_WORDS, "mean", "reason", "reason_count"]
+    rows: list[list[object]] = [
+        [
+            entry.item, entry.question, entry.title, points(entry.maximum), sum(entry.states.values()),
+            *(entry.states[state] for state in STATE_WORDS),
+            "" if entry.mean is None else points(entry.mean), entry.reason, entry.reason_count or "",
+        ]
+        for entry in item_summaries(reports)
+    ]  # fmt: skip
+    return _csv([header, *rows])
+
+
+def attention(reports: Sequence[Report]) -> str:
+    """attention.csv: what a person should look at, one sentence per line."""
+    rows = [[report.key, sentence] for report in ordered(reports) for sentence in report.attention]
+    return _csv([["submission", "what"], *rows])
+
+
+def ordered(reports: Iterable[Report]) -> list[Report]:
+    """Reports by key, so that a table does not depend on who was graded first."""
+    return sorted(reports, key=lambda report: report.key)
+
+
+def item_summaries(reports: Sequence[Report]) -> list[ItemSummary]:
+    """Every item once, in the rubric's order; only lines that count and submissions that were taken in."""
+    lines: dict[str, list[Line]] = {}
+    for report in ordered(reports):
+        for line in report.lines:
+            found = lines.setdefault(line.item, [])
+            if line.counted and not report.refused:
+                found.append(line)
+    firsts = {line.item: line for report in reversed(ordered(reports)) for line in report.lines}
+    return [_item_summary(firsts[name], found) for name, found in lines.items()]
+
+
+def _item_summary(first: Line, lines: Sequence[Line]) -> ItemSummary:
+    scores = [line.score for line in lines if line.score is not None]
+    mean = sum(scores, Decimal(0)) / len(scores) if scores else None
+    reasons = Counter(line.result.reason for line in lines if line.result and line.result.reason and _missed(line))
+    reason, count = min(reasons.items(), key=lambda pair: (-pair[1], pair[0]), default=("", 0))
+    return ItemSummary(
+        item=first.item,
+        title=one_line(first.title),
+        question=first.question,
+        maximum=first.maximum,
+        states={state: sum(line.state == state for line in lines) for state in STATE_WORDS},
+        mean=None if mean is None else mean.quantize(Decimal("0.01"), ROUND_HALF_UP),
+        reason=one_line(reason, 120),
+        reason_count=count,
+    )
+
+
+def _missed(line: Line) -> bool:
+    return line.state in ("failed", "partly")
+
+
+def _summary_row(report: Report, questions: Sequence[str]) -> list[object]:
+    states = Counter(line.state for line in report.lines if line.counted)
+    row: list[object] = [report.key, points(report.score), points(report.total), points(report.open_points)]
+    row += [points(report.would_be), report.track, report.refused]
+    row += [states[state] for state in STATE_WORDS]
+    row += [" ".join(entry.rule for entry in report.applied), len(report.attention)]
+    return row + [_question_points(report, name) for name in questions]
+
+
+def _question_points(report: Report, question: str) -> str:
+    lines = [line for line in report.lines if line.question == question and line.counted]
+    return points(sums(lines).score) if any(line.score is not None for line in lines) else ""
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in rows:
+        writer.writerow([escaped(one_line(cell, CELL_LIMIT)) if isinstance(cell, str) else cell for cell in row])
+    return out.getvalue()

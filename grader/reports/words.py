@@ -1,0 +1,198 @@
+"""The vocabulary that all outputs share: statuses, points, and what is said about one line of the rubric.
+
+What a student may read is decided here and nowhere else: `explanation(line, staff=False)` of a hidden item says
+nothing but that it is hidden. Items with `after_due_date` and `after_published` are shown, because result files are
+given out with the grades; on Gradescope the platform itself holds them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from grader.model import Applied, Line, LineState, Report, Violation
+from grader.text import clean, one_line
+
+TEXT_LIMIT = 6000
+HIDDEN = "The details of this item are not shown to students."
+
+STATE_WORDS: Mapping[LineState, str] = {
+    "passed": "passed",
+    "partly": "partly right",
+    "failed": "failed",
+    "not_attempted": "not attempted",
+    "skipped": "not run",
+    "grader_error": "grader error",
+    "awaiting": "awaits a person",
+    "marked": "marked",
+}
+STATE_SIGNS: Mapping[LineState, str] = {
+    "passed": "✓",
+    "partly": "◐",
+    "failed": "✗",
+    "not_attempted": "○",
+    "skipped": "–",
+    "grader_error": "!",
+    "awaiting": "…",
+    "marked": "✎",
+}
+ACTION_WORDS = {"report": "noted", "deduct": "points deducted", "cap": "points capped", "zero": "points set to 0"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A labelled piece of evidence. `long`: text that may be folded away."""
+
+    label: str
+    text: str
+    long: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sums:
+    """Points of some lines: what was reached, what could be reached (extra credit aside), what is still open."""
+
+    score: Decimal
+    maximum: Decimal
+    open_points: Decimal
+
+
+def points(value: Decimal | None) -> str:
+    """`2`, `0.5`; an en dash where there are none yet."""
+    return "–" if value is None else f"{value.normalize():f}" if value else "0"
+
+
+def number(value: Decimal) -> int | float:
+    """A JSON number that prints as the decimal does."""
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def plural(count: int, word: str) -> str:
+    """`1 item`, `2 items`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def points_word(value: Decimal) -> str:
+    """`1 point`, `2.5 points`."""
+    return f"{points(value)} point" if value == 1 else f"{points(value)} points"
+
+
+def sums(lines: Iterable[Line]) -> Sums:
+    """The sums of the counted lines."""
+    counted = [line for line in lines if line.counted]
+    return Sums(
+        score=sum((line.score for line in counted if line.score is not None), Decimal(0)),
+        maximum=sum((line.maximum for line in counted if not line.extra_credit), Decimal(0)),
+        open_points=sum((line.maximum for line in counted if line.score is None), Decimal(0)),
+    )
+
+
+def by_question(report: Report) -> list[tuple[str, str, tuple[Line, ...]]]:
+    """Id, title and lines of every question that has lines, in the handout's order."""
+    grouped = []
+    for name, title in report.questions:
+        lines = tuple(line for line in report.lines if line.question == name)
+        if lines:
+            grouped.append((name, title, lines))
+    return grouped
+
+
+def open_lines(report: Report) -> list[Line]:
+    """The counted lines that have no score yet."""
+    return [line for line in report.lines if line.counted and line.score is None]
+
+
+def hides_something(report: Report) -> bool:
+    """Whether some item is not plainly visible, so that its points must not be read off a total."""
+    return any(line.visibility != "visible" for line in report.lines if line.counted)
+
+
+def heading(line: Line) -> str:
+    """The line's title on one line; its item where that is empty."""
+    return one_line(line.title) or line.item
+
+
+def explanation(line: Line, *, staff: bool = False) -> tuple[Block, ...]:
+    """What is said about a line, most useful first. Every text is cleaned and capped, none is escaped."""
+    withheld = line.visibility == "hidden" and not staff
+    blocks = [Block("", HIDDEN)] if withheld else _evidence(line)
+    if line.comment:
+        blocks.append(Block("Comment", line.comment))
+    if not line.counted:
+        blocks.append(Block("Points", "does not count here"))
+    elif line.score is not None and line.earned is not None and line.score < line.earned:
+        without = points_word(line.earned)
+        blocks.append(Block("Points", f"{without} by itself, {points(line.score)} after rules and limits"))
+    if staff:
+        blocks += _staff(line)
+    return tuple(Block(block.label, clean(block.text, TEXT_LIMIT), block.long) for block in blocks if block.text)
+
+
+def _evidence(line: Line) -> list[Block]:
+    blocks = [Block("", line.message), Block("Hint", line.hint)]
+    if result := line.result:
+        blocks += [
+            Block("Earned with" if result.credit > 0 else "Tried with", result.route),
+            Block("Binding", result.binding),
+            Block("Note", "\n".join(result.notes)),
+            Block("Case", result.case),
+            Block("Figures", figures(result.figures)),
+            Block("Printed", result.output, long=True),
+        ]
+    return blocks
+
+
+def _staff(line: Line) -> list[Block]:
+    if line.result is None:
+        return []
+    facts = [f"{line.result.seconds:.2f} s"]
+    if line.result.observation:
+        facts.append(f"observation {line.result.observation}")
+    if line.result.ambiguous:
+        facts.append("more than one binding agrees")
+    return [Block("For staff", line.result.staff, long=True), Block("Run", ", ".join(facts))]
+
+
+def figures(values: Mapping[str, object]) -> str:
+    """`difference 0.0123, bound 3e-05`: the comparison's numbers on one line."""
+    return ", ".join(f"{one_line(str(name), 60)} {_figure(value)}" for name, value in values.items())
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return one_line(str(value), 120)
+
+
+def place(violation: Violation) -> str:
+    """`models/LSTM.py, line 12`; `work.ipynb, cell 3, line 2`; empty where the evidence is a run."""
+    steps = [one_line(violation.file)] if violation.file else []
+    if violation.cell is not None:
+        steps.append(f"cell {violation.cell}")
+    if violation.line is not None:
+        steps.append(f"line {violation.line}")
+    return ", ".join(steps)
+
+
+def consequence(applied: Applied, *, amounts: bool = True) -> str:
+    """`points set to 0 (took 6 points)`; without amounts where a total must not be read off them."""
+    word = ACTION_WORDS.get(applied.action, applied.action)
+    if applied.action == "report" or not amounts:
+        return word
+    if applied.lenient:
+        return f"{word} (would take {points_word(applied.taken)}; only reported)"
+    return f"{word} (took {points_word(applied.taken)})"
+
+
+def rule_lines(applied: Sequence[Applied], *, amounts: bool = True, most: int = 5) -> list[str]:
+    """Broken rules with their consequences and the places that show it."""
+    lines = []
+    for entry in applied:
+        lines.append(f"{one_line(entry.title)}: {consequence(entry, amounts=amounts)}")
+        for violation in entry.violations[:most]:
+            where = place(violation)
+            lines.append(f"    {f'{where}: ' if where else ''}{one_line(violation.message)}")
+        if len(entry.violations) > most:
+            lines.append(f"    … and {plural(len(entry.violations) - most, 'more place')}")
+    return lines

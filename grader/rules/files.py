@@ -1,0 +1,116 @@
+"""A submission's sources as the rules see them: text in, syntax trees out, hostile text included.
+
+Nothing here runs a student's code. Parsing may still be slow on text made for it, so the caller does it in an
+expendable process with a deadline; what is refused here is text that no such process should be given.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from grader import notebooks
+from grader.model import Violation
+from grader.statements import parse_source, split_statements
+
+SOURCE_LIMIT = 1_000_000
+"""Characters of one file. Larger ones are not parsed; 50 MB of one-line statements would take minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One file of a submission. `id` is the expected file's id, "" for a file that nobody asked for.
+
+    `path` is relative to the submission. `cells` are (number, source) of a notebook's code cells, numbers counting
+    from 1 over all cells; None for a Python file.
+    """
+
+    id: str
+    path: str
+    text: str = ""
+    cells: tuple[tuple[int, str], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands; `line` counts within the cell in a notebook."""
+
+    path: str
+    line: int | None = None
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        parts = [self.path]
+        if self.cell is not None:
+            parts.append(f"cell {self.cell}")
+        if self.line is not None:
+            parts.append(f"line {self.line}")
+        return ", ".join(parts)
+
+    def violation(self, rule: str, message: str, parts: tuple[str, ...] = ()) -> Violation:
+        """A violation of `rule` found here; the message begins with the place."""
+        where = f"{self}: {message}"
+        return Violation(rule=rule, message=where, file=self.path, line=self.line, cell=self.cell, parts=parts)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A piece that was parsed: the whole file, or one cell of a notebook."""
+
+    tree: ast.Module
+    cell: int | None = None
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A piece that Python cannot parse."""
+
+    place: Place
+    message: str
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A file's pieces. `unchecked` says why the file was not looked at, "" if it was."""
+
+    file: SourceFile
+    units: tuple[Unit, ...] = ()
+    broken: tuple[Broken, ...] = ()
+    unchecked: str = ""
+
+
+def source_file(file_id: str, path: str, text: str) -> SourceFile:
+    """A source file of text, cut into cells if it is a notebook. Raises SubmissionError for a broken notebook."""
+    if not path.endswith(".ipynb"):
+        return SourceFile(id=file_id, path=path, text=text)
+    cells = notebooks.read(text, path).code_cells
+    return SourceFile(id=file_id, path=path, cells=tuple((cell.number, cell.source) for cell in cells))
+
+
+def parse_file(file: SourceFile) -> Parsed:
+    """The syntax trees of a file. Never raises for bad text: what cannot be parsed is in `broken` or `unchecked`."""
+    size = len(file.text) if file.cells is None else sum(len(source) for _, source in file.cells)
+    if size > SOURCE_LIMIT:
+        why = f"it has {size:,} characters of code and at most {SOURCE_LIMIT:,} are read; move data out of the code"
+        return Parsed(file, unchecked=why)
+    if file.cells is not None:
+        return _parse_cells(file, file.cells)
+    try:
+        return Parsed(file, (Unit(parse_source(file.text.removeprefix("\ufeff"))),))
+    except SyntaxError as error:
+        return Parsed(file, broken=(Broken(Place(file.path, error.lineno), error.msg),))
+
+
+def _parse_cells(file: SourceFile, cells: tuple[tuple[int, str], ...]) -> Parsed:
+    units: list[Unit] = []
+    broken: list[Broken] = []
+    for number, source in cells:
+        statements = split_statements(source)
+        body = [statement.node for statement in statements if statement.node is not None]
+        units.append(Unit(ast.Module(body=body, type_ignores=[]), number))
+        broken.extend(
+            Broken(Place(file.path, statement.error_line or statement.first_line, number), statement.error)
+            for statement in statements
+            if statement.error is not None
+        )
+    return Parsed(file, tuple(units), tuple(broken))

@@ -1,0 +1,247 @@
+"""The source layer: rules over the text of a submission, without running any of it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from grader.assignment import Assignment, ExpectedFile, Rule
+from grader.model import Violation
+from grader.rules.files import Parsed, Place, SourceFile, parse_file, source_file
+from grader.rules.imports import check_imports, imports
+from grader.rules.mentions import Evasion, Mention, find
+from grader.rules.names import forbidden_name, leads_to, matching
+from grader.rules.reach import Examined, belongs, is_unfilled, reach
+from grader.rules.resolve import Resolver, module_names
+from grader.rules.scopes import walk
+from grader.rules.signatures import check_signatures
+
+MOST = 12
+"""Places of one rule that are listed; a file may break a rule on every line."""
+
+_WRITERS = frozenset({"builtins.print", "sys.stdout.write", "sys.stderr.write", "sys.stdout.writelines", "os.write"})
+
+
+@dataclass(frozen=True)
+class PrintSite:
+    """Where a file calls something that prints."""
+
+    place: Place
+    what: str
+
+
+@dataclass(frozen=True)
+class _Submission:
+    assignment: Assignment
+    parsed: Sequence[Parsed]
+    examined: Sequence[Examined]
+    resolver: Resolver
+    template: Mapping[str, str]
+
+
+def check_sources(
+    assignment: Assignment, files: Mapping[str, SourceFile], template: Mapping[str, str]
+) -> tuple[Violation, ...]:
+    """The rules that a submission's text breaks.
+
+    `files`: every file of the submission, expected ones with their id, the others with id "" (their keys do not
+    matter). `template`: relative path → text of the student template, as `templates_of` gives it. Nothing is run, but
+    parsing hostile text can take long: call this in an expendable process with a deadline. A rule of kind `prints` is
+    decided when the code runs (`check_prints`). Raises AuthorError for a rule that cannot be understood.
+    """
+    submission = _read(assignment, tuple(files.values()), template)
+    found: list[Violation] = []
+    for rule in assignment.rules:
+        found.extend(_limited(rule, dict.fromkeys(_CHECKS[rule.kind](submission, rule))))
+    return tuple(found)
+
+
+def print_sites(file: SourceFile) -> tuple[PrintSite, ...]:
+    """Where a file prints, except below `if __name__ == "__main__"`: for a note; what counts is what is printed."""
+    walked = walk(parse_file(file))
+    resolver = Resolver([walked])
+    sites: list[PrintSite] = []
+    for visit in walked.visits:
+        if isinstance(visit.node, ast.Call) and not visit.main:
+            called = sorted(resolver.names(visit.node.func, visit.scope) & _WRITERS)
+            sites.extend(PrintSite(visit.place, name.removeprefix("builtins.")) for name in called)
+    return tuple(sites)
+
+
+def _read(assignment: Assignment, files: Sequence[SourceFile], template: Mapping[str, str]) -> _Submission:
+    parsed = [parse_file(file) for file in files]
+    walks = [walk(entry) for entry in parsed]
+    resolver = Resolver(walks)
+    examined = [Examined(walked, find(walked, resolver)) for walked in walks]
+    return _Submission(assignment, parsed, examined, resolver, template)
+
+
+def _limited(rule: Rule, found: Iterable[Violation]) -> Iterator[Violation]:
+    listed = list(found)
+    yield from listed[:MOST]
+    if len(listed) > MOST:
+        yield Violation(rule=rule.id, message=f"… and in {len(listed) - MOST} further places", parts=rule.parts)
+
+
+# --- which files a rule looks at ---------------------------------------------------------------------------------
+
+
+def _expected(submission: _Submission, rule: Rule) -> list[ExpectedFile]:
+    return [file for file in submission.assignment.files if not rule.files or file.id in rule.files]
+
+
+def _ruled(submission: _Submission, rule: Rule) -> list[Parsed]:
+    ids = {file.id for file in _expected(submission, rule)}
+    return [parsed for parsed in submission.parsed if parsed.file.id in ids]
+
+
+def _examined(submission: _Submission, rule: Rule) -> list[Examined]:
+    """The rule's files, and the files nobody asked for that they import, directly or not."""
+    paths = {parsed.file.path for parsed in _ruled(submission, rule)}
+    extra = {name: entry for entry in submission.parsed if not entry.file.id for name in module_names(entry.file.path)}
+    waiting = list(paths)
+    by_path = {parsed.file.path: parsed for parsed in submission.parsed}
+    while waiting:
+        for imported in imports(by_path[waiting.pop()]):
+            helper = extra.get(imported.module) or extra.get(imported.top)
+            if helper is not None and helper.file.path not in paths:
+                paths.add(helper.file.path)
+                waiting.append(helper.file.path)
+    return [examined for examined in submission.examined if examined.walked.parsed.file.path in paths]
+
+
+def _unchecked(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    """A file that nobody can look into does not keep a rule."""
+    for parsed in _ruled(submission, rule):
+        if parsed.unchecked:
+            yield Place(parsed.file.path).violation(rule.id, f"cannot be checked: {parsed.unchecked}", rule.parts)
+
+
+# --- the kinds of rules ------------------------------------------------------------------------------------------
+
+
+def _forbidden(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    yield from _unchecked(submission, rule)
+    files = _examined(submission, rule)
+    inside = reach(rule.within, files, submission.resolver, submission.examined) if rule.within else None
+    for examined in submission.examined if inside is not None else files:
+        for mention in examined.found.mentions:
+            if inside is None or belongs(mention.visit, inside):
+                yield from _used(rule, mention)
+        for evasion in examined.found.evasions:
+            if (inside is None or belongs(evasion.visit, inside)) and _concerns(rule, evasion):
+                message = f"{evasion.what} can reach what “{rule.title}” forbids: reached dynamically. Write it plainly"
+                yield evasion.visit.place.violation(rule.id, message, rule.parts)
+
+
+def _used(rule: Rule, mention: Mention) -> Iterator[Violation]:
+    wanted = forbidden_name(mention.name, rule.names, rule.allowed)
+    if wanted is not None:
+        how = ", reached dynamically" if mention.dynamic else ""
+        same = "" if matching(mention.name, [wanted]) else f" (the inside of `{wanted}`)"
+        message = f"uses `{mention.name}`{same}{how}, which “{rule.title}” forbids. Write this part yourself"
+        yield mention.visit.place.violation(rule.id, message, rule.parts)
+
+
+def _concerns(rule: Rule, evasion: Evasion) -> bool:
+    if not rule.names or matching(evasion.name, rule.allowed) is not None:
+        return False
+    return evasion.base is None or leads_to(evasion.base, rule.names)
+
+
+def _required(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    yield from _unchecked(submission, rule)
+    files = _examined(submission, rule)
+    if not files or any(examined.walked.parsed.broken for examined in files if not rule.within):
+        return
+    inside = reach(rule.within, files, submission.resolver, submission.examined) if rule.within else None
+    if inside is not None and (not inside or is_unfilled(inside, submission.examined)):
+        return
+    looked = submission.examined if inside is not None else files
+    found = [item for entry in looked for item in entry.found.mentions if inside is None or belongs(item.visit, inside)]
+    hidden = [
+        item for entry in looked for item in entry.found.evasions if inside is None or belongs(item.visit, inside)
+    ]
+    for name in rule.names:
+        used = any(matching(mention.name, [name]) for mention in found)
+        if not used and not any(_concerns(rule, evasion) for evasion in hidden):
+            path = next(iter(files)).walked.parsed.file.path
+            where = f" in {' and '.join(rule.within)}" if rule.within else ""
+            message = f"`{name}` is not used{where}, and “{rule.title}” demands it"
+            yield Place(path).violation(rule.id, message, rule.parts)
+
+
+def _imports(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    yield from _unchecked(submission, rule)
+    files = _ruled(submission, rule)
+    yield from check_imports(submission.assignment, rule, files, submission.parsed, submission.template)
+
+
+def _runs(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    yield from _unchecked(submission, rule)
+    for parsed in _ruled(submission, rule):
+        for broken in parsed.broken:
+            message = f"Python cannot read this: {broken.message}. Correct it; nothing after it can run"
+            yield broken.place.violation(rule.id, message, rule.parts)
+
+
+def _signature(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    for expected in _expected(submission, rule):
+        text = submission.template.get(expected.path)
+        if text is None:
+            continue
+        template = parse_file(source_file(expected.id, expected.path, text))
+        for parsed in submission.parsed:
+            if parsed.file.id == expected.id:
+                yield from check_signatures(rule.id, rule.parts, parsed, template, rule.allowed)
+
+
+def _file_name(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    for expected in _expected(submission, rule):
+        for parsed in submission.parsed:
+            path = parsed.file.path
+            if parsed.file.id == expected.id and not _well_named(path, rule.names or (expected.path,)):
+                wanted = " or ".join(rule.names or (expected.path,))
+                yield Place(path).violation(rule.id, f"this file should be called {wanted}; rename it", rule.parts)
+
+
+def _unexpected(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    for parsed in submission.parsed:
+        path = parsed.file.path
+        asked_for = parsed.file.id or _well_named(path, rule.allowed)
+        if not asked_for and (not rule.names or _well_named(path, rule.names)):
+            yield Place(path).violation(rule.id, "this file was not asked for; leave it out", rule.parts)
+
+
+def _decided_at_run_time(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    yield from ()
+
+
+def _well_named(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a path fits a pattern: `hw3_*_*.ipynb`, or a regular expression after `re:`.
+
+    A pattern without a folder is compared with the file's name; a folder around everything is no fault.
+    """
+    name = path.rpartition("/")[2]
+    for pattern in patterns:
+        if pattern.startswith("re:"):
+            if re.fullmatch(pattern[3:], name) or re.fullmatch(pattern[3:], path):
+                return True
+        elif fnmatchcase(path, pattern) or fnmatchcase(path, f"*/{pattern}"):
+            return True
+    return False
+
+
+_CHECKS: Mapping[str, Callable[[_Submission, Rule], Iterator[Violation]]] = {
+    "imports": _imports,
+    "forbidden": _forbidden,
+    "required": _required,
+    "prints": _decided_at_run_time,
+    "runs": _runs,
+    "signature": _signature,
+    "file_name": _file_name,
+    "unexpected_file": _unexpected,
+}

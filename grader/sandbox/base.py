@@ -1,0 +1,231 @@
+"""The `Sandbox` interface, and the conversation with one worker.
+
+A back end starts workers that are confined to one submission's files. Everything a worker says is turned into an
+`Observation` here; the rules hold for all back ends (`tests/sandbox/test_conformance.py`).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from grader.assignment import Limits
+from grader.model import (
+    Died,
+    Malformed,
+    Notes,
+    NotImplementedYet,
+    Observation,
+    OutOfMemory,
+    Raised,
+    TimedOut,
+    Values,
+)
+from grader.text import clean
+from grader.wire import Channel, ChannelClosed, Encoded, FrameTimeout, WireError, encode
+from grader.worker.loading import FileSpec
+
+START_SECONDS = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What a worker is given of one submission: its files, and the suite's settings for loading them."""
+
+    root: Path
+    files: Sequence[FileSpec]
+    absent: Sequence[str] = ()
+    globals: Mapping[str, object] = field(default_factory=dict)
+
+    def tree(self, root: str) -> dict[str, object]:
+        """The content of an `open` request, with the root as the worker sees it."""
+        files = [{"id": f.id, "path": f.path, "expected": f.expected, "kind": f.kind} for f in self.files]
+        return {"root": root, "files": files, "absent": list(self.absent), "globals": dict(self.globals)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a worker's process ended; both None when that cannot be found out."""
+
+    signal: int | None = None
+    code: int | None = None
+
+
+class Process(Protocol):
+    """A started worker, as a back end sees it."""
+
+    channel: Channel
+    dead: bool
+
+    def kill(self) -> None:
+        """End the process and everything it started. Safe to call twice."""
+        ...
+
+    def ending(self) -> Ending:
+        """How it ended; waits a short time."""
+        ...
+
+    def output(self) -> str:
+        """What arrived on descriptors 1 and 2, capped."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A back end."""
+
+    protections: Mapping[str, str]
+    fresh_per_part: bool
+
+    def start(self, site: Site, limits: Limits) -> Process:
+        """A worker with the submission opened. Raises SandboxError: an infrastructure fault."""
+        ...
+
+    def close(self) -> None:
+        """End what the back end keeps running."""
+        ...
+
+
+SIGXCPU = 24
+
+
+def ask(
+    process: Process, kind: str, encoded: Encoded, limits: Limits, wall: float | None = None
+) -> Observation:
+    """Send one request and judge the answer's form. Kills the worker unless it ends in values or an exception.
+
+    `encoded` is the request's tree; `wall` seconds (default: the limits') are the deadline for the whole exchange.
+    """
+    seconds = limits.wall_seconds if wall is None else wall
+    deadline = time.monotonic() + max(0.01, seconds)
+    request = secrets.token_hex(8)
+    observation: Observation
+    try:
+        process.channel.send(request, kind, encoded, deadline)
+        frame = process.channel.receive(deadline)
+        if frame.id != request or frame.kind != "answer" or not process.channel.idle():
+            raise WireError("the worker sent something that was not asked for")
+        observation = parse_answer(frame.tree, limits)
+    except FrameTimeout:
+        observation = TimedOut(seconds=limits.wall_seconds)
+    except WireError as error:
+        observation = Malformed(what=str(error))
+    except ChannelClosed:
+        observation = explain_end(process.ending(), limits)
+    if not isinstance(observation, (Values, Raised, NotImplementedYet)):
+        process.kill()
+    return observation
+
+
+def request_tree(
+    *, probe: str, inputs: object, options: object, binding: int, seed: int, trace: bool, limits: Limits
+) -> Encoded:
+    """The tree of a `run` request."""
+    return encode(
+        {
+            "probe": probe,
+            "inputs": inputs,
+            "options": options,
+            "binding": binding,
+            "seed": seed,
+            "trace": trace,
+            "cpu_seconds": limits.cpu_seconds,
+        }
+    )
+
+
+def explain_end(ending: Ending, limits: Limits) -> Observation:
+    """What a worker's end without an answer means."""
+    if ending.signal == SIGXCPU:
+        return TimedOut(seconds=limits.cpu_seconds, clock="processor")
+    if ending.signal is not None:
+        return Died(how=signal_name(ending.signal))
+    if ending.code is not None:
+        return Died(how=f"the process ended itself with exit status {ending.code}")
+    return Died(how="the process ended without an answer")
+
+
+def signal_name(number: int) -> str:
+    """A signal in words: "killed by SIGSEGV (segmentation fault)"."""
+    import signal
+
+    try:
+        known = signal.Signals(number)
+        return f"killed by {known.name} ({(signal.strsignal(number) or '').lower()})"
+    except ValueError:
+        return f"killed by signal {number}"
+
+
+# --- answers --------------------------------------------------------------------------------------------------
+
+
+def parse_answer(tree: Mapping[str, object], limits: Limits) -> Observation:
+    """An answer's tree as an Observation. Raises WireError for anything that is not of the known form."""
+    notes = parse_notes(tree.get("notes"))
+    status = tree.get("status")
+    if status == "values":
+        values = tree.get("values")
+        if not isinstance(values, Mapping):
+            raise WireError("the answer holds no values")
+        return Values(values=values, notes=notes)
+    if status == "not_implemented":
+        return NotImplementedYet(what=_text(tree, "what", 400), notes=notes)
+    if status == "out_of_memory":
+        return OutOfMemory(limit_mib=limits.memory_mib, notes=notes)
+    if status == "raised":
+        trace = tree.get("trace")
+        if not isinstance(trace, list) or len(trace) > 20:
+            raise WireError("the answer's trace is not a short list")
+        lines = tuple(clean(str(line), 400) for line in trace)
+        return Raised(
+            kind=_text(tree, "kind", 100),
+            message=_text(tree, "message", 1200),
+            where=_text(tree, "where", 300),
+            trace=lines,
+            notes=notes,
+        )
+    raise WireError("the answer has no known status")
+
+
+def parse_notes(value: object) -> Notes:
+    """The worker's notes, checked and capped. Raises WireError."""
+    if not isinstance(value, Mapping):
+        raise WireError("the answer has no notes")
+    if not value:
+        return Notes()
+    return Notes(
+        binding=_text(value, "binding", 400),
+        binding_count=_count(value, "binding_count"),
+        prints=_count(value, "prints"),
+        print_text=_text(value, "print_text", 6000),
+        loading=_texts(value, "loading") or (),
+        operations=_texts(value, "operations"),
+        module_types=_texts(value, "module_types"),
+        seconds=float(str(value.get("seconds", 0.0))) if isinstance(value.get("seconds"), float) else 0.0,
+    )
+
+
+def _text(tree: Mapping[str, object], name: str, limit: int) -> str:
+    value = tree.get(name)
+    if not isinstance(value, str):
+        raise WireError(f"the answer's {name} is not a string")
+    return clean(value, limit)
+
+
+def _count(tree: Mapping[str, object], name: str) -> int:
+    value = tree.get(name)
+    if type(value) is not int or not 0 <= value < 1 << 40:
+        raise WireError(f"the answer's {name} is not a count")
+    return value
+
+
+def _texts(tree: Mapping[str, object], name: str) -> tuple[str, ...] | None:
+    value = tree.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) > 1000:
+        raise WireError(f"the answer's {name} is not a list of at most 1000 strings")
+    return tuple(clean(str(entry), 300) for entry in value)

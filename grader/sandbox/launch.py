@@ -1,0 +1,73 @@
+"""Starting the zygote and the judge from the command line. Imports neither torch nor anything Linux-only."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+ZYGOTE_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Huge pages make forks cheap: fewer page table entries are copied. Python's own allocator would not use them.
+    "PYTHONMALLOC": "malloc",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "KINETO_LOG_LEVEL": "99",
+    "CUDA_VISIBLE_DEVICES": "",
+    "LC_ALL": "C.UTF-8",
+    "PATH": "/usr/bin:/bin",
+}
+JUDGE_SETTINGS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "KINETO_LOG_LEVEL": "99"}
+KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE")
+
+
+def start_zygote(control: socket.socket, suite: Path, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Exec a zygote that serves the other end of `control`; it says b"ready" there when everything is loaded."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "grader.sandbox.zygote", str(control.fileno()), str(suite)],
+        env={**ZYGOTE_ENVIRONMENT, **_python_path()},
+        pass_fds=[control.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        start_new_session=True,
+        cwd="/",
+    )
+
+
+def start_judge(port: socket.socket, control: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Exec the judge parent with its end of the conversation and its control socket of the zygote."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "grader.judge.main", "linux", str(port.fileno()), str(control.fileno())],
+        env=judge_environment(),
+        pass_fds=[port.fileno(), control.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=errors,
+        stderr=errors,
+        start_new_session=True,
+    )
+
+
+def start_portable_judge(errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Exec a judge that talks over its standard input and output and uses the portable back end."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "grader.judge.main", "portable"],
+        env=judge_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+    )
+
+
+def judge_environment() -> dict[str, str]:
+    """A clean environment: nothing of the instructor's pytest or Hypothesis settings reaches the judge."""
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    return {**kept, **JUDGE_SETTINGS, **_python_path()}
+
+
+def _python_path() -> dict[str, str]:
+    return {"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}

@@ -1,0 +1,140 @@
+"""The Linux back end: workers forked by a zygote, confined by `grader.sandbox.confine`, killed through pidfds."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Mapping
+
+from grader.assignment import Limits
+from grader.errors import SandboxError
+from grader.sandbox.base import START_SECONDS, Ending, Process, Site
+from grader.text import clean
+from grader.wire import Channel, ChannelClosed, FrameTimeout, WireError, encode
+
+READY_SECONDS = 120.0
+
+
+class LinuxProcess:
+    """One leased worker."""
+
+    def __init__(self, number: int, channel: Channel, pidfd: int, output: int, control: socket.socket) -> None:
+        self.number = number
+        self.channel = channel
+        self.dead = False
+        self._pidfd = pidfd
+        self._output = output
+        self._control = control
+        self._ending: Ending | None = None
+
+    def kill(self) -> None:
+        """SIGKILL through the pidfd; the zygote clears away what the worker started."""
+        self.dead = True
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        self.channel.close()
+
+    def ending(self) -> Ending:
+        """Ask the zygote, which alone can wait for the process."""
+        if self._ending is None:
+            readable, _, _ = select.select([self._pidfd], [], [], 2.0)
+            if not readable:
+                self.kill()
+            self._ending = _ask_ending(self._control, self.number)
+        return self._ending
+
+    def output(self) -> str:
+        """What was written to the descriptors, read from the shared memory file."""
+        raw = os.pread(self._output, 1 << 14, 0)
+        return clean(raw.decode("utf-8", errors="replace"), 4000)
+
+    def __del__(self) -> None:
+        self.kill()
+        for fd in (self._pidfd, self._output):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def _ask_ending(control: socket.socket, number: int) -> Ending:
+    control.settimeout(10.0)
+    try:
+        control.send(json.dumps({"do": "exit", "worker": number}).encode())
+        answer = json.loads(control.recv(4096) or b"{}")
+    except (OSError, ValueError) as error:
+        raise SandboxError(f"the process that forks workers does not answer: {error}") from error
+    return Ending(signal=answer.get("signal"), code=answer.get("code"))
+
+
+class LinuxSandbox:
+    """Workers over one control socket. One per judge."""
+
+    fresh_per_part = True
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self.protections: Mapping[str, str] = {}
+
+    def wait_until_ready(self) -> None:
+        """Wait until the zygote has loaded everything. Raises SandboxError when it ended instead."""
+        self._control.settimeout(READY_SECONDS)
+        try:
+            message = self._control.recv(64)
+        except OSError as error:
+            raise SandboxError(f"the process that forks workers did not get ready: {error}") from error
+        if message != b"ready":
+            raise SandboxError("the process that forks workers ended while it was loading the suite's probes")
+
+    def divide(self) -> socket.socket:
+        """A further control socket, for a judge of its own."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        socket.send_fds(self._control, [json.dumps({"do": "control"}).encode()], [theirs.fileno()])
+        theirs.close()
+        return ours
+
+    def start(self, site: Site, limits: Limits) -> Process:
+        """Lease the waiting worker, confine it, open the submission."""
+        process = self._lease()
+        deadline = time.monotonic() + START_SECONDS
+        confinement = {
+            "root": str(site.root),
+            "number": process.number,
+            "memory_mib": limits.memory_mib,
+            "output_kib": limits.output_kib,
+        }
+        try:
+            process.channel.send("confine", "confine", encode(confinement), deadline)
+            facts = {str(name): str(fact) for name, fact in process.channel.receive(deadline).tree.items()}
+            process.channel.send("open", "open", encode(site.tree(facts.pop("root"))), deadline)
+            process.channel.receive(deadline)
+        except (ChannelClosed, FrameTimeout, WireError) as error:
+            ending = process.ending()
+            output = process.output()
+            raise SandboxError(f"a worker could not be confined ({ending}): {output[-1500:] or error!r}") from error
+        self.protections = {"back end": "confined process", **facts}
+        return process
+
+    def close(self) -> None:
+        """Let go of the zygote; it ends when its last control socket is closed."""
+        self._control.close()
+
+    def _lease(self) -> LinuxProcess:
+        self._control.settimeout(START_SECONDS)
+        try:
+            self._control.send(b'{"do": "lease"}')
+            message, ancillary, _, _ = self._control.recvmsg(4096, socket.CMSG_SPACE(3 * 4))
+        except OSError as error:
+            raise SandboxError(f"no worker could be had: {error}") from error
+        fds = array.array("i")
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+        if not message or len(fds) != 3:
+            raise SandboxError("the process that forks workers has ended")
+        channel = Channel(socket.socket(fileno=fds[0]))
+        return LinuxProcess(json.loads(message)["worker"], channel, fds[1], fds[2], self._control)

@@ -1,0 +1,141 @@
+"""The portable back end: a spawned Python, the same wire over a loopback socket. Works on Windows and macOS.
+
+It protects nothing and says so: this is a student's machine running the student's own code. Nothing Linux-only is
+imported here, and nothing forks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from grader.assignment import Limits
+from grader.errors import AuthorError, SandboxError
+from grader.sandbox.base import Ending, Process, Site
+from grader.text import clean
+from grader.wire import Channel, ChannelClosed, FrameTimeout, WireError, encode
+
+SPAWN_SECONDS = 90.0
+KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "HOME", "USERPROFILE", "PYTHONPATH", "LD_LIBRARY_PATH")
+
+
+class PortableProcess:
+    """One spawned worker."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], channel: Channel, output: IO[bytes]) -> None:
+        self.channel = channel
+        self.dead = False
+        self._popen = popen
+        self._output = output
+
+    def kill(self) -> None:
+        """Kill the process; what it started itself is not found on every system."""
+        self.dead = True
+        with contextlib.suppress(OSError):
+            self._popen.kill()
+        self.channel.close()
+
+    def ending(self) -> Ending:
+        """Wait for the process, killing it if it does not end by itself."""
+        try:
+            code = self._popen.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._popen.wait(10.0)
+        return Ending(signal=-code) if code < 0 else Ending(code=code)
+
+    def output(self) -> str:
+        """What was written to the descriptors."""
+        self._output.seek(0)
+        return clean(self._output.read(1 << 14).decode("utf-8", errors="replace"), 4000)
+
+    def __del__(self) -> None:
+        self.kill()
+        with contextlib.suppress(Exception):
+            self._popen.wait(5.0)
+            self._output.close()
+
+
+class PortableSandbox:
+    """Spawned workers. One serves a whole submission, because starting one takes seconds on a laptop."""
+
+    fresh_per_part = False
+
+    def __init__(self, suite: Path) -> None:
+        self._suite = suite
+        self.protections: Mapping[str, str] = {
+            "back end": "plain process",
+            "files": "not confined",
+            "network": "not cut",
+            "identity": "the grader's own user",
+            "memory": "not limited",
+            "processes": "not limited",
+            "note": "No sandbox: this runs your own code as you.",
+        }
+
+    def start(self, site: Site, limits: Limits) -> Process:
+        """Spawn a Python, wait for its connection, open the submission."""
+        deadline = time.monotonic() + SPAWN_SECONDS
+        token = secrets.token_hex(16)
+        output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            popen = subprocess.Popen(
+                [sys.executable, "-P", "-m", "grader.sandbox.spawned", str(port), str(self._suite)],
+                env=_environment(),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=site.root,
+            )
+            assert popen.stdin is not None
+            popen.stdin.write(token.encode() + b"\n")
+            popen.stdin.close()
+            connection = _accept(server, popen, token, deadline, output)
+        process = PortableProcess(popen, Channel(connection), output)
+        try:
+            process.channel.send("open", "open", encode(site.tree(str(site.root))), deadline)
+            process.channel.receive(deadline)
+        except (ChannelClosed, FrameTimeout, WireError) as error:
+            raise SandboxError(f"a worker could not open the submission: {process.output()[-1500:]}") from error
+        return process
+
+    def close(self) -> None:
+        """Nothing is kept running between submissions."""
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    return {**kept, "OMP_NUM_THREADS": "1", "KINETO_LOG_LEVEL": "99", "CUDA_VISIBLE_DEVICES": "", "PYTHONUTF8": "1"}
+
+
+def _accept(
+    server: socket.socket, popen: subprocess.Popen[bytes], token: str, deadline: float, output: IO[bytes]
+) -> socket.socket:
+    """The connection that presents the token. Raises AuthorError when the process ends first."""
+    server.settimeout(0.2)
+    while time.monotonic() < deadline:
+        try:
+            connection, _ = server.accept()
+        except TimeoutError:
+            if popen.poll() is not None:
+                output.seek(0)
+                text = clean(output.read(1 << 14).decode("utf-8", errors="replace"), 3000)
+                raise AuthorError(f"the suite's probes or stand-ins cannot be imported:\n{text}") from None
+            continue
+        connection.settimeout(5.0)
+        with contextlib.suppress(OSError):
+            if secrets.compare_digest(connection.recv(64), token.encode()):
+                return connection
+        connection.close()
+    popen.kill()
+    raise SandboxError(f"a worker did not start within {SPAWN_SECONDS:.0f} s")

@@ -1,0 +1,68 @@
+"""What a worker has in memory before it is confined: afterwards no file outside the submission can be opened."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from grader.worker.loading import Probe
+
+# Modules that course files and torch itself import lazily. Small ones only: each costs every worker its page tables.
+COMMON = (
+    "abc argparse ast base64 bisect cmath collections contextlib copy csv dataclasses datetime decimal difflib enum "
+    "fractions functools gc getpass glob hashlib heapq html inspect io itertools json linecache logging math numbers "
+    "operator os pathlib pickle platform pprint queue random re shutil statistics string struct tempfile textwrap "
+    "threading time traceback types typing unicodedata uuid warnings weakref zipfile "
+    "encodings.ascii encodings.idna encodings.latin_1 encodings.utf_8_sig "
+    "numpy numpy.random numpy.linalg torch.nn.functional torch.nn.init torch.utils.data torch.utils.checkpoint "
+    "torch.nn.utils.rnn torch.nn.utils.parametrizations torch.autograd.profiler torch.serialization torch.distributions"
+).split()  # noqa: SIM905 - a list of strings would be three times as long
+
+
+def load_suite(suite: Path) -> dict[str, Probe]:
+    """The probes of a suite by name. Probes may import the suite's own modules and those in `provided/`.
+
+    Raises whatever the author's modules raise while they are imported.
+    """
+    provided = suite / "provided"
+    sys.path[:0] = [str(suite)]
+    if provided.is_dir():
+        sys.path[:0] = [str(provided)]
+        for path in sorted(provided.rglob("*.py")):
+            relative = path.relative_to(provided).with_suffix("")
+            importlib.import_module(".".join(part for part in relative.parts if part != "__init__"))
+    return public_functions(importlib.import_module("probes"))
+
+
+def public_functions(module: ModuleType) -> dict[str, Probe]:
+    """The functions that the module itself defines, by name."""
+    return {
+        name: function
+        for name, function in vars(module).items()
+        if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+
+def warm_up() -> None:
+    """Import what is imported lazily and touch the processor detection, with one thread and without autograd.
+
+    Done before any change of root: later torch could not read /proc/cpuinfo and would fall back to slower kernels
+    with other numbers. No backward here: autograd's threads do not survive a fork.
+    """
+    torch.set_num_threads(1)
+    for name in COMMON:
+        importlib.import_module(name)
+    torch.backends.cpu.get_cpu_capability()
+    with torch.no_grad():
+        a = torch.ones(4, 4)
+        (a @ a).exp().softmax(-1).sum()
+        torch.nn.functional.layer_norm(a, (4,))
+        torch.nn.functional.cross_entropy(a, torch.zeros(4, dtype=torch.long))
+        torch.nn.LSTM(4, 4)(a[None])
+        torch.nn.functional.conv2d(a[None, None], a[None, None])
+        torch.randn(3, generator=torch.Generator().manual_seed(0))

@@ -1,0 +1,31 @@
+"""The worker's side of the portable back end: `spawned PORT SUITE`, with the token on standard input."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from grader.sandbox.preload import load_suite, warm_up
+from grader.wire import WORKER_CAPS, Channel
+from grader.worker.service import serve
+
+
+def no_processor_limit(seconds: float) -> None:
+    """The wall clock alone limits a portable worker."""
+
+
+def main(arguments: list[str]) -> None:
+    """Connect, present the token, serve until the judge closes the channel."""
+    token = sys.stdin.readline().strip()
+    probes = load_suite(Path(arguments[1]))
+    warm_up()
+    connection = socket.create_connection(("127.0.0.1", int(arguments[0])))
+    connection.sendall(token.encode())
+    serve(Channel(connection, WORKER_CAPS), probes, no_processor_limit)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

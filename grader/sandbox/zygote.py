@@ -1,0 +1,216 @@
+"""Theory of operation of the zygote.
+
+One process with one thread that has imported torch, the worker's code and the suite's probes, and holds nothing else:
+a child can read all memory of its parent, so the zygote is exec'd clean and never sees a test, the reference or a
+student's file. It forks workers on request.
+
+    judge ── control socket (SOCK_SEQPACKET, one per judge) ──▶ zygote ──fork──▶ worker
+      └──────────────── channel (frames, see grader.wire) ─────────────────────────┘
+
+Requests on a control socket are JSON: `lease` answers with a worker's number and three descriptors (channel, pidfd,
+captured output); `exit` answers how a worker ended, once it has; `control` brings the socket of another judge. A worker
+is always forked ahead, while the one before it runs. Workers are killed through pidfds, never through numbers.
+What a worker leaves behind is adopted by the zygote (it is a subreaper) and killed. When every control socket is
+closed the zygote ends, and the workers with it.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.sandbox import confine
+from grader.sandbox.preload import load_suite, warm_up
+from grader.wire import WORKER_CAPS, Channel, encode
+from grader.worker.loading import Probe
+from grader.worker.service import serve
+
+CHANNEL_FD = 3
+
+
+@dataclass
+class Forked:
+    """A worker: its number and pid, and the descriptors that go to the judge."""
+
+    number: int
+    pid: int
+    pidfd: int
+    channel: socket.socket
+    output: int
+
+
+@dataclass
+class Waiting:
+    """A judge that asked how a worker ended."""
+
+    control: socket.socket
+    number: int
+
+
+class Zygote:
+    """The loop, and the table of workers."""
+
+    def __init__(self, control: socket.socket, probes: dict[str, Probe]) -> None:
+        self.probes = probes
+        self.selector = selectors.DefaultSelector()
+        self.controls: set[socket.socket] = set()
+        self.workers: dict[int, int] = {}  # pid -> number
+        self.ended: dict[int, dict[str, int]] = {}
+        self.waiting: list[Waiting] = []
+        self.count = 0
+        self.add_control(control)
+        self.spare = self.fork()
+
+    def add_control(self, control: socket.socket) -> None:
+        """Listen to one more judge."""
+        control.setblocking(True)
+        self.controls.add(control)
+        self.selector.register(control, selectors.EVENT_READ, self.answer)
+
+    def run(self) -> None:
+        """Serve until the last judge is gone."""
+        while self.controls:
+            for key, _ in self.selector.select():
+                key.data(key.fileobj)
+
+    def answer(self, control: socket.socket) -> None:
+        """One request of a judge."""
+        try:
+            message, fds, _, _ = socket.recv_fds(control, 4096, 1)
+        except OSError:
+            message, fds = b"", []
+        if not message:
+            self.selector.unregister(control)
+            self.controls.discard(control)
+            control.close()
+            return
+        request = json.loads(message)
+        if request["do"] == "lease":
+            self.lease(control)
+        elif request["do"] == "control":
+            self.add_control(socket.socket(fileno=fds[0]))
+        else:
+            self.tell_exit(Waiting(control, request["worker"]))
+
+    def lease(self, control: socket.socket) -> None:
+        """Hand out the spare worker and fork the next one."""
+        worker = self.spare
+        reply = json.dumps({"worker": worker.number}).encode()
+        fds = array.array("i", [worker.channel.fileno(), worker.pidfd, worker.output])
+        with contextlib.suppress(OSError):
+            control.sendmsg([reply], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        worker.channel.close()
+        os.close(worker.output)
+        self.spare = self.fork()
+
+    def fork(self) -> Forked:
+        """A new worker, waiting to be confined."""
+        self.count += 1
+        ours, theirs = socket.socketpair()
+        output = os.memfd_create("output", os.MFD_CLOEXEC)
+        pid = os.fork()
+        if pid == 0:
+            self.become_worker(theirs, output)
+        theirs.close()
+        pidfd = os.pidfd_open(pid)
+        self.workers[pid] = self.count
+        self.selector.register(pidfd, selectors.EVENT_READ, lambda fd: self.reap(fd, pid))
+        return Forked(self.count, pid, pidfd, ours, output)
+
+    def reap(self, pidfd: int, pid: int) -> None:
+        """A worker ended: note how, clear away what it left, tell who asked."""
+        self.selector.unregister(pidfd)
+        os.close(pidfd)
+        _, status = os.waitpid(pid, 0)
+        number = self.workers.pop(pid)
+        if os.WIFSIGNALED(status):
+            self.ended[number] = {"signal": os.WTERMSIG(status)}
+        else:
+            self.ended[number] = {"code": os.WEXITSTATUS(status)}
+        self.clear_orphans()
+        waiting, self.waiting = self.waiting, []
+        for entry in waiting:
+            self.tell_exit(entry)
+        for old in [key for key in self.ended if key < number - 1000]:
+            del self.ended[old]
+
+    def clear_orphans(self) -> None:
+        """Kill and reap every child that is not a worker: processes that a worker started and left."""
+        me = os.getpid()
+        for _ in range(1000):
+            children = {int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()}
+            orphans = children - set(self.workers)
+            if not orphans:
+                return
+            for pid in orphans:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for pid in orphans:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+    def tell_exit(self, entry: Waiting) -> None:
+        """Answer an `exit` request now, or keep it until the worker has ended."""
+        if entry.number not in self.ended and entry.number in self.workers.values():
+            self.waiting.append(entry)
+            return
+        with contextlib.suppress(OSError):
+            entry.control.send(json.dumps(self.ended.get(entry.number, {})).encode())
+
+    def become_worker(self, channel: socket.socket, output: int) -> None:
+        """The forked side; never returns."""
+        try:
+            os.setsid()
+            null = os.open(os.devnull, os.O_RDONLY)
+            # High copies first, so that no target is overwritten before it was copied.
+            high = [os.dup(fd) for fd in (null, output, channel.fileno())]
+            for source, target in ((high[0], 0), (high[1], 1), (high[1], 2), (high[2], CHANNEL_FD)):
+                os.dup2(source, target)
+            os.closerange(CHANNEL_FD + 1, 1 << 16)
+            channel.detach()
+            work(Channel(socket.socket(fileno=CHANNEL_FD), WORKER_CAPS), self.probes)
+        finally:
+            os._exit(70)
+
+
+def work(channel: Channel, probes: dict[str, Probe]) -> None:
+    """Confine this process as the first frame says, then serve."""
+    frame = channel.receive()
+    tree = frame.tree
+    facts = confine.apply(
+        confine.Confinement(
+            root=str(tree["root"]),
+            number=int(str(tree["number"])),
+            memory_mib=int(str(tree["memory_mib"])),
+            output_kib=int(str(tree["output_kib"])),
+        )
+    )
+    channel.send(frame.id, "answer", encode(facts))
+    serve(channel, probes, confine.limit_processor_time)
+    os._exit(0)
+
+
+def main(arguments: list[str]) -> None:
+    """`zygote FD SUITE`: serve the control socket FD with the probes of the suite folder."""
+    control = socket.socket(fileno=int(arguments[0]))
+    probes = load_suite(Path(arguments[1]))
+    warm_up()
+    confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
+    control.send(b"ready")
+    Zygote(control, probes).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,107 @@
+"""`Graded` + `Assignment` + marks → `Report`: a pure function that never runs code.
+
+Theory of operation
+- **Points.** Full credit earns exactly the item's points, none earns 0, anything between is credit × points rounded
+  half up to a hundredth. Everything is `Decimal`, so sums are exact.
+- **Open.** Skipped items, grader errors, items that were not run and manual items without a mark have no score; what
+  they can still bring is `open_points`.
+- **Marks.** A mark fills a manual item. On an automatic item it is a person's last word: no consequence touches it.
+- **Replacement.** A computed item counts in place of its manual one when its file was handed in. A mark on the manual
+  item takes the place back; a mark on the computed one keeps it.
+- **Choices.** Of all selections that a choice allows, the one counts with which the student ends highest; among
+  equals the one with more points still open, then the one that comes first in the rubric.
+- **Consequences**, each broken rule once, in this order: *zero*, then *deduct*, then *cap*; among equal actions the
+  narrower scope first, then the manifest's order. Zeroed lines are out; deductions are taken from what is left, line
+  by line in the order of the rubric, and end at 0; caps then limit the sum, taking from the last line backwards. So
+  more credit never means fewer points. The late policy counts as the first zero.
+- **Caps of the manifest** (limited extra credit) come last.
+- `would_be` is the same computation without consequences. `lenient` reports what they would have taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from grader.assignment import Assignment, Track
+from grader.model import Applied, Graded, Line, Mark, Report
+from grader.scoring.attention import attention
+from grader.scoring.breaches import Breach, breaches, is_late
+from grader.scoring.entries import Entry, entries
+from grader.scoring.selection import Outcome, best
+
+__all__ = ["is_late", "score"]
+
+
+def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *, lenient: bool = False) -> Report:
+    """The report of one submission. Marks of other submissions are ignored; of two for one item the last counts.
+
+    Raises `UsageError` when a mark of this submission names an item that the manifest does not have.
+    """
+    track = next((entry for entry in assignment.tracks if entry.id == graded.track), None)
+    rows = entries(graded, assignment, marks, track)
+    broken = breaches(graded, assignment)
+    strict = best(rows, assignment, broken)
+    plain = best(rows, assignment, ())
+    counted = plain if lenient else strict
+    lines = tuple(_line(row, counted) for row in rows)
+    applied = _applied(strict, broken, graded, lenient)
+    return Report(
+        key=graded.key,
+        slug=assignment.slug,
+        title=assignment.title,
+        lines=lines,
+        questions=tuple((question.id, question.title) for question in assignment.questions),
+        score=counted.total,
+        would_be=plain.total,
+        total=_total(assignment, track),
+        open_points=sum((line.maximum for line in lines if line.counted and line.score is None), Decimal(0)),
+        applied=applied,
+        notes=graded.notes,
+        refused=graded.refused,
+        track=graded.track or "",
+        attention=attention(graded, assignment, lines, counted.total, applied),
+        protections=graded.protections,
+        versions=graded.versions,
+        seed=graded.seed,
+        seconds=graded.seconds,
+    )
+
+
+def _total(assignment: Assignment, track: Track | None) -> Decimal:
+    return track.points if track else assignment.total
+
+
+def _line(row: Entry, outcome: Outcome) -> Line:
+    return Line(
+        item=row.item.id,
+        title=row.item.title or row.item.id,
+        question=row.item.question,
+        state=row.state,
+        maximum=row.item.points,
+        earned=row.earned,
+        score=outcome.scores.get(row.item.id),
+        counted=row.item.id in outcome.counted,
+        extra_credit=row.extra_credit,
+        origin=row.item.origin,
+        visibility=row.item.visibility,
+        message=row.message,
+        hint=row.result.hint if row.result else "",
+        comment=row.comment,
+        result=row.result,
+    )
+
+
+def _applied(outcome: Outcome, broken: Sequence[Breach], graded: Graded, lenient: bool) -> tuple[Applied, ...]:
+    """Every broken rule with what it took, in the order of application; those that only report come last."""
+    return tuple(
+        Applied(
+            rule=breach.rule,
+            title=breach.title,
+            action=breach.action,
+            taken=outcome.taken.get(breach.rule, Decimal(0)),
+            violations=breach.violations,
+            lenient=lenient,
+        )
+        for breach in broken
+    )

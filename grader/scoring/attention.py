@@ -1,0 +1,129 @@
+"""What a person should look at before grades are published: one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from grader.assignment import Assignment
+from grader.model import Applied, Graded, Line
+from grader.scoring.breaches import LATE, is_late
+
+WEAK_LEVELS = ("weak", "none")
+_WEAK_WORDS = ("off", "none", "no", "not", "missing", "unavailable", "unprotected", "failed", "weak")
+
+
+def attention(
+    graded: Graded, assignment: Assignment, lines: Sequence[Line], total: Decimal, applied: Sequence[Applied]
+) -> tuple[str, ...]:
+    """The sentences for one submission, most urgent first."""
+    if graded.refused:
+        return (f"Refused: {graded.refused}", *_late(graded, assignment))
+    return (
+        *_errors(lines),
+        *_rules(applied),
+        *_unknown_rules(graded, assignment),
+        *_zero_score(lines, total),
+        *_ambiguous(lines),
+        *_late(graded, assignment),
+        *_track(graded, assignment),
+        *_weak(graded.protections),
+    )
+
+
+def _errors(lines: Sequence[Line]) -> list[str]:
+    broken = [line for line in lines if line.counted and line.state == "grader_error"]
+    if not broken:
+        return []
+    waiting = "; these points are open" if any(line.score is None for line in broken) else ""
+    return [f"The grader could not judge {_listed([line.item for line in broken])}{waiting}."]
+
+
+def _rules(applied: Sequence[Applied]) -> list[str]:
+    sentences = []
+    for entry in applied:
+        if entry.action != "zero" or entry.rule == LATE:
+            continue
+        verb = "would take" if entry.lenient else "took"
+        where = f" ({place})" if (place := _place(entry)) else ""
+        sentences.append(f"The rule {entry.rule!r} {verb} {_points(entry.taken)}: {entry.title}{where}.")
+    return sentences
+
+
+def _unknown_rules(graded: Graded, assignment: Assignment) -> list[str]:
+    unknown = sorted({found.rule for found in graded.violations} - {rule.id for rule in assignment.rules})
+    return (
+        [f"Broken rules that the manifest does not have, without consequence: {_listed(unknown)}."] if unknown else []
+    )
+
+
+def _points(value: Decimal) -> str:
+    return "1 point" if value == 1 else f"{value.normalize():f} points" if value else "0 points"
+
+
+def _place(entry: Applied) -> str:
+    if not entry.violations:
+        return ""
+    first = entry.violations[0]
+    spot = first.file or ""
+    if first.cell is not None:
+        spot += f", cell {first.cell}"
+    if first.line is not None:
+        spot += f", line {first.line}"
+    more = f" and {len(entry.violations) - 1} more" if len(entry.violations) > 1 else ""
+    return f"{spot}{more}".strip(", ")
+
+
+def _zero_score(lines: Sequence[Line], total: Decimal) -> list[str]:
+    """A zero for code that was written is worth a look; a zero for an untouched template is not."""
+    tried = [line.item for line in lines if line.counted and line.state in ("failed", "partly", "passed")]
+    if total > 0 or not tried:
+        return []
+    return [f"The score is 0 although code was written: {_listed(tried)}."]
+
+
+def _ambiguous(lines: Sequence[Line]) -> list[str]:
+    names = [line.item for line in lines if line.result is not None and line.result.ambiguous]
+    return [f"More than one binding of the weights fits {_listed(names)}."] if names else []
+
+
+def _late(graded: Graded, assignment: Assignment) -> list[str]:
+    if not is_late(graded, assignment):
+        return []
+    due = f", due {assignment.late.due}" if assignment.late.due else ""
+    grace = (
+        f" with {assignment.late.grace_hours:g} hours of grace"
+        if assignment.late.due and assignment.late.grace_hours
+        else ""
+    )
+    when = f" on {graded.submitted_at}" if graded.submitted_at else ""
+    return [f"Handed in late{when}{due}{grace}."]
+
+
+def _track(graded: Graded, assignment: Assignment) -> list[str]:
+    known = [track.id for track in assignment.tracks]
+    if not graded.track or graded.track in known:
+        return []
+    return [
+        f"The track {graded.track!r} is not in the manifest ({', '.join(known) or 'none'}): the full rubric was used."
+    ]
+
+
+def _weak(protections: Mapping[str, str]) -> list[str]:
+    """A sentence when the level, or a single protection, says that student code was not held back."""
+    level = protections.get("level", "")
+    missing = [f"{name} ({word})" for name, word in sorted(protections.items()) if name != "level" and _is_weak(word)]
+    if level.lower() in WEAK_LEVELS or (not level and missing):
+        listed = f": {', '.join(missing)}" if missing else ""
+        return [f"The sandbox was weak{f' (level {level})' if level else ''}{listed}."]
+    return []
+
+
+def _is_weak(word: str) -> bool:
+    first = word.replace(",", " ").replace(":", " ").replace(";", " ").split()
+    return bool(first) and first[0].lower() in _WEAK_WORDS
+
+
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,124 @@
+"""What each rubric line is worth before anything is chosen or taken: results and marks, one entry per item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from grader.assignment import Assignment, Item, Track
+from grader.errors import UsageError
+from grader.model import CheckResult, Graded, LineState, Mark
+
+STEP = Decimal("0.01")
+NOT_RUN = "This item was not run."
+REFUSED = "The submission could not be taken in, so nothing was run."
+CONTRADICTION = "The check ended with a status and a credit that contradict each other."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One item with its outcome. `earned is None`: open. `in_place`: it counts unless a choice leaves it out.
+
+    `slot` is the item whose place it takes (its own, unless it replaces a manual one); `final`: a person overrode an
+    automatic item, so consequences leave it alone.
+    """
+
+    item: Item
+    state: LineState
+    slot: str
+    earned: Decimal | None = None
+    extra_credit: bool = False
+    in_place: bool = True
+    final: bool = False
+    message: str = ""
+    comment: str = ""
+    result: CheckResult | None = None
+
+
+def entries(graded: Graded, assignment: Assignment, marks: Sequence[Mark], track: Track | None) -> tuple[Entry, ...]:
+    """One entry per item, in the manifest's order. Raises `UsageError` for a mark of an unknown item."""
+    own = {mark.item: mark for mark in marks if mark.submission == graded.key}
+    for name in sorted(own.keys() - {item.id for item in assignment.items}):
+        raise UsageError(f"a mark of {graded.key} names {name!r}, which is no item of {assignment.slug}")
+    replaced: set[str | None] = {
+        item.replaces for item in assignment.items if item.replaces and _computed(item, graded, own)
+    }
+    return tuple(_entry(item, graded, own.get(item.id), replaced, own, track) for item in assignment.items)
+
+
+def points_of(credit: float, points: Decimal) -> Decimal:
+    """Credit in [0, 1] of an item as exact points: all of them for 1, else rounded half up to a hundredth."""
+    if credit >= 1:
+        return points
+    return min((Decimal(repr(credit)) * points).quantize(STEP, ROUND_HALF_UP), points)
+
+
+def _computed(item: Item, graded: Graded, marks: Mapping[str, Mark]) -> bool:
+    """Whether a replacing item counts: its file is there (or a person marked it), and nobody marked the manual one."""
+    handed_in = item.needs.file in graded.files or item.id in marks
+    return handed_in and item.replaces not in marks
+
+
+def _entry(
+    item: Item,
+    graded: Graded,
+    mark: Mark | None,
+    replaced: set[str | None],
+    marks: Mapping[str, Mark],
+    track: Track | None,
+) -> Entry:
+    result = graded.results.get(item.id)
+    state, earned, message = _outcome(item, result, graded)
+    if mark is not None:
+        state, earned = "marked", mark.points
+    left_out = track is not None and item.id in track.without
+    given_up = item.id in replaced or (item.replaces is not None and not _computed(item, graded, marks))
+    return Entry(
+        item=item,
+        state=state,
+        slot=item.replaces or item.id,
+        earned=earned,
+        extra_credit=item.extra_credit or (track is not None and item.id in track.extra_credit),
+        in_place=not left_out and not given_up,
+        final=mark is not None and item.kind == "automatic",
+        message=message,
+        comment=_comment(mark),
+        result=result,
+    )
+
+
+def _outcome(item: Item, result: CheckResult | None, graded: Graded) -> tuple[LineState, Decimal | None, str]:
+    if item.kind == "manual":
+        return "awaiting", None, ""
+    if graded.refused:
+        return "not_attempted", Decimal(0), REFUSED
+    if result is None:
+        return "skipped", None, NOT_RUN
+    if result.status in ("skipped", "grader_error"):
+        return result.status, None, result.message
+    if not _consistent(result):
+        return "grader_error", None, CONTRADICTION
+    return _state(result), points_of(result.credit, item.points), result.message
+
+
+def _consistent(result: CheckResult) -> bool:
+    """A pass has credit, a failure less than all of it; NaN is in no range."""
+    if not 0 <= result.credit <= 1:
+        return False
+    return result.credit > 0 if result.status == "passed" else result.credit < 1
+
+
+def _state(result: CheckResult) -> LineState:
+    if result.status == "not_attempted":
+        return "not_attempted"
+    if result.credit >= 1:
+        return "passed"
+    return "partly" if result.credit > 0 else "failed"
+
+
+def _comment(mark: Mark | None) -> str:
+    if mark is None:
+        return ""
+    by = f"marked by {mark.by}" if mark.by else ""
+    return f"{mark.comment} ({by})" if mark.comment and by else mark.comment or by

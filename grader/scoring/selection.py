@@ -1,0 +1,93 @@
+"""The final points: which lines count, what consequences take from them, and what caps leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations, product
+
+from grader.assignment import Assignment, Choice
+from grader.scoring.breaches import Breach
+from grader.scoring.entries import Entry
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Scores by item (counted lines that are not open), the counted items, and what each rule took."""
+
+    scores: dict[str, Decimal]
+    counted: frozenset[str]
+    taken: dict[str, Decimal]
+    total: Decimal
+
+
+def best(rows: Sequence[Entry], assignment: Assignment, broken: Sequence[Breach]) -> Outcome:
+    """The outcome of the selection with which the student ends highest."""
+    outcomes = [_outcome(rows, chosen, assignment, broken) for chosen in _selections(rows, assignment.choices)]
+    return max(outcomes, key=lambda outcome: (outcome.total, _open_points(rows, outcome)))
+
+
+def _open_points(rows: Sequence[Entry], outcome: Outcome) -> Decimal:
+    open_rows = (row for row in rows if row.item.id in outcome.counted and row.item.id not in outcome.scores)
+    return sum((row.item.points for row in open_rows), ZERO)
+
+
+def _selections(rows: Sequence[Entry], choices: Sequence[Choice]) -> Iterator[frozenset[str]]:
+    """Every set of counted items that the choices allow, in the order of the rubric."""
+    present = [row for row in rows if row.in_place]
+    slots = {row.slot for row in present}
+    bound = {name for choice in choices for name in choice.items}
+    options = []
+    for choice in choices:
+        among = [name for name in choice.items if name in slots]
+        options.append(list(combinations(among, min(choice.count, len(among)))))
+    for picked in product(*options):
+        names = {name for group in picked for name in group}
+        yield frozenset(row.item.id for row in present if row.slot in names or row.slot not in bound)
+
+
+def _outcome(
+    rows: Sequence[Entry], counted: frozenset[str], assignment: Assignment, broken: Sequence[Breach]
+) -> Outcome:
+    scores = {row.item.id: row.earned for row in rows if row.item.id in counted and row.earned is not None}
+    taken: dict[str, Decimal] = {}
+    for breach in broken:
+        hit = [row for row in rows if row.item.id in counted and not row.final and _concerns(breach, row)]
+        taken[breach.rule] = _take(breach, hit, scores)
+    for cap in assignment.caps:
+        _limit([row.item.id for row in rows if row.slot in cap.items], cap.points, scores)
+    return Outcome(scores=scores, counted=counted, taken=taken, total=sum(scores.values(), ZERO))
+
+
+def _concerns(breach: Breach, row: Entry) -> bool:
+    return row.item.id in breach.slots or row.slot in breach.slots
+
+
+def _take(breach: Breach, hit: Sequence[Entry], scores: dict[str, Decimal]) -> Decimal:
+    """Take from `scores` what the consequence says; the points that it took."""
+    names = [row.item.id for row in hit if row.item.id in scores]
+    before = sum((scores[name] for name in names), ZERO)
+    if breach.action == "zero":
+        scores.update({row.item.id: ZERO for row in hit})  # open lines too: nothing can come from them any more
+    elif breach.action == "deduct":
+        _reduce(names, breach.amount, scores)
+    elif breach.action == "cap":
+        _limit(names, breach.amount, scores)
+    return before - sum((scores[name] for name in names), ZERO)
+
+
+def _limit(names: Iterable[str], most: Decimal, scores: dict[str, Decimal]) -> None:
+    known = [name for name in names if name in scores]
+    excess = sum((scores[name] for name in known), ZERO) - most
+    _reduce(reversed(known), max(excess, ZERO), scores)
+
+
+def _reduce(names: Iterable[str], amount: Decimal, scores: dict[str, Decimal]) -> None:
+    """Take `amount` from these lines one after the other, none below 0."""
+    for name in names:
+        part = min(scores[name], amount)
+        scores[name] -= part
+        amount -= part

@@ -1,0 +1,272 @@
+"""Comparison: two trees of tensors and numbers, a bound per dtype, and the words that a student reads.
+
+The rule for a tensor: same shape, same dtype, everything finite, and for every element
+
+    |actual - expected| <= atol + rtol * max|expected|
+
+The bound is relative to the tensor's largest entry, because a sum of large terms may cancel to a small entry whose
+own relative error says nothing. Integers, flags and strings must be equal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from grader.assignment import Tolerance
+from grader.suite.diagnose import relation
+
+DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
+    "float64": Tolerance(rtol=1e-9, atol=1e-10),
+    "float32": Tolerance(rtol=3e-5, atol=3e-6),
+    "bfloat16": Tolerance(rtol=2e-2, atol=2e-3),
+    "float16": Tolerance(rtol=4e-3, atol=4e-4),
+}
+# Set once by the judge from the manifest; the defaults hold in plain scripts that try a suite out.
+tolerances: ContextVar[Mapping[str, Tolerance]] = ContextVar("tolerances", default=DEFAULT_TOLERANCES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """What differs. `reason` is the short word for tables, `lines` are the sentences for the student."""
+
+    name: str
+    reason: str
+    lines: tuple[str, ...]
+    figures: Mapping[str, object] = field(default_factory=dict)
+
+
+class Disagreement(Exception):
+    """The submission's values are not what the check demands. The only outcome that is shrunk."""
+
+    def __init__(self, mismatches: Sequence[Mismatch]) -> None:
+        self.mismatches = tuple(mismatches)
+        super().__init__("\n".join(line for mismatch in mismatches for line in mismatch.lines))
+
+
+class PartialCredit(Exception):
+    """Raised by `partial`: the item ends with part of its points."""
+
+    def __init__(self, credit: float, message: str) -> None:
+        self.credit = credit
+        self.message = message
+        super().__init__(message)
+
+
+def assert_agrees(
+    actual: object,
+    expected: object,
+    *,
+    only: Collection[str] = (),
+    rtol: float | None = None,
+    atol: float | None = None,
+) -> None:
+    """Compare two trees; every name of `expected` must be in `actual`. Raises Disagreement.
+
+    `only` restricts the comparison to these top-level names; `rtol` and `atol` override the manifest's bounds.
+    """
+    if only and isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        unknown = set(only) - set(expected)
+        if unknown:
+            raise KeyError(f"the probe returns no value named {', '.join(sorted(unknown))}")
+        expected = {name: expected[name] for name in only}
+    found = differences(actual, expected, rtol=rtol, atol=atol)
+    if found:
+        raise Disagreement(found)
+
+
+def require(condition: bool | Tensor, message: str) -> None:
+    """Demand a property; `message` tells the student what should hold. Raises Disagreement."""
+    if not bool(condition):
+        raise Disagreement([Mismatch(name="", reason="a property does not hold", lines=(message,))])
+
+
+def require_close(
+    actual: object, expected: object, what: str, *, rtol: float | None = None, atol: float | None = None
+) -> None:
+    """Demand that two values of the submission agree; `what` says which. Raises Disagreement."""
+    found = differences(actual, expected, rtol=rtol, atol=atol, path=what)
+    if found:
+        raise Disagreement(found)
+
+
+def require_different(first: Tensor, second: Tensor, what: str) -> None:
+    """Demand that two tensors differ clearly; `what` says why they should. Raises Disagreement."""
+    if first.shape == second.shape and _mismatch_of_tensors("", first, second, None, None) is None:
+        raise Disagreement([Mismatch(name="", reason="values do not differ", lines=(what,))])
+
+
+def partial(credit: float, message: str) -> None:
+    """End the item with `credit` in [0, 1]; `message` tells the student why."""
+    if not 0.0 <= credit <= 1.0:
+        raise ValueError(f"credit must be between 0 and 1, got {credit}")
+    raise PartialCredit(credit, message)
+
+
+# --- comparison -----------------------------------------------------------------------------------------------
+
+
+def differences(
+    actual: object, expected: object, *, rtol: float | None = None, atol: float | None = None, path: str = ""
+) -> list[Mismatch]:
+    """Every mismatch between two trees, in the order of the expected one."""
+    if isinstance(expected, Mapping):
+        if not isinstance(actual, Mapping):
+            return [_kind_mismatch(path, actual, expected)]
+        found = []
+        for name, value in expected.items():
+            inner = f"{path}.{name}" if path else str(name)
+            if name not in actual:
+                found.append(_mismatch(inner, "a value is missing", f"{inner} is missing from the result."))
+            else:
+                found.extend(differences(actual[name], value, rtol=rtol, atol=atol, path=inner))
+        return found
+    if isinstance(expected, (list, tuple)):
+        if not isinstance(actual, (list, tuple)):
+            return [_kind_mismatch(path, actual, expected)]
+        if len(actual) != len(expected):
+            text = f"{path} should have {len(expected)} entries, it has {len(actual)}."
+            return [_mismatch(path, "wrong length", text)]
+        return [
+            mismatch
+            for index, (mine, theirs) in enumerate(zip(actual, expected, strict=True))
+            for mismatch in differences(mine, theirs, rtol=rtol, atol=atol, path=f"{path}[{index}]")
+        ]
+    mismatch = _leaf_mismatch(path, actual, expected, rtol, atol)
+    return [mismatch] if mismatch else []
+
+
+def _leaf_mismatch(
+    path: str, actual: object, expected: object, rtol: float | None, atol: float | None
+) -> Mismatch | None:
+    if isinstance(expected, Tensor):
+        if actual is None and "gradient" in path:
+            name = path.removeprefix("gradients.")
+            text = f"{name} received no gradient: it is detached from the output, or not used."
+            return _mismatch(path, "no gradient", text)
+        if not isinstance(actual, Tensor):
+            return _kind_mismatch(path, actual, expected)
+        return _mismatch_of_tensors(path, actual, expected, rtol, atol)
+    if isinstance(expected, float) and not isinstance(expected, bool):
+        if isinstance(actual, bool) or not isinstance(actual, (int, float)):
+            return _kind_mismatch(path, actual, expected)
+        return _mismatch_of_numbers(path, float(actual), expected, rtol, atol)
+    if type(actual) is not type(expected):
+        return _kind_mismatch(path, actual, expected)
+    if actual != expected:
+        return _mismatch(path, "values differ", f"{path} should be {expected!r}, it is {str(actual)[:200]!r}.")
+    return None
+
+
+def _mismatch_of_numbers(
+    path: str, actual: float, expected: float, rtol: float | None, atol: float | None
+) -> Mismatch | None:
+    rule = tolerances.get().get("float32", DEFAULT_TOLERANCES["float32"])
+    bound = (rule.atol if atol is None else atol) + (rule.rtol if rtol is None else rtol) * abs(expected)
+    if abs(actual - expected) <= bound or (math.isnan(expected) and math.isnan(actual)) or actual == expected:
+        return None
+    return _mismatch(
+        path,
+        "values differ",
+        f"{path} should be {expected:.6g}, it is {actual:.6g} (allowed difference {bound:.1e}).",
+        {"difference": abs(actual - expected), "bound": bound},
+    )
+
+
+def _mismatch_of_tensors(
+    path: str, actual: Tensor, expected: Tensor, rtol: float | None, atol: float | None
+) -> Mismatch | None:
+    if actual.shape != expected.shape:
+        text = f"{path} should have shape {tuple(expected.shape)}, it has shape {tuple(actual.shape)}."
+        return _mismatch(path, "wrong shape", text)
+    if actual.dtype != expected.dtype:
+        return _mismatch(path, "wrong dtype", f"{path} should be of {expected.dtype}, it is of {actual.dtype}.")
+    if expected.numel() == 0:
+        return None
+    if not expected.is_floating_point():
+        return _mismatch_of_integers(path, actual, expected)
+    if (mismatch := _not_finite(path, actual, expected)) is not None:
+        return mismatch
+    wide_actual, wide_expected = actual.double(), expected.double()
+    known = wide_expected.isfinite()
+    distance = torch.where(known, (wide_actual - wide_expected).abs(), torch.zeros(()).double())
+    rule = tolerances.get().get(str(expected.dtype).removeprefix("torch."), DEFAULT_TOLERANCES["float32"])
+    scale = wide_expected[known].abs().max().item() if bool(known.any()) else 0.0
+    bound = (rule.atol if atol is None else atol) + (rule.rtol if rtol is None else rtol) * scale
+    if distance.max().item() <= bound:
+        return None
+    return _described(path, actual, expected, distance, bound)
+
+
+def _not_finite(path: str, actual: Tensor, expected: Tensor) -> Mismatch | None:
+    # Where the reference itself is infinite (a masked score), the submission must be infinite in the same way.
+    bad = ~actual.isfinite() & expected.isfinite()
+    differs = ~expected.isfinite() & ~(actual == expected) & ~(actual.isnan() & expected.isnan())
+    count = int((bad | differs).sum())
+    if count == 0:
+        return None
+    index = tuple(int(i) for i in (bad | differs).nonzero()[0])
+    value = actual[index].item()
+    text = (
+        f"{path} holds {count} of {actual.numel()} entries that are NaN or infinite where a finite number is expected; "
+        f"the first is {value} at {index}."
+        if bool(bad.any())
+        else f"{path} should be {expected[index].item()} at {index}, it is {value:.6g}."
+    )
+    return _mismatch(path, "NaN or infinite", text, {"count": count, "index": list(index)})
+
+
+def _mismatch_of_integers(path: str, actual: Tensor, expected: Tensor) -> Mismatch | None:
+    wrong = actual != expected
+    count = int(wrong.sum())
+    if count == 0:
+        return None
+    index = tuple(int(i) for i in wrong.nonzero()[0])
+    text = (
+        f"{path}: {count} of {actual.numel()} entries differ, the first at {index}: "
+        f"{actual[index].item()} where {expected[index].item()} is expected; shape {tuple(actual.shape)}."
+    )
+    return _mismatch(path, "values differ", text, {"count": count, "of": actual.numel(), "index": list(index)})
+
+
+def _described(path: str, actual: Tensor, expected: Tensor, distance: Tensor, bound: float) -> Mismatch:
+    wrong = int((distance > bound).sum())
+    total = distance.numel()
+    flat = int(distance.argmax())
+    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), distance.shape))
+    worst = distance[index].item()
+    lines = [
+        f"{path} differs in {wrong} of {total} entries ({wrong / total:.0%}).",
+        f"Greatest difference {worst:.3g} at {index}: {actual[index].item():.6g} where "
+        f"{expected[index].item():.6g} is expected; allowed is {bound:.1e}.",
+        f"Shape {tuple(actual.shape)}, {actual.dtype}.",
+    ]
+    if (known := relation(actual.double(), expected.double(), bound)) is not None:
+        lines.append(known)
+    figures = {"wrong": wrong, "of": total, "difference": worst, "index": list(index), "bound": bound}
+    return Mismatch(name=path, reason="values differ", lines=tuple(lines), figures=figures)
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in a student's words."""
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    names = {bool: "True or False", int: "a whole number", float: "a number", str: "a string", type(None): "None"}
+    if isinstance(value, Mapping):
+        return "a dict"
+    if isinstance(value, (list, tuple)):
+        return f"a list or tuple of {len(value)}"
+    return names.get(type(value), type(value).__name__)
+
+
+def _kind_mismatch(path: str, actual: object, expected: object) -> Mismatch:
+    return _mismatch(path, "wrong type", f"{path} should be {kind_of(expected)}, it is {kind_of(actual)}.")
+
+
+def _mismatch(path: str, reason: str, text: str, figures: Mapping[str, object] | None = None) -> Mismatch:
+    return Mismatch(name=path, reason=reason, lines=(text,), figures=figures or {})

@@ -1,0 +1,117 @@
+"""Cases: frozen records of integers, flags and a seed, from which a check's inputs are drawn.
+
+A case is its own cache key, is short enough to print for a student, and reproduces a check for an appeal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+class Draw:
+    """Tensors from one seeded generator. Every call draws on; the same seed gives the same sequence."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape: int, std: float = 1.0, mean: float = 0.0) -> Tensor:
+        """float32 of that shape, normally distributed."""
+        return torch.randn(shape, generator=self._generator) * std + mean
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """float32 of that shape, uniform in [low, high)."""
+        return torch.rand(shape, generator=self._generator) * (high - low) + low
+
+    def integers(self, *shape: int, low: int = 0, high: int) -> Tensor:
+        """int64 of that shape, uniform in [low, high)."""
+        return torch.randint(low, high, shape, generator=self._generator)
+
+    def integer(self, low: int, high: int) -> int:
+        """One integer in [low, high)."""
+        return int(self.integers(1, low=low, high=high).item())
+
+    def mask_lengths(self, batch: int, time: int) -> Tensor:
+        """float32 (batch, time): 1 up to a random length of at least 1, then 0; the first row is never padded."""
+        lengths = self.integers(batch, low=1, high=time + 1)
+        lengths[0] = time
+        return (torch.arange(time) < lengths[:, None]).float()
+
+    def permutation(self, size: int) -> Tensor:
+        """int64 (size,): a random order."""
+        return torch.randperm(size, generator=self._generator)
+
+    def choice(self, sequence: Sequence[T]) -> T:
+        """One element."""
+        return sequence[self.integer(0, len(sequence))]
+
+
+@dataclass(frozen=True)
+class Case:
+    """The base of all cases. Subclasses are frozen dataclasses of ints, flags and short strings with `inputs()`."""
+
+    def draw(self) -> Draw:
+        """A generator seeded by the whole record, so that two cases that differ anywhere draw different tensors."""
+        record = repr(sorted(dataclasses.asdict(self).items()))
+        return Draw(int.from_bytes(hashlib.sha256(record.encode()).digest()[:6], "big"))
+
+    def inputs(self) -> Mapping[str, object]:
+        """What the probe gets as keyword arguments."""
+        raise NotImplementedError
+
+    def weight(self) -> int:
+        """How large the case is: of two failing ones the lighter is shown."""
+        numbers = [value for name, value in dataclasses.asdict(self).items() if name != "seed" and type(value) is int]
+        return sum(abs(number) for number in numbers)
+
+
+def sizes(low: int, high: int) -> st.SearchStrategy[int]:
+    """A size from `low` to `high`, both included."""
+    return st.integers(low, high)
+
+
+def flags() -> st.SearchStrategy[bool]:
+    """True or False."""
+    return st.booleans()
+
+
+def one_of(*values: T) -> st.SearchStrategy[T]:
+    """One of the values, the first being the simplest."""
+    return st.sampled_from(values)
+
+
+def cases(
+    kind: type[T], *, distinct: Mapping[str, tuple[int, int]] | None = None, **fields: object
+) -> st.SearchStrategy[T]:
+    """A strategy for a `Case` class.
+
+    `distinct` gives fields with their range (both ends included) that must be pairwise different, so that shapes tell
+    them apart; other fields are strategies or fixed values. A field `seed` is drawn unless it is given.
+    """
+    ranges = dict(distinct or {})
+    strategies = {
+        name: field if isinstance(field, st.SearchStrategy) else st.just(field) for name, field in fields.items()
+    }
+    if "seed" in getattr(kind, "__dataclass_fields__", {}) and "seed" not in strategies:
+        strategies["seed"] = st.integers(0, 2**31 - 1)
+
+    @st.composite
+    def build(draw: Any) -> T:
+        taken: dict[str, int] = {}
+        for name, (low, high) in ranges.items():
+            free = [size for size in range(low, high + 1) if size not in taken.values()]
+            if not free:
+                raise ValueError(f"{kind.__name__}: the range of {name} leaves no size that is still free")
+            taken[name] = draw(st.sampled_from(free))
+        return kind(**taken, **{name: draw(strategy) for name, strategy in strategies.items()})
+
+    return build()

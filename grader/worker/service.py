@@ -1,0 +1,110 @@
+"""Theory of operation of a worker.
+
+A worker is given one submission. It answers requests, one at a time, over one channel: `open` names the files and the
+suite's settings, `load` imports one file, `run` runs one probe. Confinement is applied before `open` by the sandbox
+back end that started the process. The worker holds probes, stand-ins and inputs; never an expected value, a test or
+the reference. It may be killed at any moment and owns nothing that would need cleaning up.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.wire import Channel, ChannelClosed, Frame, WireError, encode
+from grader.worker import absent
+from grader.worker.capture import Capture
+from grader.worker.loading import FileSpec, Modules, Probe
+from grader.worker.ownership import StudentFiles
+from grader.worker.running import Work, perform, raised
+
+ANSWER_BYTES = 64 << 20
+
+
+@dataclass
+class Session:
+    """The state of an opened worker."""
+
+    modules: Modules
+    capture: Capture
+    files: StudentFiles
+
+
+def serve(channel: Channel, probes: Mapping[str, Probe], before_run: Callable[[float], None]) -> None:
+    """Answer requests until the judge closes the channel. `before_run` gets the processor seconds of each request."""
+    session: Session | None = None
+    while True:
+        try:
+            frame = channel.receive()
+        except ChannelClosed:
+            return
+        if frame.kind == "open":
+            session = open_session(frame)
+            answer: dict[str, object] = {"status": "values", "values": {}, "notes": {}}
+        else:
+            assert session is not None
+            before_run(float(str(frame.tree["cpu_seconds"])))
+            answer = handle(frame, session, probes)
+        reply(channel, frame.id, answer, session.files)
+
+
+def reply(channel: Channel, frame_id: str, answer: dict[str, object], files: StudentFiles) -> None:
+    """Send the answer; a value that has no place on the wire becomes an exception of the student's code."""
+    try:
+        encoded = encode(answer, ANSWER_BYTES)
+    except WireError as error:
+        kind = TypeError(f"the result cannot be used: {error}")
+        encoded = encode({**raised(kind, files), "notes": answer["notes"]})
+    except Exception as error:
+        encoded = encode({**raised(error, files), "notes": answer["notes"]})
+    channel.send(frame_id, "answer", encoded)
+
+
+def open_session(frame: Frame) -> Session:
+    """Set up the search path and the stand-ins for missing modules."""
+    tree = frame.tree
+    root = str(tree["root"])
+    sys.path.insert(0, root)
+    sys.dont_write_bytecode = True
+    absent.install([str(name) for name in _list(tree["absent"])])
+    specs = [
+        FileSpec(id=str(s["id"]), path=s["path"], expected=str(s["expected"]), kind=str(s["kind"]))
+        for s in map(_dict, _list(tree["files"]))
+    ]
+    modules = Modules(Path(root), specs, _dict(tree["globals"]))
+    students = StudentFiles(root)
+    return Session(modules, Capture(students), students)
+
+
+def handle(frame: Frame, session: Session, probes: Mapping[str, Probe]) -> dict[str, object]:
+    """One request's answer."""
+    tree = frame.tree
+    if frame.kind == "load":
+        file_id = str(tree["file"])
+        loading = {"load": lambda modules: _load(modules, file_id)}
+        return perform(Work(probe="load", arguments={}), loading, session.modules, session.capture, session.files)
+    work = Work(
+        probe=str(tree["probe"]),
+        arguments={**_dict(tree["inputs"]), **_dict(tree["options"])},
+        binding=int(str(tree["binding"])),
+        seed=int(str(tree["seed"])),
+        trace=tree["trace"] is True,
+    )
+    return perform(work, probes, session.modules, session.capture, session.files)
+
+
+def _load(modules: Modules, file_id: str) -> dict[str, object]:
+    modules[file_id]
+    return {}
+
+
+def _dict(value: object) -> dict[str, object]:
+    assert isinstance(value, dict)
+    return value
+
+
+def _list(value: object) -> list[object]:
+    assert isinstance(value, list)
+    return value

@@ -1,0 +1,130 @@
+"""How probes reach a student's parts, fill them with the judge's weights and put stand-ins around them."""
+
+from contextlib import contextmanager
+
+import stand_ins as given
+import torch
+
+from grader.probing import bind_names, gradient
+
+# The names of part 2 are ours (the course's notebook is not public). Where a course uses others, write them here.
+DIFFUSION_NAMES = {
+    "linear_beta_schedule": "linear_beta_schedule",
+    "NoiseSchedule": "NoiseSchedule",
+    "q_sample": "q_sample",
+    "timestep_embedding": "timestep_embedding",
+    "UNet": "UNet",
+    "noise_prediction_loss": "noise_prediction_loss",
+    "p_sample": "p_sample",
+    "sample": "sample",
+}
+
+
+def llm(modules):
+    """Part 1: the exported file, or the notebook that it is exported from."""
+    only_notebook = "llm" not in modules and "llm_notebook" in modules
+    return modules["llm_notebook" if only_notebook else "llm"]
+
+
+def subset(weights, start):
+    """The weights whose names begin so, with the rest of their names."""
+    return {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
+
+
+def all_gradients(bound, **leaves):
+    return {**bound.gradients(), **{name: gradient(leaf) for name, leaf in leaves.items()}}
+
+
+def without_projection(weights):
+    """Attention weights whose output projection changes nothing."""
+    size = len(weights["c_proj.bias"])
+    return {**weights, "c_proj.weight": torch.eye(size), "c_proj.bias": torch.zeros(size)}
+
+
+def backward(loss):
+    """Backpropagate, unless the student returned no loss: the comparison says that better than an exception."""
+    if isinstance(loss, torch.Tensor):
+        loss.backward()
+
+
+def build(modules, name, config, weights, stand_in, norm_each_block=False):
+    """A GenericTransformer, Encoder or Decoder in evaluation mode, and what was bound.
+
+    `stand_in` replaces embedding and blocks. `norm_each_block` makes of the reference, which normalises once, the
+    other reading of the handout.
+    """
+    net = getattr(llm(modules), name)(given.config_of(config))
+    bound = fill(modules, net, weights, stand_in, norm_each_block)
+    return net.eval(), bound
+
+
+def fill(modules, net, weights, stand_in, norm_each_block=False):
+    inside = ("transformer.embedding.", "transformer.h.")
+    chosen = {
+        name: value
+        for name, value in weights.items()
+        if name not in ("table", "mix") and not (stand_in and name.startswith(inside))
+    }
+    blocks = net.transformer["h"]
+    if stand_in:
+        net.transformer["embedding"] = given.StandInEmbedding(weights["table"])
+        for place in range(len(blocks)):
+            blocks[place] = given.StandInBlock(weights["mix"] * (place + 1))
+    bound = bind_names(modules, net, chosen)
+    for place in range(len(blocks) - 1 if norm_each_block else 0):  # the last block's norm is there already
+        blocks[place] = given.Followed(blocks[place], net.transformer["ln_f"])
+    return bound
+
+
+def use_mask(net, mask):
+    """Let the model use this mask (B, 1, T, T), cut to the tokens at hand."""
+
+    def cut(num_tokens):
+        longest = int(num_tokens.max())
+        return mask[:, :, :longest, :longest]
+
+    net.get_attention_mask = cut
+
+
+def part_2(modules, name):
+    return getattr(modules["diffusion"], DIFFUSION_NAMES[name])
+
+
+@contextmanager
+def replaced(modules, name, stand_in, active):
+    """For a while, and only if `active`, the student's functions find a stand-in under that name."""
+    file, own_name = modules["diffusion"], DIFFUSION_NAMES[name]
+    own = getattr(file, own_name, None)
+    if active:
+        file.provide(**{own_name: stand_in})
+    try:
+        yield
+    finally:
+        if active:
+            file.provide(**{own_name: own})
+
+
+def a_schedule(modules, schedule, stand_in):
+    """Drawn sequences that do not belong together, or the student's schedule of the betas."""
+    return given.StandInSchedule(**schedule) if stand_in else part_2(modules, "NoiseSchedule")(schedule["betas"])
+
+
+def a_unet(modules, channels):
+    """The student's U-Net with every parameter drawn, in evaluation mode."""
+    net = part_2(modules, "UNet")(channels, 16, 16)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            fan_in = parameter[0].numel() if parameter.dim() > 1 else 4
+            parameter.copy_(torch.randn_like(parameter) / fan_in**0.5)
+    return net.eval()
+
+
+def pixels(out):
+    return out.shape[-1] * out.shape[-2] if isinstance(out, torch.Tensor) and out.dim() == 4 else 0
+
+
+def numbers(value):
+    """A tensor (float64) of whatever numbers a student wrote."""
+    if isinstance(value, (list, tuple)):
+        return torch.stack([numbers(entry) for entry in value])
+    return torch.as_tensor(value).detach().to(torch.float64)

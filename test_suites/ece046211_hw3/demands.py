@@ -1,0 +1,62 @@
+"""What several tests demand of a notebook. Judge side only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import probes
+from grader.suite import require
+from printed import OPTIMIZERS
+from saved import CodeCell, Saved
+
+
+def notebook_of(submission) -> Saved:
+    """The notebook that was handed in."""
+    return Saved(submission.notebook("notebook"))
+
+
+def not_attempted(student, what: str) -> None:
+    """End the item as not attempted: the notebook has nothing like `what`."""
+    student.run(probes.absent, {"what": what})
+
+
+def require_run(saved: Saved, cells: Iterable[CodeCell | None]) -> None:
+    """Code cells that were not run earn nothing."""
+    for cell in cells:
+        if cell is not None:
+            require(
+                saved.was_run(cell),
+                f"Cell {cell.number} was saved without having been run. The handout gives no points for code cells that "
+                "were not run: run the notebook and save it with its outputs.",
+            )
+
+
+def sources(cells: Iterable[CodeCell]) -> list[str]:
+    """The cells' full texts, by which a probe finds them again."""
+    return [cell.cell.source for cell in cells]
+
+
+def text_of(saved: Saved, cells: Iterable[CodeCell]) -> str:
+    """The saved text of those of the cells that were run."""
+    return "\n".join(cell.text for cell in cells if saved.was_run(cell))
+
+
+def model_cells(saved: Saved) -> tuple[CodeCell, ...]:
+    """The cells that choose hyper-parameters and build model, criterion, optimizer and scheduler, with what they need."""
+    kinds = ("CrossEntropyLoss", "NLLLoss", *OPTIMIZERS)
+    wanted = saved.calling("TransformerModel", *kinds, *(f".{kind}" for kind in kinds))
+    schedulers = tuple(cell for cell in saved.cells if cell.reads & {"lr_scheduler"} or _makes_a_scheduler(cell))
+    both = {cell.number: cell for cell in (*wanted, *schedulers)}
+    return saved.with_what_they_need(tuple(both[number] for number in sorted(both)))
+
+
+def _makes_a_scheduler(cell: CodeCell) -> bool:
+    return any(name.lstrip(".").endswith(("LR", "ReduceLROnPlateau", "WarmRestarts")) for name in cell.calls)
+
+
+def task_3_text(saved: Saved) -> str:
+    """What was printed from the first cell that builds the model up to the one that trains it."""
+    first = min(cell.number for cell in saved.calling("TransformerModel"))
+    training = [cell.number for cell in saved.calling("train")]
+    last = max([number for number in training if number > first], default=first)
+    return text_of(saved, [cell for cell in saved.cells if first <= cell.number <= last])

@@ -1,0 +1,47 @@
+"""Signs that a saved output does not come from the code above it. Judge side only."""
+
+from __future__ import annotations
+
+from grader.notebooks import stale_outputs
+from printed import literal, named_values, numbers, printed_model, split_models
+from saved import Saved
+
+NO_COUNT = "no execution count"
+
+
+def doubts(saved: Saved) -> list[str]:
+    """One sentence for every sign, the most telling first."""
+    return [*_other_numbers(saved), *_fewer_epochs(saved), *_errors(saved), *_order(saved)]
+
+
+def _other_numbers(saved: Saved) -> list[str]:
+    """The printed model has other sizes than the code gives it."""
+    _, modules = split_models("\n".join(cell.text for cell in saved.cells))
+    printed, named = printed_model(modules), named_values(saved)
+    return [
+        f"The printed model has {name} {printed[name]:g}, the code says {named[name]:g}."
+        for name in printed.keys() & named.keys()
+        if printed[name] != named[name]
+    ]
+
+
+def _fewer_epochs(saved: Saved) -> list[str]:
+    """The last epoch that was printed is not the last one of the code."""
+    cells = [cell for cell in saved.calling("train") if cell.text.strip()]
+    if not cells:
+        return []
+    wanted = literal(saved, "epochs", cells[-1])
+    told = [numbers(line) for line in cells[-1].text.splitlines() if "epoch" in line.lower()]
+    last = max((line[0].value for line in told if line), default=None)
+    if wanted is None or last is None or last == wanted:
+        return []
+    return [f"The code trains {wanted:g} epochs, the last one printed is {last:g}."]
+
+
+def _errors(saved: Saved) -> list[str]:
+    return [f"Cell {cell.number} ended with an error." for cell in saved.cells if cell.cell.errors]
+
+
+def _order(saved: Saved) -> list[str]:
+    # Front ends that keep no counts at all say nothing about the order.
+    return [f"Cell {entry.cell}: {entry.reason}." for entry in stale_outputs(saved.notebook) if NO_COUNT not in entry.reason]

@@ -1,0 +1,115 @@
+"""Task 3: hyper-parameters in their ranges, the model's vocabulary, and what was printed."""
+
+from collections import Counter
+
+from demands import model_cells, not_attempted, notebook_of, require_run, sources, task_3_text
+from grader.suite import item, partial, require
+from printed import known_texts, named_values, numbers, printed_model, split_models
+from probes import hyper_parameters
+
+WORDS = 37
+RANGES = {
+    "embedding": ("embedding size", 200, 250),
+    "hidden": ("number of hidden units", 200, 250),
+    "layers": ("number of layers", 2, 4),
+    "heads": ("number of attention heads", 2, 4),
+    "dropout": ("dropout", 0.0, 0.3),
+}
+RATE = (5e-3, 5.0)
+OPTIMIZERS = ("SGD", "Adam", "RAdam")
+
+
+def _chosen(student, submission):
+    saved = notebook_of(submission)
+    if not saved.calling("TransformerModel"):
+        not_attempted(student, "a call of TransformerModel")
+    cells = model_cells(saved)
+    values = student.run(hyper_parameters, {"words": WORDS}, cells=sources(cells))
+    require_run(saved, cells)
+    return values
+
+
+@item("hyper.sizes")
+def test_sizes(student, submission):
+    """Embedding and hidden size are from 200 to 250, layers and heads from 2 to 4, dropout from 0 to 0.3."""
+    values = _chosen(student, submission)
+    require(values["embedding"] is not None, "The cell builds no TransformerModel.")
+    for name, (words, low, high) in RANGES.items():
+        require(low <= values[name] <= high, f"The {words} is {values[name]:g}; choose from [{low:g}, {high:g}].")
+
+
+@item("hyper.training")
+def test_training(student, submission):
+    """The loss is `nn.CrossEntropyLoss()`, the optimiser SGD, Adam or RAdam, its rate from 5e-3 to 5, with a scheduler."""
+    values = _chosen(student, submission)
+    require(
+        values["criterion"] == "CrossEntropyLoss" and values["reduction"] == "mean",
+        f"The criterion is {values['criterion']} (reduction {values['reduction']}); the handout asks for nn.CrossEntropyLoss().",
+    )
+    require(
+        values["optimizer"] in OPTIMIZERS,
+        f"The optimiser is {values['optimizer']}; choose from {', '.join(OPTIMIZERS)}.",
+    )
+    require(RATE[0] <= values["rate"] <= RATE[1], f"The learning rate is {values['rate']:g}; choose from [5e-3, 5.0].")
+    require(values["scheduler"] is not None, "There is no learning-rate scheduler; any of torch.optim.lr_scheduler will do.")
+    require(values["trains_model"], "The optimiser does not hold the parameters of the model.")
+
+
+@item("hyper.tokens")
+def test_tokens(student, submission):
+    """The model is built for the number of words in the vocabulary, at its input and at its output."""
+    values = _chosen(student, submission)
+    known = {WORDS, *(text.words for text in known_texts())}
+    require(
+        values["words_in"] == values["words_out"] and values["words_in"] in known,
+        f"For a vocabulary of {WORDS} words the model reads {values['words_in']} and predicts {values['words_out']} words.",
+    )
+
+
+@item("hyper.printed_tokens")
+def test_printed_tokens(student, submission):
+    """The number of tokens is printed, and is that of the printed model and of the vocabulary."""
+    plain, modules = _task_3(student, submission)
+    counts = {text.words for text in known_texts()} | {printed_model(modules).get("words")}
+    require(
+        any(number.value in counts for number in numbers(plain)),
+        "The number of tokens (28782 for WikiText-2) does not stand in the saved output.",
+    )
+
+
+@item("hyper.printed_values")
+def test_printed_values(student, submission):
+    """All chosen hyper-parameters are printed: sizes, layers, heads, dropout and learning rate."""
+    plain, modules = _task_3(student, submission)
+    saved = notebook_of(submission)
+    wanted = {**printed_model(modules), **named_values(saved)}
+    wanted.pop("words", None)
+    open_ones = Counter(wanted.values())
+    for number in numbers(plain):
+        shown = next((value for value in open_ones if open_ones[value] and number.shows(value)), None)
+        open_ones.subtract([shown] if shown is not None else [])
+    missing = [name for name, value in wanted.items() if open_ones[value] > 0]
+    if len(missing) == len(wanted):
+        require(False, "None of the hyper-parameters stands in the saved output (the printed model apart).")
+    if missing:
+        told = ", ".join(f"{name} ({wanted[name]:g})" for name in missing)
+        partial(1 - len(missing) / len(wanted), f"These hyper-parameters do not stand in the saved output: {told}.")
+
+
+@item("hyper.printed_model")
+def test_printed_model(student, submission):
+    """The model is printed."""
+    _, modules = _task_3(student, submission)
+    require(
+        {"words", "layers"} <= printed_model(modules).keys(),
+        "The printed TransformerModel does not stand in the saved output: print(model).",
+    )
+
+
+def _task_3(student, submission):
+    saved = notebook_of(submission)
+    cells = saved.calling("TransformerModel")
+    if not cells:
+        not_attempted(student, "a call of TransformerModel")
+    require_run(saved, cells)
+    return split_models(task_3_text(saved))

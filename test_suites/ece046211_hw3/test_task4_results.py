@@ -1,0 +1,113 @@
+"""Task 4, the saved results: epochs, test data, plots; and whether the outputs still belong to the code."""
+
+import ast
+
+from demands import not_attempted, notebook_of, require_run, text_of
+from fresh import doubts
+from grader.suite import item, partial, require
+from printed import exponential_pairs, literal, numbers
+
+LENGTH = 35
+PERPLEXITY = ("ppl", "perp")
+
+
+def _training(student, submission):
+    saved = notebook_of(submission)
+    cells = [cell for cell in saved.calling("train") if "train" not in cell.defines or "evaluate" in cell.calls]
+    if not cells:
+        not_attempted(student, "a call of train(model, bptt)")
+    require_run(saved, cells)
+    return saved, cells
+
+
+@item("train.bptt")
+def test_bptt(student, submission):
+    """The model is trained with `bptt = 35`."""
+    saved, cells = _training(student, submission)
+    values = [value for cell in cells for value in _lengths(saved, cell)]
+    require(
+        LENGTH in values,
+        f"The cell that trains uses {', '.join(f'{value:g}' for value in values) or 'an unknown number'} as bptt, not 35.",
+    )
+
+
+def _lengths(saved, cell):
+    given = []
+    for node in (node for step in cell.running for node in ast.walk(step) if isinstance(node, ast.Call)):
+        if isinstance(node.func, ast.Name) and node.func.id == "train":
+            values = [*node.args[-1:], *(entry.value for entry in node.keywords if entry.arg == "bptt")]
+            given += [value.value for value in values if isinstance(value, ast.Constant)]
+    named = literal(saved, "bptt", cell)
+    return given or ([named] if named is not None else [])
+
+
+@item("train.validation")
+def test_validation(student, submission):
+    """Every epoch prints loss and perplexity on the validation data, and the perplexity is exp(loss)."""
+    saved, cells = _training(student, submission)
+    lines = text_of(saved, cells).splitlines()
+    told = [line for line in lines if "val" in line.lower() and numbers(line)]
+    require(bool(told), "The saved output of the training shows no loss on the validation data.")
+    results = list(_perplexities(lines, "val"))
+    if not results:
+        partial(0.5, "The validation loss is printed after every epoch, its perplexity is not.")
+    for result in results:
+        require(bool(exponential_pairs(result)), f"The perplexity is not the exponential of the loss: {result.strip()}")
+
+
+def _perplexities(lines, about):
+    """The lines that tell a perplexity on some data; where the loss stands in the line before, with that line."""
+    for before, line in zip(["", *lines], lines, strict=False):
+        if not any(word in line.lower() for word in PERPLEXITY):
+            continue
+        if about in line.lower() and ("loss" in line.lower() or exponential_pairs(line)):
+            yield line
+        elif about in before.lower() and "loss" not in line.lower():
+            yield f"{before}\n{line}"
+
+
+@item("train.test")
+def test_test_data(student, submission):
+    """After training, loss and perplexity on the test data are printed."""
+    saved, training = _training(student, submission)
+    cells = [cell for cell in saved.calling("evaluate") if "test_data" in cell.reads]
+    if not cells:
+        not_attempted(student, "a call of evaluate with test_data")
+    require_run(saved, cells)
+    after = [cell for cell in saved.cells if cell in cells or cell.number > cells[0].number]
+    lines = text_of(saved, after).splitlines()
+    require(
+        any("test" in line.lower() and numbers(line) for line in lines), "The saved output shows no result on the test data."
+    )
+    if not any(exponential_pairs(result) for result in _perplexities(lines, "test")):
+        partial(0.5, "Of loss and perplexity on the test data only one is printed, or the perplexity is not exp(loss).")
+    require(
+        cells[-1].number >= training[0].number,
+        "The test data are evaluated before the training; the handout asks for the result after it.",
+    )
+
+
+@item("train.plot")
+def test_plot(student, submission):
+    """Loss and perplexity are plotted."""
+    saved = notebook_of(submission)
+    drawing = [cell for cell in saved.cells if any(name.startswith(".") and "plot" in name for name in cell.calls)]
+    pictures = [cell for cell in saved.cells if cell.cell.has_image]
+    if not drawing and not pictures:
+        not_attempted(student, "a plot")
+    require_run(saved, drawing)
+    require(bool(pictures), "No plot stands in the saved outputs.")
+    code = "\n".join(cell.code for cell in saved.cells if cell in pictures or "plot(" in cell.code).lower()
+    named = ["loss" in code, any(word in code for word in (*PERPLEXITY, "exp("))]
+    if not all(named):
+        partial(0.5, "The plots show only one of loss and perplexity.")
+
+
+@item("outputs.fresh")
+def test_fresh(student, submission):
+    """The saved outputs belong to the code above them. Worth no points: a person looks when this fails."""
+    saved = notebook_of(submission)
+    if not saved.run():
+        not_attempted(student, "saved outputs")
+    found = doubts(saved)
+    require(not found, "Please look: " + " ".join(found[:5]))

@@ -1,0 +1,425 @@
+"""What the checks are run on: sizes that shapes can tell apart, every parameter drawn at random.
+
+B is `batch`, T is `time`; both are 1 in some cases. Masks are (B, T) with 1 for a token and 0 for padding, and the
+rows of one batch have different lengths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from grader.suite import Case, Draw, cases, flags, one_of, sizes
+
+STD = 0.6
+TOKENS = 256  # every sequence of this assignment has this length
+GATES = ("i", "f", "g", "o")
+
+
+def masks(draw: Draw, batch: int, time: int) -> Tensor:
+    """int64 (batch, time), 1 for tokens and 0 for padding."""
+    return draw.mask_lengths(batch, time).long()
+
+
+def lstm_weights(draw: Draw, inputs: int, hidden: int, suffix: str = "") -> dict[str, Tensor]:
+    """The four parameters of one direction of an `nn.LSTM` layer, by their names there."""
+    shapes = {
+        "weight_ih_l0": (4 * hidden, inputs),
+        "weight_hh_l0": (4 * hidden, hidden),
+        "bias_ih_l0": (4 * hidden,),
+        "bias_hh_l0": (4 * hidden,),
+    }
+    return {name + suffix: draw.normal(*shape, std=STD) for name, shape in shapes.items()}
+
+
+def attention_weights(draw: Draw, size: int) -> dict[str, Tensor]:
+    """Weights (out, in) and biases of the four projections of multi-head attention."""
+    weights = {f"w_{role}": draw.normal(size, size, std=STD) for role in "qkvo"}
+    return weights | {f"b_{role}": draw.normal(size, std=STD) for role in "qkvo"}
+
+
+def block_weights(draw: Draw, size: int, hidden: int) -> dict[str, Tensor]:
+    """Every parameter of an attention block that the handout names."""
+    shapes = {
+        "layer_norm_1.weight": (size,),
+        "layer_norm_1.bias": (size,),
+        "layer_norm_2.weight": (size,),
+        "layer_norm_2.bias": (size,),
+        "linear.0.weight": (hidden, size),
+        "linear.0.bias": (hidden,),
+        "linear.3.weight": (size, hidden),
+        "linear.3.bias": (size,),
+    }
+    return {name: draw.normal(*shape, std=STD) for name, shape in shapes.items()}
+
+
+# --- question 1 -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LSTMCase(Case):
+    """The hand-written layer: the sixteen parameters by name."""
+
+    batch: int
+    time: int
+    input_size: int
+    hidden: int
+    seed: int
+
+    def inputs(self) -> dict[str, object]:
+        """Inputs, random first states, weights, and upstream gradients of the outputs and of the last states."""
+        draw, state = self.draw(), (1, self.batch, self.hidden)
+        weights = {}
+        for source, width in (("i", self.input_size), ("h", self.hidden)):
+            for gate in GATES:
+                weights[f"w_{source}{gate}"] = draw.normal(self.hidden, width, std=STD)
+                weights[f"b_{source}{gate}"] = draw.normal(self.hidden, std=STD)
+        return {
+            "x": draw.normal(self.batch, self.time, self.input_size),
+            "states": [draw.normal(*state), draw.normal(*state)],
+            "weights": weights,
+            "upstream": draw.normal(self.batch, self.time, self.hidden),
+            "upstream_states": [draw.normal(*state), draw.normal(*state)],
+        }
+
+
+@dataclass(frozen=True)
+class EncoderCase(Case):
+    """The bidirectional encoder: the embedding and both directions of its `nn.LSTM`."""
+
+    batch: int
+    time: int
+    vocabulary: int
+    embedding: int
+    hidden: int
+    seed: int
+
+    def inputs(self) -> dict[str, object]:
+        """Token indices with padding among them, random first states, weights and an upstream gradient."""
+        draw, state = self.draw(), (2, self.batch, self.hidden)
+        return {
+            "tokens": draw.integers(self.batch, self.time, high=self.vocabulary),
+            "states": [draw.normal(*state), draw.normal(*state)],
+            "weights": {
+                "embedding.weight": draw.normal(self.vocabulary, self.embedding),
+                **lstm_weights(draw, self.embedding, self.hidden),
+                **lstm_weights(draw, self.embedding, self.hidden, "_reverse"),
+            },
+            "upstream": draw.normal(self.batch, self.time, 2 * self.hidden),
+        }
+
+
+@dataclass(frozen=True)
+class DecoderCase(Case):
+    """The decoder: its `nn.LSTM`, and the matrix of the module that stands in for the attention."""
+
+    batch: int
+    time: int
+    input_size: int
+    hidden: int
+    seed: int
+
+    def inputs(self) -> dict[str, object]:
+        """Features, random first states, weights, a padding mask and an upstream gradient."""
+        draw, state = self.draw(), (1, self.batch, self.hidden)
+        return {
+            "x": draw.normal(self.batch, self.time, self.input_size),
+            "states": [draw.normal(*state), draw.normal(*state)],
+            "weights": lstm_weights(draw, self.input_size, self.hidden),
+            "matrix": draw.normal(self.input_size, self.input_size, std=STD),
+            "mask": masks(draw, self.batch, self.time),
+            "upstream": draw.normal(self.batch, self.time, self.hidden),
+        }
+
+
+@dataclass(frozen=True)
+class TogetherCase(Case):
+    """Encoder, decoder and the student's own attention, joined by the given class."""
+
+    batch: int
+    time: int
+    vocabulary: int
+    embedding: int
+    hidden: int
+    encoder_only: bool
+    attention: bool
+    seed: int
+
+    def inputs(self) -> dict[str, object]:
+        """Sizes, token indices and a padding mask; the weights are whatever the student's classes start with."""
+        draw = self.draw()
+        return {
+            "tokens": draw.integers(self.batch, self.time, high=self.vocabulary),
+            "mask": masks(draw, self.batch, self.time),
+            "vocabulary": self.vocabulary,
+            "embedding": self.embedding,
+            "hidden": self.hidden,
+            "encoder_only": self.encoder_only,
+            "attention": self.attention,
+        }
+
+
+def lstm_cases() -> st.SearchStrategy[LSTMCase]:
+    """Input and hidden size differ."""
+    return cases(LSTMCase, distinct={"input_size": (2, 8), "hidden": (2, 8)}, batch=sizes(1, 5), time=sizes(1, 6))
+
+
+def encoder_cases() -> st.SearchStrategy[EncoderCase]:
+    """Vocabulary, embedding and hidden size differ."""
+    distinct = {"vocabulary": (5, 12), "embedding": (2, 8), "hidden": (2, 8)}
+    return cases(EncoderCase, distinct=distinct, batch=sizes(1, 5), time=sizes(1, 6))
+
+
+def dropout_cases() -> st.SearchStrategy[EncoderCase]:
+    """Enough entries that no dropout leaves them all alone."""
+    distinct = {"vocabulary": (5, 12), "embedding": (4, 8), "hidden": (2, 8)}
+    return cases(EncoderCase, distinct=distinct, batch=sizes(2, 5), time=sizes(4, 6))
+
+
+def decoder_cases() -> st.SearchStrategy[DecoderCase]:
+    """Input and hidden size differ."""
+    return cases(DecoderCase, distinct={"input_size": (2, 8), "hidden": (2, 8)}, batch=sizes(1, 5), time=sizes(1, 6))
+
+
+def decoder_mask_cases() -> st.SearchStrategy[DecoderCase]:
+    """At least two rows, so that some row can be padded."""
+    return cases(DecoderCase, distinct={"input_size": (2, 8), "hidden": (2, 8)}, batch=sizes(2, 5), time=sizes(3, 6))
+
+
+def together_cases() -> st.SearchStrategy[TogetherCase]:
+    """All four ways to build the network."""
+    distinct = {"vocabulary": (5, 12), "embedding": (2, 8), "hidden": (2, 8)}
+    switches = {"encoder_only": flags(), "attention": flags()}
+    return cases(TogetherCase, distinct=distinct, batch=sizes(1, 4), time=sizes(1, 5), **switches)
+
+
+# --- question 2 -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NormCase(Case):
+    """Layer normalisation over any number of leading axes. `eps_power` p stands for eps = 10**-p."""
+
+    first: int
+    second: int
+    third: int
+    axes: int
+    hidden: int
+    eps_power: int
+    narrow: bool
+    seed: int
+
+    def inputs(self) -> dict[str, object]:
+        """Vectors whose variance is near eps when `narrow`, so that the place of eps matters."""
+        draw = self.draw()
+        dims = (self.first, self.second, self.third)[: self.axes]
+        return {
+            "x": draw.normal(*dims, self.hidden, std=0.05 if self.narrow else 1.5, mean=0.5),
+            "eps": 10.0**-self.eps_power,
+            "weight": draw.normal(self.hidden),
+            "bias": draw.normal(self.hidden),
+            "upstream": draw.normal(*dims, self.hidden),
+        }
+
+
+@dataclass(frozen=True)
+class HeadsCase(Case):
+    """Queries, keys and values that are split already, and tensors of any width `dim` for splitting and merging."""
+
+    batch: int
+    time: int
+    heads: int
+    head_size: int
+    dim: int
+    seed: int
+
+    def inputs(self) -> dict[str, object]:
+        """Tensors (B, m, T, d), a joined one (B, T, m * dim), a split one (B, m, T, dim) and a padding mask."""
+        draw = self.draw()
+        shape = (self.batch, self.heads, self.time, self.head_size)
+        return {
+            "heads": self.heads,
+            "head_size": self.head_size,
+            "joined": draw.normal(self.batch, self.time, self.heads * self.dim),
+            "apart": draw.normal(self.batch, self.heads, self.time, self.dim),
+            "queries": draw.normal(*shape),
+            "keys": draw.normal(*shape),
+            "values": draw.normal(*shape),
+            "mask": masks(draw, self.batch, self.time),
+            "upstream": draw.normal(self.batch, self.heads, self.time, self.time),
+            "noise": draw.normal(*shape),
+        }
+
+
+@dataclass(frozen=True)
+class ProjectionCase(Case):
+    """The whole attention module."""
+
+    batch: int
+    time: int
+    heads: int
+    head_size: int
+    seed: int
+
+    @property
+    def size(self) -> int:
+        """E = m * d."""
+        return self.heads * self.head_size
+
+    def inputs(self) -> dict[str, object]:
+        """Hidden states, weights of the four projections, a padding mask, and tensors for small changes."""
+        draw, size = self.draw(), self.heads * self.head_size
+        return {
+            "heads": self.heads,
+            "head_size": self.head_size,
+            "x": draw.normal(self.batch, self.time, size),
+            "weights": attention_weights(draw, size),
+            "mask": masks(draw, self.batch, self.time),
+            "noise": draw.normal(self.batch, self.time, size),
+            "upstream": draw.normal(self.batch, self.time, size),
+            "design": design(draw, size),
+            "other_design": design(draw, size).flip(1),
+            "draw": draw.integer(0, 2**31),
+        }
+
+
+def design(draw: Draw, size: int) -> Tensor:
+    """(2, size + 4, size): in the first row zero, the unit vectors and three random ones; the second row is random.
+
+    An affine function is known from the first size + 1 positions, and has to reproduce all others.
+    """
+    first = torch.cat([torch.zeros(1, size), torch.eye(size), draw.normal(3, size)])
+    return torch.stack([first, draw.normal(size + 4, size)])
+
+
+@dataclass(frozen=True)
+class BlockCase(Case):
+    """One attention block; its width is heads * head_size."""
+
+    batch: int
+    time: int
+    heads: int
+    head_size: int
+    hidden: int
+    seed: int
+
+    def inputs(self) -> dict[str, object]:
+        """Hidden states, all weights, the matrix of the stand-in for the attention, a padding mask."""
+        draw, size = self.draw(), self.heads * self.head_size
+        return {
+            "heads": self.heads,
+            "x": draw.normal(self.batch, self.time, size),
+            "weights": block_weights(draw, size, self.hidden),
+            "attention": attention_weights(draw, size),
+            "matrix": draw.normal(size, size, std=STD),
+            "mask": masks(draw, self.batch, self.time),
+            "noise": draw.normal(self.batch, self.time, size),
+            "upstream": draw.normal(self.batch, self.time, size),
+        }
+
+
+@dataclass(frozen=True)
+class TransformerCase(Case):
+    """The whole Transformer on sequences of the assignment's length."""
+
+    batch: int
+    heads: int
+    head_size: int
+    hidden: int
+    layers: int
+    vocabulary: int
+    prenorm: bool
+    seed: int
+
+    def inputs(self) -> dict[str, object]:
+        """Token indices, all weights, one matrix a layer for stand-in blocks, masks, upstream gradient."""
+        draw, size = self.draw(), self.heads * self.head_size
+        lengths = draw.integers(self.batch, low=2, high=TOKENS - 1)
+        weights = {
+            "embedding.weight": draw.normal(self.vocabulary, size, std=STD),
+            "cls_token": draw.normal(1, 1, size, std=STD),
+            "pos_embedding": draw.normal(1, TOKENS + 1, size, std=STD),
+            "mlp_head.0.weight": draw.normal(size, std=STD),
+            "mlp_head.0.bias": draw.normal(size, std=STD),
+        }
+        return {
+            "heads": self.heads,
+            "hidden": self.hidden,
+            "kind": "prenorm" if self.prenorm else "postnorm",
+            "tokens": draw.integers(self.batch, TOKENS, high=self.vocabulary),
+            "weights": weights,
+            "blocks": [block_weights(draw, size, self.hidden) for _ in range(self.layers)],
+            "attentions": [attention_weights(draw, size) for _ in range(self.layers)],
+            "matrices": [draw.normal(size, size, std=0.2) for _ in range(self.layers)],
+            "mask": (torch.arange(TOKENS) < lengths[:, None]).long(),
+            "upstream": draw.normal(self.batch, size),
+        }
+
+
+@dataclass(frozen=True)
+class CountCase(Case):
+    """Sizes for the question about the number of parameters."""
+
+    heads: int
+    head_size: int
+
+    def inputs(self) -> dict[str, object]:
+        """The two arguments of the formula."""
+        return {"heads": self.heads, "head_size": self.head_size}
+
+
+def norm_cases(narrow: bool | None = None, eps_power: int | None = None) -> st.SearchStrategy[NormCase]:
+    """One to three leading axes. `narrow` and `eps_power` fix what is drawn otherwise."""
+    return cases(
+        NormCase,
+        distinct={"hidden": (3, 9)},
+        first=sizes(1, 4),
+        second=sizes(1, 4),
+        third=sizes(1, 3),
+        axes=one_of(2, 1, 3),
+        eps_power=one_of(5, 3, 1) if eps_power is None else eps_power,
+        narrow=flags() if narrow is None else narrow,
+    )
+
+
+def heads_cases(rows: int = 1, time: int = 1) -> st.SearchStrategy[HeadsCase]:
+    """The width of a head in `split_heads` differs from `head_size`. At least `rows` sequences of `time` positions."""
+    distinct = {"head_size": (2, 6), "dim": (2, 6)}
+    return cases(HeadsCase, distinct=distinct, batch=sizes(rows, 4), time=sizes(time, 6), heads=sizes(1, 4))
+
+
+def same_width_cases() -> st.SearchStrategy[HeadsCase]:
+    """Heads of `head_size`, as they occur in the module itself."""
+    found = heads_cases()
+    return found.map(lambda case: HeadsCase(**(vars(case) | {"dim": case.head_size})))
+
+
+def projection_cases(rows: int = 1, time: int = 1) -> st.SearchStrategy[ProjectionCase]:
+    """Several heads, none of them as wide as there are heads. At least `rows` sequences of `time` positions."""
+    distinct = {"heads": (2, 4), "head_size": (2, 5)}
+    return cases(ProjectionCase, distinct=distinct, batch=sizes(rows, 4), time=sizes(time, 6))
+
+
+def block_cases(rows: int = 1, time: int = 1) -> st.SearchStrategy[BlockCase]:
+    """Hidden size of the feed-forward network apart from every width of the attention."""
+    distinct = {"heads": (2, 3), "head_size": (2, 4), "hidden": (13, 17)}
+    return cases(BlockCase, distinct=distinct, batch=sizes(rows, 4), time=sizes(time, 6))
+
+
+def transformer_cases(rows: int = 1) -> st.SearchStrategy[TransformerCase]:
+    """Few sequences, all of full length."""
+    return cases(
+        TransformerCase,
+        distinct={"heads": (2, 3), "head_size": (2, 4), "hidden": (9, 11), "vocabulary": (13, 20)},
+        batch=sizes(rows, 3),
+        layers=sizes(1, 3),
+        prenorm=flags(),
+    )
+
+
+def count_cases() -> st.SearchStrategy[CountCase]:
+    """Sizes of real models too."""
+    return cases(CountCase, distinct={"heads": (1, 16), "head_size": (2, 128)})

@@ -1,0 +1,104 @@
+"""Getting at a student's objects: chance made constant, exchanged globals, free return values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+DRAWS = frozenset(
+    {"randn", "rand", "randn_like", "rand_like", "normal", "normal_", "uniform_", "bernoulli", "bernoulli_"}
+)
+
+
+class _ConstantRandomness(TorchFunctionMode):
+    """Every float that torch draws inside is `value`: a random first state becomes zero, a coin falls on one side."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self._value = value
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") in DRAWS and isinstance(result, Tensor) and result.is_floating_point():
+            with torch.no_grad():
+                result.fill_(self._value)
+        return result
+
+
+@contextmanager
+def constant_randomness(value: float = 0.0) -> Iterator[None]:
+    """No chance inside: torch, `random` and numpy draw `value` wherever they would draw a float."""
+    import random
+
+    import numpy
+
+    saved = random.random, random.uniform, numpy.random.rand, numpy.random.random, numpy.random.uniform
+    random.random = lambda: value  # type: ignore[method-assign]
+    random.uniform = lambda low, high: low + (high - low) * value  # type: ignore[method-assign]
+    numpy.random.rand = numpy.random.random = lambda *shape: numpy.full(shape, value) if shape else value
+    numpy.random.uniform = lambda *_, **__: value
+    try:
+        with _ConstantRandomness(value):
+            yield
+    finally:
+        random.random, random.uniform, numpy.random.rand, numpy.random.random, numpy.random.uniform = saved
+
+
+@contextmanager
+def replaced(file: Any, **values: object) -> Iterator[None]:
+    """Globals of a student's file, exchanged inside: classes that it constructs become stand-ins."""
+    names = set(file.names())
+    saved = {name: getattr(file, name) for name in values if name in names}
+    file.provide(**values)
+    try:
+        yield
+    finally:
+        file.provide(**saved)
+
+
+# --- free return values -----------------------------------------------------------------------------------------
+
+
+def leaves(value: object) -> list[Tensor]:
+    """The tensors of a tree of tuples, lists and dicts, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return [leaf for entry in value for leaf in leaves(entry)]
+    return []
+
+
+def rebuilt(value: object, fill: Callable[[Tensor], object]) -> object:
+    """The same tree with every tensor replaced."""
+    if isinstance(value, Tensor):
+        return fill(value)
+    if isinstance(value, Mapping):
+        return {name: rebuilt(entry, fill) for name, entry in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value)(rebuilt(entry, fill) for entry in value)
+    return value
+
+
+def batch_first(states: Tensor, batch: int, length: int, size: int) -> Tensor | None:
+    """A tensor of all hidden states as (batch, length, size), from whatever order it has; None if it is none."""
+    if states.dim() != 3:
+        return None
+    if tuple(states.shape) == (batch, length, size):
+        return states
+    if tuple(states.shape) == (length, batch, size):
+        return states.transpose(0, 1)
+    return states.transpose(1, 2) if tuple(states.shape) == (batch, size, length) else None
+
+
+def flat(value: Tensor, batch: int, size: int) -> Tensor | None:
+    """A tensor as (batch, size), single dimensions left out; None if it is none."""
+    kept = [extent for extent in value.shape if extent != 1]
+    wanted = [extent for extent in (batch, size) if extent != 1]
+    return value.reshape(batch, size) if kept == wanted else None

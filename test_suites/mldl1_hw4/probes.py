@@ -1,0 +1,437 @@
+"""Probes for the three notebooks. Each runs on the reference and on the submission.
+
+Random first states and coins are made constant where numbers are compared; what the handout leaves free (orientation
+of weights, order of dimensions, what is returned, teacher forcing) is found out or offered as numbered candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from building import batch_first, constant_randomness, flat, leaves, replaced
+from placements import bind_attention, convention, gradients, without
+from recurrent import (
+    RNN_NAMES,
+    distribution_kind,
+    epochs,
+    levels,
+    make_rnn,
+    scores_of,
+    training,
+    transparent,
+    write_rnn,
+)
+from stand_ins import Scheduler, Vocabulary, stand_in_attention, stand_in_blocks, stand_in_patches
+from torch import Tensor, nn
+from translation import (
+    READINGS,
+    argument_forms,
+    decoder_layers,
+    drawn_order,
+    encoder_layers,
+    mix_states,
+    mixing,
+    own_translator,
+    read_as,
+    seq2seq_file,
+    shapes,
+    translator_of_stand_ins,
+)
+
+from grader.probing import BindingError, bind_layers, gradient
+
+Weights = Mapping[str, Tensor]
+Sizes = Mapping[str, int]
+
+# --- hw4_rnn ----------------------------------------------------------------------------------------------------
+
+
+def collate(modules: Any, tokens: Tensor, lengths: Tensor, labels: Tensor) -> dict[str, object]:
+    """What collate_batch makes of texts of these lengths."""
+    file = modules["rnn"]
+    words = Vocabulary()
+    file.provide(
+        tokenizer=str.split,
+        encoder=words,
+        vocab=words,
+        text_pipeline=lambda text: words(text.split()),
+        label_pipeline=lambda label: int(label) - 1,
+        DEVICE=torch.device("cpu"),
+    )
+    texts = [
+        " ".join(f"w{number}" for number in row[:size]) for row, size in zip(tokens.tolist(), lengths, strict=True)
+    ]
+    result = file.collate_batch(list(zip(labels.tolist(), texts, strict=True)))
+    text, label, length = (torch.as_tensor(part) for part in result)
+    return {"text": text.double(), "label": label.double(), "length": length.double()}
+
+
+def rnn_sizes(modules: Any, sizes: Sizes) -> dict[str, object]:
+    """The shapes of the six parameters, as the student's constructor makes them."""
+    file = modules["rnn"]
+    file.provide(DEVICE=torch.device("cpu"), device=torch.device("cpu"))
+    arguments = [sizes["vocab"], sizes["input"], sizes["hidden"], sizes["classes"]]
+    try:
+        model = file.RNN(*arguments, 0.0)
+    except TypeError:
+        model = file.RNN(*arguments)  # the constructor of 2022 has no dropout_ratio
+    return {name: list(getattr(model, name).shape) for name in RNN_NAMES}
+
+
+def rnn_forward(
+    modules: Any,
+    tokens: Tensor,
+    sizes: Sizes,
+    weights: Weights,
+    upstream: Tensor,
+    read: int = 0,
+    centred: str = "rows",
+) -> dict[str, object]:
+    """Scores of the classes after all but the last row of tokens, which is padding. `read` shifts the last step."""
+    model = make_rnn(modules, sizes).eval()
+    read_gradients = write_rnn(modules, model, weights)
+    lengths = torch.full((tokens.shape[1],), len(tokens) - 1 + read)
+    with constant_randomness():
+        out = model(tokens, lengths)
+    if tuple(out.shape) != tuple(upstream.shape):
+        return {"scores": out, "centred": "rows", "gradients": dict.fromkeys(("embedding", *RNN_NAMES))}
+    kind = distribution_kind(out.detach())
+    centred = "columns" if "columns" in (kind, centred) else "rows"
+    scores = scores_of(out, kind, centred)
+    (scores * upstream).sum().backward()
+    return {"scores": scores, "centred": centred, "gradients": read_gradients()}
+
+
+def rnn_probabilities(modules: Any, tokens: Tensor, sizes: Sizes, weights: Weights) -> dict[str, object]:
+    """The output for a batch, and for each of its examples alone."""
+    model = make_rnn(modules, sizes).eval()
+    write_rnn(modules, model, weights)
+    steps, batch = tokens.shape
+    with constant_randomness():
+        out = model(tokens, torch.full((batch,), steps))
+        alone = [model(tokens[:, index : index + 1], torch.tensor([steps])) for index in range(batch)]
+    return {"out": out, "alone": torch.cat(alone)}
+
+
+def rnn_padding(
+    modules: Any, tokens: Tensor, other: Tensor, lengths: Tensor, sizes: Sizes, weights: Weights
+) -> dict[str, object]:
+    """The output, the output with other padding, and with another last valid token in one example after the other."""
+    model = make_rnn(modules, sizes).eval()
+    write_rnn(modules, model, weights)
+    padding = torch.arange(len(tokens))[:, None] >= lengths
+    with constant_randomness():
+        out = model(tokens, lengths)
+        repadded = model(torch.where(padding, other, tokens), lengths)
+        changed = []
+        for index, length in enumerate(lengths.tolist()):
+            inputs = tokens.clone()
+            inputs[length - 1, index] = other[length - 1, index]
+            changed.append(model(inputs, lengths)[index])
+    return {"out": out, "repadded": repadded, "changed": torch.stack(changed)}
+
+
+def rnn_start(modules: Any, tokens: Tensor, sizes: Sizes, weights: Weights) -> dict[str, object]:
+    """How much two models with equal weights differ on the same input while their first states are drawn."""
+    outs = []
+    for _ in range(2):
+        model = make_rnn(modules, sizes).eval()
+        write_rnn(modules, model, weights)
+        with torch.no_grad():
+            outs.append(model(tokens, torch.full((tokens.shape[1],), len(tokens))))
+    return {"difference": (outs[0] - outs[1]).abs().max().item()}
+
+
+def rnn_dropout(modules: Any, size: int, rate: float) -> dict[str, object]:
+    """Which share of the embedded entries is dropped in training, and how the others are scaled, read off the output.
+
+    Every embedding is 0 or 1, input weights are small, the recurrence is off: score c of an example is the tangent of
+    its embedded entry c, and the last class is zero.
+    """
+    sizes, weights, small = transparent(size)
+    model = make_rnn(modules, sizes, dropout=rate)
+    write_rnn(modules, model, weights)
+    count = 1500
+    tokens = torch.tensor([[0] * count + [1] * count])
+    figures: dict[str, object] = {}
+    for mode in (True, False):
+        model.train(mode)
+        with torch.no_grad():
+            out = model(tokens, torch.ones(2 * count, dtype=torch.long))
+        logs = out if distribution_kind(out) == "logs" else out.clamp_min(1e-30).log()
+        entries = (logs - logs[:, -1:])[:, :size]  # (examples, entries)
+        low, high = entries.amin(0), entries.amax(0)
+        kept = torch.atanh((high - low).clamp(0, 0.999)) / small
+        dropped = (entries[count:] < (low + high) / 2).float().mean(0)
+        name = "training" if mode else "evaluation"
+        figures[f"{name}_kept"], figures[f"{name}_dropped"] = kept, dropped
+        figures[f"{name}_levels"] = levels(entries, low, high)
+    return figures
+
+
+def rnn_loss(modules: Any, prediction: Tensor, label: Tensor, route: str = "own") -> dict[str, object]:
+    """compute_loss on made probabilities, on an own instance or on one that has the documented attributes alone."""
+    classes = prediction.shape[1]
+    sizes = {"vocab": 5, "input": 3, "hidden": 4, "classes": classes}
+    if route == "own":
+        model = make_rnn(modules, sizes)
+    else:
+        kind = modules["rnn"].RNN
+        model = kind.__new__(kind)
+        nn.Module.__init__(model)
+        model.num_class, model.hidden, model.dropout = classes, sizes["hidden"], 0.0
+    prediction.requires_grad_()
+    loss, correct = model.compute_loss(prediction, label)
+    loss.backward()
+    return {"loss": loss.reshape(()), "correct": int(correct), "gradients": {"prediction": gradient(prediction)}}
+
+
+def rnn_train(modules: Any, table: Tensor, batches: Sequence[Mapping[str, Tensor]]) -> dict[str, object]:
+    """Two epochs of the student's train on a stand-in model, with plain gradient descent."""
+    file, model, loader = training(modules, table, batches)
+    scheduler = Scheduler(torch.optim.SGD(model.parameters(), lr=0.3))
+    results = [file.train(model, loader, scheduler) for _ in range(2)]
+    return {"table": model.table, **epochs(results, model), "updates": scheduler.updates}
+
+
+def rnn_evaluate(modules: Any, table: Tensor, batches: Sequence[Mapping[str, Tensor]]) -> dict[str, object]:
+    """The student's evaluate on a stand-in model that was in training mode."""
+    file, model, loader = training(modules, table, batches)
+    model.train()
+    results = [file.evaluate(model, loader)]
+    return {"table": model.table, **epochs(results, model)}
+
+
+# --- hw4_seq2seq ------------------------------------------------------------------------------------------------
+
+
+def encoder(
+    modules: Any, tokens: Tensor, hidden: Tensor, cell: Tensor, weights: Weights, upstream: Tensor
+) -> dict[str, object]:
+    """The states of all steps; and the last ones, as far as they are returned."""
+    batch, length = tokens.shape
+    vocab, size = weights["encoder.embedding"].shape[0], hidden.shape[2]
+    file = seq2seq_file(modules, vocab, length, size)
+    net = file.LSTMEncoder(vocab, weights["encoder.embedding"].shape[1], size).eval()
+    bound = bind_layers(modules, net, encoder_layers(weights))
+    found = leaves(net(tokens, hidden, cell))
+    exact = [leaf for leaf in found if tuple(leaf.shape) == (batch, length, size)]
+    states = [state for leaf in found if (state := batch_first(leaf, batch, length, size)) is not None]
+    if not states:
+        raise BindingError(f"LSTMEncoder returns {shapes(found)}, none of them the hidden states of all {length} steps")
+    chosen = (exact or states)[0]
+    (chosen * upstream).sum().backward()
+    last = [state for leaf in found if (state := flat(leaf, batch, size)) is not None]
+    return {"states": chosen, "last": last, "gradients": bound.gradients()}
+
+
+def decoder(
+    modules: Any,
+    tokens: Tensor,
+    hidden: Tensor,
+    cell: Tensor,
+    states: Tensor,
+    weights: Weights,
+    upstream: Tensor,
+    mixes: str = "",
+) -> dict[str, object]:
+    """One step of the decoder: log-probabilities of the words, where it returns scores, and the new states.
+
+    `mixes`: on the reference only, the reading of the figure.
+    """
+    batch, length, size = states.shape
+    vocab = len(weights["decoder.embedding"])
+    file = seq2seq_file(modules, vocab, length, size)
+    net = file.AttnLSTMDecoder(size, size, vocab, 0.0).eval()
+    form = argument_forms(modules, net, tokens, hidden, cell, states)
+    turned, chosen = mixing(modules)
+    bound = bind_layers(modules, net, decoder_layers(weights, turned))
+    if mixes == "state":
+        mix_states(file, net)
+    net.enc_hiddens, *inputs = form
+    found = leaves(net(*inputs))
+    scores = [torch.log_softmax(own, 1) for leaf in found if (own := flat(leaf, batch, vocab)) is not None][:1]
+    news = [own for leaf in found if (own := flat(leaf, batch, size)) is not None]
+    if scores:
+        (scores[0] * upstream).sum().backward()
+    return {"scores": scores, "new": news, "mixes": chosen, "gradients": drawn_order(bound.gradients(), turned)}
+
+
+def decoder_twice(modules: Any, tokens: Tensor, hidden: Tensor, cell: Tensor, states: Tensor) -> dict[str, object]:
+    """The greatest difference of two equal calls in evaluation mode, with a dropout of one half."""
+    _, length, size = states.shape
+    vocab = int(tokens.max()) + 3
+    net = seq2seq_file(modules, vocab, length, size).AttnLSTMDecoder(size, size, vocab, 0.5).eval()
+    net.enc_hiddens, *inputs = argument_forms(modules, net, tokens, hidden, cell, states)
+    first, second = leaves(net(*inputs)), leaves(net(*inputs))
+    return {"difference": max((one - two).abs().max().item() for one, two in zip(first, second, strict=True))}
+
+
+def seq2seq(
+    modules: Any,
+    src: Tensor,
+    trg: Tensor,
+    weights: Weights,
+    upstream: Tensor,
+    route: str = "own",
+    reading: str = "",
+    mixes: str = "",
+) -> dict[str, object]:
+    """Log-probabilities of the words at positions 1 and later. `reading` and `mixes`: on the reference only."""
+    named = modules.choose([(name, name) for name in READINGS])
+    if route == "own":
+        model, chosen, gradients_of = own_translator(modules, src, weights, mixes)
+    else:
+        model, chosen, gradients_of = translator_of_stand_ins(modules, src, weights)
+    with constant_randomness():
+        out = read_as(model, src, trg, reading) if reading else model(src, trg)[:, :, 1:]
+    scores = torch.log_softmax(out, dim=1)
+    if tuple(scores.shape) == tuple(upstream.shape):
+        (scores * upstream).sum().backward()
+    return {"scores": scores, "gradients": gradients_of(), "reading": named, "mixes": chosen}
+
+
+def seq2seq_leak(
+    modules: Any, src: Tensor, other_src: Tensor, trg: Tensor, other: Tensor, weights: Weights, route: str = "own"
+) -> dict[str, object]:
+    """How much outputs change with targets at their own and later positions, and how much with the source."""
+    if route == "own":
+        model, *_ = own_translator(modules, src, weights, "")
+    else:
+        model, *_ = translator_of_stand_ins(modules, src, weights)
+    leak, moved = 0.0, 0.0
+    for coin in (0.0, 0.999):
+        with constant_randomness(coin), torch.no_grad():
+            out = model(src, trg)
+            for position in range(1, trg.shape[1]):
+                changed = torch.cat([trg[:, :position], other[:, position:]], 1)
+                difference = (model(src, changed) - out)[:, :, : position + 1]
+                leak = max(leak, difference.abs().max().item())
+            moved = max(moved, (model(other_src, trg) - out)[:, :, 1:].abs().max().item())
+    return {"leak": leak, "moved": moved}
+
+
+# --- hw4_vit ----------------------------------------------------------------------------------------------------
+
+
+def patches(modules: Any, image: Tensor, patch: Sequence[int], weight: Tensor, upstream: Tensor) -> dict[str, object]:
+    """Embedded patches. A bias, which the student may have or not, is zero."""
+    net = modules["vit"].Patchification(image.shape[1], tuple(patch), len(weight))
+    bias = torch.zeros(len(weight))
+    bound = bind_layers(modules, net, {"convolution": (nn.Conv2d, {"weight": weight, "bias?": bias})})
+    image.requires_grad_()
+    out = net(image)
+    if tuple(out.shape) == tuple(upstream.shape):
+        (out * upstream).sum().backward()
+    own = bound.gradients()["convolution.weight"]
+    return {"out": out, "gradients": {"image": gradient(image), "weight": own}}
+
+
+def attention(
+    modules: Any, x: Tensor, heads: int, roles: Weights, upstream: Tensor, held: str | None = None
+) -> dict[str, object]:
+    """Attention in evaluation mode. `held`: on the reference only, the optional parameters that the student has."""
+    net = modules["vit"].Attention(x.shape[2], heads).eval()
+    written = roles if held is None else without(roles, held)
+    layout = bind_attention(modules, net, heads, written)
+    x.requires_grad_()
+    out = net(x)
+    if out.shape == upstream.shape:
+        (out * upstream).sum().backward()
+    own = gradients(layout, written)
+    return {"out": out, "held": convention(layout), "gradients": {"x": gradient(x), **own}}
+
+
+def block(modules: Any, x: Tensor, heads: int, mix: Tensor, weights: Weights, upstream: Tensor) -> dict[str, object]:
+    """A block around a stand-in for Attention."""
+    size, wide = x.shape[2], len(weights["first_bias"])
+    kind = stand_in_attention(mix)
+    with replaced(modules["vit"], Attention=kind):
+        net = modules["vit"].Block(size, heads, wide).eval()
+        if not any(isinstance(layer, kind) for layer in net.modules()):
+            raise BindingError("Block does not make an Attention(dim, num_heads, dropout)")
+        wanted = {
+            "LN1": (nn.LayerNorm, {"weight": weights["LN1"], "bias": weights["LN1_bias"]}),
+            "LN2": (nn.LayerNorm, {"weight": weights["LN2"], "bias": weights["LN2_bias"]}),
+            "first": (nn.Linear, {"weight": weights["first"], "bias": weights["first_bias"]}),
+            "second": (nn.Linear, {"weight": weights["second"], "bias": weights["second_bias"]}),
+        }
+        bound = bind_layers(modules, net, wanted)
+        x.requires_grad_()
+        out = net(x)
+    if out.shape == upstream.shape:
+        (out * upstream).sum().backward()
+    return {"out": out, "gradients": {"x": gradient(x), **bound.gradients()}}
+
+
+def vit_parameters(
+    modules: Any, shape: Sequence[int], patch: Sequence[int], size: int, mix: Tensor
+) -> dict[str, object]:
+    """What the student's part of the constructor made."""
+    kind = stand_in_patches(mix)
+    with replaced(modules["vit"], Patchification=kind, Block=stand_in_blocks([torch.eye(size)])):
+        net = _vit(modules, shape, patch, 3, size, 1)
+        patchify = getattr(net, "patchify", None)
+        made = isinstance(patchify, kind)
+        tokens = patchify(torch.ones(1, *shape)) if callable(patchify) else torch.zeros(0)
+    found: dict[str, object] = {"makes_patches": made, "tokens": list(tokens.shape)}
+    for name in ("pos_embedding", "cls_token"):
+        value = getattr(net, name, None)
+        learnable = isinstance(value, nn.Parameter) and value.requires_grad and name in net._parameters
+        found[name] = {"learnable": learnable, "entries": value.numel() if isinstance(value, Tensor) else 0}
+    return found
+
+
+def _vit(modules: Any, shape: Sequence[int], patch: Sequence[int], classes: int, size: int, depth: int) -> Any:
+    return modules["vit"].ViT(
+        image_shape=tuple(shape),
+        patch_size=tuple(patch),
+        num_classes=classes,
+        dim=size,
+        num_heads=1,
+        depth=depth,
+        mlp_dim=2 * size,
+    )
+
+
+def vit(
+    modules: Any,
+    image: Tensor,
+    patch: Sequence[int],
+    patch_mix: Tensor,
+    block_mixes: Sequence[Tensor],
+    weights: Weights,
+    upstream: Tensor,
+) -> dict[str, object]:
+    """The class scores of a ViT whose patches and blocks are stand-ins."""
+    classes, size = weights["head"].shape
+    with replaced(modules["vit"], Patchification=stand_in_patches(patch_mix), Block=stand_in_blocks(block_mixes)):
+        net = _vit(modules, image.shape[1:], patch, classes, size, len(block_mixes)).eval()
+        own = {name: _learnt(net, name, weights[name]) for name in ("pos_embedding", "cls_token")}
+        wanted = {
+            "norm": (nn.LayerNorm, {"weight": weights["norm"], "bias": weights["norm_bias"]}),
+            "head": (nn.Linear, {"weight": weights["head"], "bias": weights["head_bias"]}),
+        }
+        bound = bind_layers(modules, net, wanted)
+        out = net(image)
+    if out.shape == upstream.shape:
+        (out * upstream).sum().backward()
+    learnt = {name: _as(gradient(value), weights[name]) for name, value in own.items() if value.requires_grad}
+    return {"out": out, "gradients": bound.gradients(), "learnt": [learnt]}
+
+
+def _learnt(net: nn.Module, name: str, value: Tensor) -> Tensor:
+    """The tensor of that name with the drawn value written into it, whatever its number of dimensions."""
+    own = getattr(net, name, None)
+    if not isinstance(own, Tensor) or own.numel() != value.numel():
+        has = tuple(own.shape) if isinstance(own, Tensor) else "not a tensor"
+        raise BindingError(f"ViT.{name} should hold {tuple(value.shape)}, it is {has}")
+    with torch.no_grad():
+        own.copy_(value.reshape(own.shape))
+    return own
+
+
+def _as(found: Tensor | None, like: Tensor) -> Tensor | None:
+    return None if found is None else found.reshape(like.shape)

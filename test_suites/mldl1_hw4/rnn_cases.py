@@ -1,0 +1,206 @@
+"""Cases of hw4_rnn. Sizes that occur in parameter shapes are pairwise different."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from hypothesis.strategies import SearchStrategy
+from torch import Tensor
+
+from grader.suite import Case, Draw, cases, one_of, sizes
+
+WEIGHT_STD = 0.6
+
+
+@dataclass(frozen=True)
+class Texts(Case):
+    """A batch of texts as numbers, between one and `longest` tokens long."""
+
+    batch: int
+    longest: int
+    seed: int
+
+    def inputs(self) -> Mapping[str, object]:
+        draw = self.draw()
+        lengths = draw.integers(self.batch, low=1, high=self.longest + 1)
+        lengths[draw.integer(0, self.batch)] = self.longest
+        tokens = draw.integers(self.batch, self.longest, low=1, high=900)
+        return {"tokens": tokens, "lengths": lengths, "labels": draw.integers(self.batch, low=1, high=5)}
+
+
+def text_cases() -> SearchStrategy[Texts]:
+    """Batches of one to six texts."""
+    return cases(Texts, batch=sizes(1, 6), longest=sizes(2, 9))
+
+
+@dataclass(frozen=True)
+class Recurrence(Case):
+    """A recurrent network and a batch of token numbers."""
+
+    vocab: int
+    input: int
+    hidden: int
+    classes: int
+    batch: int
+    steps: int
+    seed: int
+
+    def sizes(self) -> dict[str, int]:
+        """The arguments of the constructor."""
+        return {"vocab": self.vocab, "input": self.input, "hidden": self.hidden, "classes": self.classes}
+
+    def weights(self, draw: Draw) -> dict[str, Tensor]:
+        """All parameters as (outputs, inputs)."""
+        return {
+            "embedding": draw.normal(self.vocab, self.input),
+            "W_hh": draw.normal(self.hidden, self.hidden, std=WEIGHT_STD),
+            "W_xh": draw.normal(self.hidden, self.input, std=WEIGHT_STD),
+            "W_hy": draw.normal(self.classes, self.hidden, std=WEIGHT_STD),
+            "b_hh": draw.normal(self.hidden, std=WEIGHT_STD),
+            "b_xh": draw.normal(self.hidden, std=WEIGHT_STD),
+            "b_hy": draw.normal(self.classes, std=WEIGHT_STD),
+        }
+
+
+class Forward(Recurrence):
+    """Texts of one length and a further row of padding below."""
+
+    def inputs(self) -> Mapping[str, object]:
+        draw = self.draw()
+        tokens = draw.integers(self.steps, self.batch, low=1, high=self.vocab)
+        return {
+            "tokens": torch.cat([tokens, torch.zeros(1, self.batch, dtype=torch.long)]),
+            "sizes": self.sizes(),
+            "weights": self.weights(draw),
+            "upstream": draw.normal(self.batch, self.classes),
+        }
+
+
+class Whole(Recurrence):
+    """Texts of one length without padding."""
+
+    def inputs(self) -> Mapping[str, object]:
+        draw = self.draw()
+        tokens = draw.integers(self.steps, self.batch, low=0, high=self.vocab)
+        return {"tokens": tokens, "sizes": self.sizes(), "weights": self.weights(draw)}
+
+
+class Padded(Recurrence):
+    """Texts of different lengths, and other tokens for every place."""
+
+    def inputs(self) -> Mapping[str, object]:
+        draw = self.draw()
+        tokens = draw.integers(self.steps, self.batch, low=0, high=self.vocab)
+        shift = draw.integers(self.steps, self.batch, low=1, high=self.vocab)
+        lengths = draw.integers(self.batch, low=1, high=self.steps + 1)
+        lengths[0] = self.steps
+        lengths[-1] = max(1, self.steps - 1)
+        return {
+            "tokens": tokens,
+            "other": (tokens + shift) % self.vocab,
+            "lengths": lengths,
+            "sizes": self.sizes(),
+            "weights": self.weights(draw),
+        }
+
+
+class Sizes(Recurrence):
+    """The constructor's arguments alone."""
+
+    def inputs(self) -> Mapping[str, object]:
+        return {"sizes": self.sizes()}
+
+
+DISTINCT = {"vocab": (9, 14), "input": (2, 8), "hidden": (2, 8), "classes": (2, 8)}
+
+
+def forward_cases() -> SearchStrategy[Forward]:
+    """At least two examples and two steps, so that other readings of the output can be told apart."""
+    return cases(Forward, distinct=DISTINCT, batch=sizes(2, 5), steps=sizes(2, 6))
+
+
+def whole_cases() -> SearchStrategy[Whole]:
+    """From one example and one step on."""
+    return cases(Whole, distinct=DISTINCT, batch=sizes(1, 5), steps=sizes(1, 6))
+
+
+def padded_cases() -> SearchStrategy[Padded]:
+    """From one example on; with two or more, the last one is padded."""
+    return cases(Padded, distinct=DISTINCT, batch=sizes(1, 5), steps=sizes(2, 7))
+
+
+def size_cases() -> SearchStrategy[Sizes]:
+    """Constructors."""
+    return cases(Sizes, distinct=DISTINCT, batch=1, steps=1)
+
+
+@dataclass(frozen=True)
+class Dropping(Case):
+    """A dropout rate in per cent."""
+
+    size: int
+    percent: int
+    seed: int
+
+    def inputs(self) -> Mapping[str, object]:
+        return {"size": self.size, "rate": self.percent / 100}
+
+
+def dropping_cases() -> SearchStrategy[Dropping]:
+    """Rates that differ from their counterparts (0.3 from 0.7)."""
+    return cases(Dropping, size=sizes(2, 4), percent=one_of(10, 20, 30, 40, 65))
+
+
+@dataclass(frozen=True)
+class Predictions(Case):
+    """Made probabilities and labels."""
+
+    batch: int
+    classes: int
+    seed: int
+
+    def inputs(self) -> Mapping[str, object]:
+        draw = self.draw()
+        prediction = torch.softmax(draw.normal(self.batch, self.classes, std=1.5), dim=1)
+        label = torch.where(
+            draw.uniform(self.batch) < 0.5, prediction.argmax(1), draw.integers(self.batch, high=self.classes)
+        )
+        return {"prediction": prediction, "label": label}
+
+
+def prediction_cases() -> SearchStrategy[Predictions]:
+    """From one example on."""
+    return cases(Predictions, batch=sizes(1, 7), classes=sizes(2, 5))
+
+
+@dataclass(frozen=True)
+class Epoch(Case):
+    """Batches of a tiny data set; the last one is smaller."""
+
+    vocab: int
+    classes: int
+    batch: int
+    batches: int
+    seed: int
+
+    def inputs(self) -> Mapping[str, object]:
+        draw = self.draw()
+        sizes = [self.batch] * (self.batches - 1) + [max(1, self.batch - 1)]
+        batches = []
+        for size in sizes:
+            steps = draw.integer(2, 6)
+            batches.append(
+                {
+                    "text": draw.integers(steps, size, high=self.vocab),
+                    "label": draw.integers(size, high=self.classes),
+                    "length": draw.integers(size, low=1, high=steps + 1),
+                }
+            )
+        return {"table": draw.normal(self.vocab, self.classes, std=WEIGHT_STD), "batches": batches}
+
+
+def epoch_cases() -> SearchStrategy[Epoch]:
+    """Two to four batches."""
+    return cases(Epoch, vocab=sizes(5, 9), classes=sizes(2, 4), batch=sizes(2, 5), batches=sizes(2, 4))

@@ -1,0 +1,168 @@
+"""Getting at a student's translation model: its layers, and what the handout leaves free."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from building import leaves
+from stand_ins import StandInDecoder, StandInEncoder
+from torch import Tensor, nn
+
+from grader.probing import bind_layers
+
+Weights = Mapping[str, Tensor]
+LSTM_NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+# What the decoder is fed when position t is predicted: the target before t, or its own prediction; the first token
+# once or twice. The last two feed the target that is to be predicted.
+READINGS = (
+    "teacher forcing",
+    "greedy",
+    "teacher forcing from position 0",
+    "greedy from position 0",
+    "leak",
+    "leak from position 0",
+)
+
+
+def seq2seq_file(modules: Any, vocab: int, length: int, hidden: int) -> Any:
+    """The notebook, with the globals that functions of real submissions read."""
+    file = modules["seq2seq"]
+    languages = [type("Lang", (), {"n_words": vocab})() for _ in range(2)]
+    dataset = type("Dataset", (), {"max_length": length, "input_lang_pad": vocab - 1, "output_lang_pad": vocab - 1})()
+    dataset.input_lang, dataset.output_lang = languages
+    device = torch.device("cpu")
+    file.provide(DEVICE=device, device=device, dataset=dataset, MAX_LENGTH=length, SOS_token=0, EOS_token=1)
+    file.provide(hid_dim=hidden, emb_dim=hidden, in_dim=vocab, out_dim=vocab)
+    return file
+
+
+def encoder_layers(weights: Weights) -> dict[str, tuple[type[nn.Module], Weights]]:
+    """The layers of LSTMEncoder with the drawn weights."""
+    return {
+        "embedding": (nn.Embedding, {"weight": weights["encoder.embedding"]}),
+        "lstm": (nn.LSTM, {name: weights[f"encoder.{name}"] for name in LSTM_NAMES}),
+    }
+
+
+def decoder_layers(weights: Weights, turned: bool) -> dict[str, tuple[type[nn.Module], Weights]]:
+    """The layers of AttnLSTMDecoder; `turned`: fc gets the context first, so its halves are exchanged."""
+    classifier = {"weight": weights["decoder.classifier"], "bias": weights["decoder.classifier_bias"]}
+    return {
+        "embedding": (nn.Embedding, {"weight": weights["decoder.embedding"]}),
+        "lstm": (nn.LSTM, {name: weights[f"decoder.{name}"] for name in LSTM_NAMES}),
+        "fc": (nn.Linear, {"weight": halves(weights["decoder.fc"], turned), "bias": weights["decoder.fc_bias"]}),
+        "classifier": (nn.Linear, classifier),
+    }
+
+
+def halves(fc: Tensor, turned: bool) -> Tensor:
+    """The weight (or gradient) of fc with its halves exchanged, or as it is."""
+    return fc.roll(fc.shape[0], 1) if turned else fc
+
+
+def drawn_order(found: Mapping[str, Tensor | None], turned: bool) -> dict[str, Tensor | None]:
+    """Gradients with the halves of fc in the order in which they were drawn."""
+    fc = found["fc.weight"]
+    return {**found, "fc.weight": None if fc is None else halves(fc, turned)}
+
+
+def mixing(modules: Any) -> tuple[bool, str]:
+    """(whether the context stands first in what fc gets, what is mixed with it): free in the handout."""
+    turned = modules.choose([("context last", False), ("context first", True)])
+    mixes = modules.choose(
+        [("the embedded token is mixed with the context", "input"), ("the state is mixed with the context", "state")]
+    )
+    return turned, mixes
+
+
+def mix_states(file: Any, net: nn.Module) -> None:
+    """On the reference only: its decoder under the other reading of the figure."""
+    net.forward = types.MethodType(file._forward_mixing_states, net)  # type: ignore[method-assign]
+
+
+def shapes(found: Sequence[Tensor]) -> str:
+    """The shapes of tensors, for a message."""
+    return ", ".join(str(tuple(leaf.shape)) for leaf in found) or "no tensor"
+
+
+def argument_forms(
+    modules: Any, net: nn.Module, tokens: Tensor, hidden: Tensor, cell: Tensor, states: Tensor
+) -> tuple[Tensor, ...]:
+    """(enc_hiddens, input, hidden, cell) in a form with which the student's decoder runs, the documented one first."""
+    forms = []
+    for seen_name, seen in (("", states), ("enc_hiddens (L, B, H)", states.transpose(0, 1).contiguous())):
+        for token_name, token in (("", tokens[:, None]), ("input (B,)", tokens)):
+            for state_name, state in (("", hidden), ("hidden (1, B, H)", hidden[None])):
+                name = ", ".join(filter(None, (seen_name, token_name, state_name))) or "as documented"
+                forms.append((name, (seen, token, state, cell)))
+    running = [(name, form) for name, form in forms if _runs(net, form)]
+    chosen: tuple[Tensor, ...] = modules.choose(running or forms[:1])
+    return chosen
+
+
+def _runs(net: nn.Module, form: Sequence[Tensor]) -> bool:
+    net.enc_hiddens, *inputs = form
+    try:
+        with torch.no_grad():
+            return bool(leaves(net(*inputs)))
+    except Exception:
+        return False
+
+
+def own_translator(
+    modules: Any, src: Tensor, weights: Weights, mixes: str
+) -> tuple[nn.Module, str, dict[str, Tensor | None]]:
+    """(model with the drawn weights, what its decoder mixes, a function that reads all gradients)"""
+    file, model = _model(modules, src, weights)
+    turned, chosen = mixing(modules)
+    reads = bind_layers(modules, model.encoder, encoder_layers(weights))
+    writes = bind_layers(modules, model.decoder, decoder_layers(weights, turned))
+    if mixes == "state":
+        mix_states(file, model.decoder)
+
+    def gradients() -> dict[str, Tensor | None]:
+        both = (("encoder", reads.gradients()), ("decoder", drawn_order(writes.gradients(), turned)))
+        return {f"{side}.{name}": value for side, found in both for name, value in found.items()}
+
+    return model, chosen, gradients
+
+
+def translator_of_stand_ins(modules: Any, src: Tensor, weights: Weights) -> tuple[nn.Module, str, Any]:
+    """The student's LSTMSeq2Seq around stand-ins for its encoder and decoder."""
+    _, model = _model(modules, src, weights)
+    nested = modules.choose([("(scores, hidden, cell)", False), ("(scores, (hidden, cell))", True)])
+    model.encoder = StandInEncoder(weights["encoder.embedding"], model.encoder, nested)
+    parts = {name: weights[f"stand_in.{name}"] for name in ("table", "mix", "classifier")}
+    model.decoder = StandInDecoder(parts, model.decoder, nested)
+    return model, "", dict
+
+
+def _model(modules: Any, src: Tensor, weights: Weights) -> tuple[Any, Any]:
+    vocab, size = weights["decoder.embedding"].shape
+    file = seq2seq_file(modules, vocab, src.shape[1], size)
+    return file, file.LSTMSeq2Seq(vocab, vocab, size, size, torch.device("cpu"), 0.0).eval()
+
+
+def read_as(model: nn.Module, src: Tensor, trg: Tensor, reading: str) -> Tensor:
+    """The output of a model with teacher forcing, as another reading would have it: its targets are shifted for that.
+
+    src, trg (B, L) -> (B, V, L - 1)
+    """
+    first, blank = trg[:, :1], torch.zeros_like(trg[:, :1])
+    if reading == "leak":
+        return model(src, torch.cat([trg[:, 1:], blank], 1))[:, :, 1:]
+    if reading == "leak from position 0":
+        return model(src, torch.cat([trg, blank], 1))[:, :, 2:]
+    if reading == "teacher forcing from position 0":
+        return model(src, torch.cat([first, trg], 1))[:, :, 2:]
+    if reading.startswith("greedy"):
+        extra = int(reading != "greedy")
+        fed = first.expand(-1, trg.shape[1] + extra).clone()
+        for step in range(1, fed.shape[1]):
+            with torch.no_grad():
+                fed[:, step] = model(src, fed)[:, :, step].argmax(1)
+        return model(src, fed)[:, :, 1 + extra :]
+    return model(src, trg)[:, :, 1:]

@@ -1,0 +1,366 @@
+"""Forbidden names in source: every way round, and honest code that only looks like one."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.assignment import Rule
+from grader.rules import SourceFile
+from rules_examples import NO_LSTM, check, python
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+
+NAMED = {
+    "attribute": "nn.LSTM(3, 4)",
+    "full name": "torch.nn.LSTM(3, 4)",
+    "cell": "nn.LSTMCell(3, 4)",
+    "from import": "from torch.nn import LSTM\nLSTM(3, 4)",
+    "renamed": "from torch.nn import LSTM as L\nL(3, 4)",
+    "module renamed": "from torch import nn as n\nn.LSTM(3, 4)",
+    "defining module": "from torch.nn.modules.rnn import LSTM as L\nL(3, 4)",
+    "defining module, attribute": "torch.nn.modules.LSTM(3, 4)",
+    "quantised": "import torch.ao.nn.quantized as q\nq.LSTM(3, 4)",
+    "through another module": "torch.nn.modules.rnn.torch.nn.LSTM(3, 4)",
+    "star import": "from torch.nn import *\nLSTM(3, 4)",
+    "star import in the defining module": "from torch.nn.modules.rnn import *\nLSTM(3, 4)",
+    "assigned alias": "make = nn.LSTM\nmake(3, 4)",
+    "alias of the module": "library = torch.nn\nlibrary.LSTM(3, 4)",
+    "alias of an alias": "a = torch\nb = a.nn\nc = b\nc.LSTM(3, 4)",
+    "tuple assignment": "a, b = torch.nn, 3\na.LSTM(3, 4)",
+    "walrus": "(lib := nn).LSTM(3, 4)",
+    "default value": "def f(lib=nn):\n    return lib.LSTM(3, 4)",
+    "attribute of an object": "class A:\n    def __init__(self):\n        self.lib = nn\n        self.lib.LSTM(3, 4)",
+    "class attribute": "class A:\n    lib = nn\n    core = lib.LSTM",
+    "conditional": "(nn if True else None).LSTM(3, 4)",
+    "or": "(None or nn).LSTM(3, 4)",
+    "element of a list": "[nn][0].LSTM(3, 4)",
+    "value of a dict": "{'a': nn}['a'].LSTM(3, 4)",
+    "base class": "class Mine(nn.LSTM):\n    pass",
+    "same name as base": "class LSTM(nn.LSTM):\n    pass",
+    "base class by alias": "B = nn.LSTM\nclass Mine(B):\n    pass",
+    "method": "nn.LSTM.forward",
+    "in a lambda": "f = lambda: nn.LSTM(3, 4)",
+    "in a comprehension": "[nn.LSTM(3, 4) for _ in range(2)]",
+    "in a loop": "for kind in (nn.LSTM, nn.GRU):\n    kind(3, 4)",
+    "in a decorator": "def d(x):\n    return lambda f: f\n@d(nn.LSTM)\ndef f():\n    pass",
+    "global": "def setup():\n    global lib\n    lib = nn\nlib.LSTM(3, 4)",
+    "function of torch": "torch.lstm()",
+    "function by import": "from torch import lstm as run\nrun()",
+    "cell function": "torch.lstm_cell(x, h)",
+    "literal getattr": "getattr(nn, 'LSTM')(3, 4)",
+    "added strings": "getattr(nn, 'LS' + 'TM')(3, 4)",
+    "f-string": "getattr(nn, f\"L{'ST'}M\")(3, 4)",
+    "joined strings": "getattr(nn, ''.join(['L', 'STM']))(3, 4)",
+    "reversed string": "getattr(nn, 'MTSL'[::-1])(3, 4)",
+    "upper": "getattr(nn, 'lstm'.upper())(3, 4)",
+    "string in a variable": "name = 'LSTM'\ngetattr(nn, name)(3, 4)",
+    "nested getattr": "getattr(getattr(torch, 'nn'), 'LSTM')(3, 4)",
+    "getattr by another name": "g = getattr\ng(nn, 'LSTM')(3, 4)",
+    "vars": "vars(nn)['LSTM'](3, 4)",
+    "__dict__": "nn.__dict__['LSTM'](3, 4)",
+    "__dict__.get": "nn.__dict__.get('LSTM')(3, 4)",
+    "globals": "globals()['nn'].LSTM(3, 4)",
+    "importlib": "import importlib\nimportlib.import_module('torch.nn').LSTM(3, 4)",
+    "importlib renamed": "from importlib import import_module as load\nload('torch.' + 'nn').LSTM(3, 4)",
+    "__import__": "__import__('torch').nn.LSTM(3, 4)",
+    "sys.modules": "import sys\nsys.modules['torch.nn'].LSTM(3, 4)",
+    "sys.modules.get": "import sys\nsys.modules.get('torch.nn').LSTM(3, 4)",
+    "attrgetter": "import operator\noperator.attrgetter('LSTM')(nn)(3, 4)",
+    "attrgetter of a path": "from operator import attrgetter as a\na('nn.LSTM')(torch)(3, 4)",
+    "methodcaller": "import operator\noperator.methodcaller('LSTM', 3, 4)(nn)",
+    "__getattribute__": "nn.__getattribute__('LSTM')(3, 4)",
+    "eval of a literal": "eval('nn.LSTM')(3, 4)",
+    "exec of a literal": "exec('import torch.nn as t\\nnet = t.LSTM(3, 4)')",
+    "nested function": "def f():\n    from torch import nn as q\n    def g():\n        return q.LSTM(3, 4)\n    return g",
+    "try": "try:\n    from torch.nn import LSTM as X\nexcept ImportError:\n    X = None\nX(3, 4)",
+}
+
+HIDDEN = {
+    "getattr of a computed name": "def f(name):\n    return getattr(nn, name)",
+    "getattr of torch": "getattr(torch, chr(110) * 2).LSTM",
+    "exec": "import base64\nexec(base64.b64decode('eA=='))",
+    "eval": "def f(text):\n    return eval(text)",
+    "compile": "compile('x', 'y', 'eval')",
+    "exec as a value": "list(map(exec, ['x']))",
+    "import_module of a computed name": "import importlib\nimportlib.import_module(chr(116))",
+    "__import__ of a computed name": "__import__(chr(116))",
+    "vars of a module": "def f(name):\n    return vars(nn)[name]",
+    "vars as a value": "list(vars(nn).values())[3]",
+    "__dict__ of a computed name": "def f(name):\n    return nn.__dict__[name]",
+    "__dict__ as a value": "table = dict(nn.__dict__)",
+    "__dict__.items": "list(nn.__dict__.items())",
+    "globals of a computed name": "def f(name):\n    return globals()[name]",
+    "sys.modules of a computed name": "import sys\ndef f(name):\n    return sys.modules[name]",
+    "attrgetter of a computed name": "import operator\ndef f(name):\n    return operator.attrgetter(name)",
+    "torch._VF": "torch._VF.lstm()",
+    "from torch import _VF": "from torch import _VF as v\nv.lstm()",
+    "torch._C": "torch._C._VariableFunctions.lstm()",
+    "import torch._C": "import torch._C as c\nc._nn",
+    "torch.ops": "torch.ops.aten.lstm.input()",
+    "TorchScript": "torch.jit.CompilationUnit('def f(x): return torch.lstm(x)')",
+    "fx": "import torch.fx\ntorch.fx.symbolic_trace",
+    "load_inline": "from torch.utils import cpp_extension\ncpp_extension.load_inline('x')",
+    "star import of a private module": "from torch._VF import *",
+    "module handed to a function": "def f(m):\n    return m.LSTM(3, 4)\nf(nn)",
+    "module in a list": "libs = [nn]\nlibs[0].LSTM(3, 4)",
+    "module returned": "def f():\n    return nn",
+    "subclasses": "nn.Module.__subclasses__()",
+    "a function's globals": "F.relu.__globals__['torch']",
+    "thread": "import threading\nthreading.Thread(target=print).start()",
+    "pool": "from multiprocessing import Pool\nPool(2)",
+    "executor": "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor()",
+    "ctypes": "import ctypes\nctypes.CDLL(None)",
+    "frames": "import sys\nsys._getframe()",
+    "live objects": "import gc\ngc.get_objects()",
+    "replaced method": "nn.Linear.forward = lambda self, x: x",
+    "replaced function": "torch.sigmoid = None",
+    "setattr on torch": "setattr(torch, 'sigmoid', None)",
+    "modes disabled": "from torch._C import DisableTorchFunction\nDisableTorchFunction()",
+}
+
+HONEST = {
+    "own loop": "class LSTM(nn.Module):\n    def forward(self, x):\n        return torch.tanh(x)",
+    "own class of that name, used": "class LSTM(nn.Module):\n    pass\nnet = LSTM()\nnet2 = globals",
+    "variable": "LSTM = 3\nlstm = LSTM + 1",
+    "own attribute": "class A(nn.Module):\n    def __init__(self):\n        self.LSTM = nn.Linear(3, 4)\n        self.LSTM(x)",
+    "docstring": '"""Like nn.LSTM(3, 4), torch.lstm."""',
+    "comment": "x = 1  # nn.LSTM(3, 4)",
+    "string": "title = 'nn.LSTM'\nprint('torch.nn.LSTM')",
+    "keyword argument": "def f(LSTM=None):\n    return LSTM\nf(LSTM=1)",
+    "shadowed module": "def f(nn):\n    return nn.LSTM",
+    "shadowed in a loop": "def f(items):\n    for nn in items:\n        nn.LSTM()",
+    "isinstance": "def init(m):\n    if isinstance(m, (nn.LSTM, nn.GRU)):\n        pass",
+    "annotation": "def f(m: nn.LSTM) -> nn.LSTM:\n    x: nn.LSTM = m\n    return x",
+    "other layers": "nn.GRU(3, 4)\nnn.Linear(1, 2)\nF.softmax(x, dim=-1)",
+    "getattr of self": "class A:\n    def f(self, i):\n        return getattr(self, f'layer_{i}')",
+    "getattr of an argument": "def f(config, name):\n    return getattr(config, name, None)",
+    "literal getattr of something else": "getattr(nn, 'Linear')(1, 2)",
+    "model.eval": "model = nn.Linear(1, 2)\nmodel.eval()",
+    "re.compile": "import re\nre.compile('LSTM')",
+    "torch.compile": "torch.compile(nn.Linear(1, 2))",
+    "hasattr": "hasattr(F, 'scaled_dot_product_attention')",
+    "own __dict__": "class A:\n    def __init__(self, **kw):\n        self.__dict__.update(kw)\n        vars(self).update(kw)",
+    "dict lookup": "kinds = {'LSTM': 1}\nkinds['LSTM']",
+    "cudnn switch": "torch.backends.cudnn.deterministic = True",
+    "private init": "nn.init._calculate_fan_in_and_fan_out(w)",
+    "version": "torch.__version__",
+    "gc": "import gc\ngc.collect()",
+    "cpu_count": "import multiprocessing\nmultiprocessing.cpu_count()",
+    "data loader": "from torch.utils.data import DataLoader\nDataLoader([1], num_workers=2)",
+    "own method replaced": "class A(nn.Module):\n    pass\nA.forward = lambda self, x: x",
+    "module named like torch's": "import mylib\nmylib.nn.LSTM",
+    "if guard": "if __name__ == '__main__':\n    torch.manual_seed(1)",
+    "main class": "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.cell = Cell()",
+    "autocast": "with torch.no_grad():\n    x = F.relu(torch.zeros(2))",
+    "swap functions": "act = {'relu': F.relu, 'tanh': torch.tanh}['relu']",
+    "literal eval": "import ast\nast.literal_eval('[1]')",
+    "benign eval of a literal": "eval('1 + 1')",
+}
+
+
+@pytest.mark.parametrize("code", NAMED.values(), ids=NAMED)
+def test_every_spelling_of_a_forbidden_name_is_found(code):
+    violations = check(NO_LSTM, python(HEAD + code))
+    assert any("which “no library LSTM” forbids" in violation.message for violation in violations), violations
+    assert all(violation.rule == "no-lstm" and violation.evidence == "source" for violation in violations)
+    assert all(violation.file == "models/lstm.py" and violation.line for violation in violations)
+
+
+@pytest.mark.parametrize("code", HIDDEN.values(), ids=HIDDEN)
+def test_ways_that_hide_the_name_are_reported_as_dynamic(code):
+    violations = check(NO_LSTM, python(HEAD + code))
+    assert any("reached dynamically" in violation.message for violation in violations), violations
+
+
+@pytest.mark.parametrize("code", HONEST.values(), ids=HONEST)
+def test_honest_code_breaks_nothing(code):
+    assert check(NO_LSTM, python(HEAD + code)) == ()
+
+
+def test_the_message_says_what_where_and_what_to_do():
+    (violation,) = check(NO_LSTM, python(HEAD + "\nnet = nn.LSTM(3, 4)\n"))
+    assert violation.message == (
+        "models/lstm.py, line 5: uses `torch.nn.LSTM`, which “no library LSTM” forbids. Write this part yourself"
+    )
+    assert (violation.file, violation.line, violation.cell) == ("models/lstm.py", 5, None)
+
+
+def test_a_function_behind_a_class_is_named_as_such():
+    (violation,) = check(NO_LSTM, python(HEAD + "torch.lstm(x)\n"))
+    assert "`torch.lstm` (the inside of `torch.nn.LSTM`)" in violation.message
+
+
+def test_many_places_are_cut_short():
+    violations = check(NO_LSTM, python(HEAD + "nn.LSTM(3, 4)\n" * 40))
+    assert len(violations) == 13
+    assert "28 further places" in violations[-1].message
+
+
+# --- limits of a rule --------------------------------------------------------------------------------------------
+
+
+def test_other_files_are_none_of_the_rules_business():
+    assert check(NO_LSTM, python(HEAD + "nn.LSTM(3, 4)", "encoder", "models/encoder.py")) == ()
+
+
+def test_allowed_names_pass():
+    rule = replace(NO_LSTM, names=("torch.nn.*",), allowed=("torch.nn.Module", "torch.nn.Linear", "torch.nn.init"))
+    honest = "class A(nn.Module):\n    def __init__(self):\n        self.a = nn.Linear(1, 2)\n        nn.init.zeros_(self.a.bias)"
+    assert check(rule, python(HEAD + honest)) == ()
+    (violation,) = check(rule, python(HEAD + "nn.Conv2d(1, 2, 3)"))
+    assert "torch.nn.Conv2d" in violation.message
+    assert len(check(rule, python(HEAD + "F.softmax(x, dim=-1)"))) == 1
+
+
+def test_allowed_evasions_pass():
+    code = python(HEAD + "@torch.jit.script\ndef f(x):\n    return x\ngetattr(nn, name)")
+    assert len(check(NO_LSTM, code)) == 2
+    assert check(replace(NO_LSTM, allowed=("torch.jit", "getattr")), code) == ()
+
+
+WITHIN = replace(NO_LSTM, within=("LSTM",))
+ENCODER = "class Encoder(nn.Module):\n    def __init__(self):\n        self.rnn = nn.LSTM(3, 4)\n"
+
+
+def test_a_rule_within_a_class_leaves_the_rest_alone():
+    honest = "from torch.nn import LSTM as Library\nclass LSTM(nn.Module):\n    def forward(self, x):\n        return x\n"
+    assert check(WITHIN, python(HEAD + honest + ENCODER)) == ()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "class LSTM(nn.Module):\n    def __init__(self):\n        self.core = nn.LSTM(3, 4)\n",
+        "class LSTM(nn.LSTM):\n    pass\n",
+        "def make():\n    return nn.LSTM(3, 4)\nclass LSTM(nn.Module):\n    def __init__(self):\n        self.core = make()\n",
+        "def one():\n    return nn.LSTM(3, 4)\ndef two():\n    return one()\nclass LSTM(nn.Module):\n    core = two()\n",
+        "CORE = nn.LSTM(3, 4)\nclass LSTM(nn.Module):\n    def forward(self, x):\n        return CORE(x)\n",
+        "class Base(nn.LSTM):\n    pass\nclass LSTM(Base):\n    pass\n",
+        "class Helper(nn.Module):\n    def __init__(self):\n        self.core = nn.LSTM(3, 4)\nclass LSTM(nn.Module):\n"
+        "    def __init__(self):\n        self.helper = Helper()\n",
+    ],
+    ids=["directly", "as base", "by a function", "by two functions", "by a variable", "by a base", "by a helper class"],
+)
+def test_a_helper_of_the_class_belongs_to_it(code):
+    assert check(WITHIN, python(HEAD + code))
+
+
+def test_a_single_method_can_be_named():
+    rule = replace(NO_LSTM, within=("Net.forward",))
+    code = "class Net(nn.Module):\n    def __init__(self):\n        self.a = nn.LSTM(3, 4)\n    def forward(self, x):\n        return x\n"
+    assert check(rule, python(HEAD + code)) == ()
+    assert len(check(rule, python(HEAD + code + "        nn.LSTM(3, 4)\n"))) == 1
+
+
+# --- more than one file ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "helper"),
+    [
+        ("from helper import Core\nclass LSTM(nn.Module):\n    core = Core(3, 4)", "from torch.nn import LSTM as Core"),
+        ("import helper\nclass LSTM(nn.Module):\n    core = helper.Core(3, 4)", "import torch\nCore = torch.nn.LSTM"),
+        ("from helper import *\nclass LSTM(nn.Module):\n    core = Core(3, 4)", "from torch.nn import LSTM as Core"),
+        ("from .helper import make\nclass LSTM(nn.Module):\n    core = make()", "import torch\ndef make():\n    torch.nn.LSTM(1, 2)"),
+        ("import models.helper as h\nclass LSTM(h.Base):\n    pass", "import torch\nclass Base(torch.nn.LSTM):\n    pass"),
+        ("from helper import lib\nclass LSTM(nn.Module):\n    core = lib.LSTM(3, 4)", "from torch import nn as lib"),
+    ],
+)
+@pytest.mark.parametrize("rule", [NO_LSTM, WITHIN], ids=["file", "within"])
+def test_a_helper_file_is_followed(code, helper, rule):
+    violations = check(rule, python(HEAD + code), python(helper, "", "models/helper.py"))
+    assert violations
+
+
+def test_a_stray_file_that_nobody_imports_is_no_evidence():
+    assert check(NO_LSTM, python(HEAD), python(HEAD + "nn.LSTM(1, 2)", "", "old/attempt.py")) == ()
+
+
+def test_files_that_import_each_other_end():
+    one, two = python("from b import y\nx = y", path="models/a.py"), python("from a import x\ny = x", "", "models/b.py")
+    assert check(NO_LSTM, one, two) == ()
+
+
+# --- notebooks ---------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_is_named_by_cell_and_line():
+    cells = ((2, "%matplotlib inline\nfrom torch import nn"), (5, "!nvidia-smi\nx = 1\nnet = nn.LSTM(3, 4)"))
+    (violation,) = check(replace(NO_LSTM, files=("nb",)), SourceFile(id="nb", path="hw.ipynb", cells=cells))
+    assert (violation.file, violation.cell, violation.line) == ("hw.ipynb", 5, 3)
+    assert violation.message.startswith("hw.ipynb, cell 5, line 3: uses `torch.nn.LSTM`")
+
+
+def test_a_broken_cell_does_not_hide_the_others():
+    cells = ((1, "from torch import nn\nx ="), (2, "nn.LSTM(3, 4)\ny = ("))
+    assert len(check(replace(NO_LSTM, files=("nb",)), SourceFile(id="nb", path="hw.ipynb", cells=cells))) == 1
+
+
+# --- hostile text ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 100_000,
+        "-" * 200_000 + "1",
+        "a" + ".b" * 100_000,
+        "+".join(["1"] * 100_000),
+        "1" * 100_000,
+        "lambda: " * 20_000 + "1",
+        "x = 1\0",
+        "\ud800",
+        "if 1:\n" + "".join(" " * i + "if 1:\n" for i in range(1, 200)),
+        "\n".join(f"a{i} = a{i + 1}.b" for i in range(2000)),
+        "x = x.y\n" * 500 + "x.z",
+        "a = b\nb = a\na.LSTM",
+        "x = (x or x or x)\n" * 200 + "x()",
+    ],
+    ids=range(13),
+)
+def test_hostile_text_ends_without_an_exception(text):
+    assert check(NO_LSTM, python(text)) == ()
+
+
+def test_deep_but_valid_code_is_still_read():
+    deep = "x = " + "(" * 80 + "nn.LSTM" + ")" * 80
+    chain = "y = nn.Linear" + ".a" * 500
+    assert len(check(NO_LSTM, python(HEAD + deep + "\n" + chain))) == 1
+
+
+def test_a_file_too_large_to_check_does_not_keep_the_rule():
+    (violation,) = check(NO_LSTM, python("#" * 1_000_001))
+    assert "cannot be checked" in violation.message
+    assert "1,000,001 characters" in violation.message
+
+
+# --- generated aliases -------------------------------------------------------------------------------------------
+
+identifiers = st.sampled_from(["a", "b", "c", "lib", "tools"])
+
+
+@settings(deadline=None, max_examples=80, database=None)
+@given(st.lists(identifiers, min_size=1, max_size=5, unique=True), st.data())
+def test_any_chain_of_aliases_is_followed(names, data):
+    steps = data.draw(st.lists(st.sampled_from(["{new} = {old}", "({new} := {old})", "{new}, _ = {old}, 0"]), min_size=5))
+    lines, last = [], "torch.nn"
+    for name, step in zip(names, steps, strict=False):
+        lines.append(step.format(new=name, old=last))
+        last = name
+    lines.append(data.draw(st.sampled_from([f"{last}.LSTM(1, 2)", f"getattr({last}, 'LSTM')", f"k = {last}.LSTM"])))
+    assert check(NO_LSTM, python(HEAD + "\n".join(lines)))
+    assert check(NO_LSTM, python(HEAD + "\n".join(lines).replace("LSTM", "Linear"))) == ()
+
+
+@settings(deadline=None, max_examples=50, database=None)
+@given(st.text(alphabet="nLSTM.()[]= \n'\"xdefclas:#", max_size=80))
+def test_any_text_is_survived(text):
+    for violation in check(NO_LSTM, python(HEAD + text)):
+        assert "LSTM" in violation.message
+
+
+def test_a_rule_without_names_reports_no_evasions():
+    rule = Rule(id="r", kind="forbidden", title="t", files=("lstm",), operations=("lstm",))
+    assert check(rule, python(HEAD + "getattr(nn, name)")) == ()

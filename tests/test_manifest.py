@@ -1,0 +1,286 @@
+"""`assignment.yaml`: what is read, and that every mistake is named with its line."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grader import manifest
+from grader.errors import AuthorError
+
+GOOD = """\
+slug: rnn_hw
+title: Recurrent networks
+course: DL 101
+total: 12.5
+files:
+  - {id: lstm, path: models/LSTM.py, defines: [LSTM], imports: [torch, math]}
+  - {id: nb, path: work.ipynb, kind: notebook, required: false}
+questions:
+  - {id: 1.10, title: An LSTM, points: 6.5}
+  - {id: 2, title: Theory, group: theory, points: "6"}
+parts:
+  - {id: lstm, title: The LSTM, question: 1.10, file: lstm}
+items:
+  - {id: lstm.forward, question: 1.10, points: 6, part: lstm}
+  - id: lstm.gradient
+    question: 1.10
+    points: .5
+    part: lstm
+    visibility: after_published
+    limits: {wall_seconds: 2.5}
+  - {id: review.a, question: 2, points: 2, kind: manual}
+  - {id: review.b, question: 2, points: 2, kind: manual}
+  - {id: gates, question: 2, points: 4, kind: manual}
+  - {id: gates.computed, question: 2, points: 4, part: lstm, replaces: gates, needs: {file: nb}}
+  - {id: bonus, question: 2, points: 3, kind: manual, extra_credit: true}
+rules:
+  - id: no-lstm
+    kind: forbidden
+    title: nn.LSTM is not allowed
+    parts: [lstm]
+    names: [torch.nn.LSTM]
+    consequence: {action: deduct, scope: question, target: [1.10], amount: 2}
+choices:
+  - {id: review, items: [review.a, review.b]}
+caps:
+  - {id: bonus, items: [bonus], points: 2}
+tracks:
+  - {id: short, title: Without the LSTM, points: 6, without: [lstm.forward, lstm.gradient]}
+late: {due: "2024-03-22T23:00:00-04:00", grace_hours: 48, action: zero}
+tolerances:
+  float32: {rtol: 1e-5, atol: 1.0e-6, evidence: "spread 3e-7"}
+stand_in_modules: [google.colab, torchtext]
+globals: {vocab_size: 13, rate: 1e-3, device: cpu, flag: true, text: "7", nothing: null, sizes: [1, 2]}
+"""
+
+
+@dataclass(frozen=True)
+class Folders:
+    suite: Path
+    reference: Path = Path("reference")
+    template: Path = Path("template")
+
+
+def load(tmp_path: Path, text: str | bytes):
+    path = tmp_path / "assignment.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return manifest.load(Folders(tmp_path))
+
+
+def problems(tmp_path: Path, text: str | bytes) -> list[str]:
+    with pytest.raises(AuthorError) as caught:
+        load(tmp_path, text)
+    return [line.replace(f"{tmp_path}/", "") for line in str(caught.value).splitlines()]
+
+
+def changed(old: str, new: str) -> str:
+    assert GOOD.count(old) == 1, f"{old!r} has to stand once in the example"
+    return GOOD.replace(old, new)
+
+
+def line_of(text: str, piece: str) -> int:
+    return text[: text.index(piece)].count("\n") + 1
+
+
+def test_a_complete_manifest(tmp_path):
+    read = load(tmp_path, GOOD)
+    assert (read.slug, read.title, read.course, read.total) == (
+        "rnn_hw",
+        "Recurrent networks",
+        "DL 101",
+        Decimal("12.5"),
+    )
+    assert read.suite == tmp_path
+    assert read.questions[0].id == "1.10", "an id keeps its last zero"
+    assert read.item("lstm.gradient").points == Decimal("0.5")
+    assert read.item("lstm.gradient").visibility == "after_published"
+    assert read.limits_of(read.item("lstm.gradient")).wall_seconds == 2.5
+    assert read.limits_of(read.item("lstm.forward")).wall_seconds == 10
+    assert read.item("gates.computed").needs.file == "nb"
+    assert read.files[0].imports == ("torch", "math")
+    assert read.files[1].imports is None
+    assert read.rules[0].consequence.target == ("1.10",)
+    assert read.tolerances["float32"].rtol == 1e-5, "YAML 1.1 would read 1e-5 as text"
+    assert read.late.grace_hours == 48
+    assert read.globals == {
+        "vocab_size": 13, "rate": 1e-3, "device": "cpu", "flag": True, "text": "7", "nothing": None, "sizes": [1, 2],
+    }  # fmt: skip
+
+
+def test_points_never_pass_through_binary_floats(tmp_path):
+    text = changed("points: 6, part", "points: 6.1, part").replace("points: .5", "points: 0.4")
+    assert load(tmp_path, text).item("lstm.forward").points == Decimal("6.1")
+
+
+def test_empty_values_mean_the_default(tmp_path):
+    read = load(tmp_path, GOOD.replace("course: DL 101", "course:\nlimits:"))
+    assert (read.course, read.limits.wall_seconds) == ("", 10)
+
+
+def test_a_byte_order_mark_and_windows_line_ends(tmp_path):
+    assert load(tmp_path, b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()).slug == "rnn_hw"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "said"),
+    [
+        ("title: Recurrent networks", "titel: x", "titel", "unknown key 'titel'"),
+        ("title: Recurrent networks", "titel: x", "titel", "did you mean 'title'?"),
+        ("visibility: after_published", "visibility: visable", "visable", "did you mean 'visible'?"),
+        ("visibility: after_published", "visibility: visable", "visable", "hidden, after_due_date, after_published"),
+        ("total: 12.5", "total: twelve", "total", "total is 'twelve', expected a number such as 2 or 0.5"),
+        ("total: 12.5", "total: .nan", "total", "expected a number"),
+        ("total: 12.5", "total: 1_2.5", "total", "expected a number"),
+        ("total: 12.5", "total: 12.50001", "total", "at most 4 decimals"),
+        ("total: 12.5", "total:", "total", "total is empty, expected a number"),
+        ("points: 6, part: lstm", "points: -6, part: lstm", "points: -6", "points are -6, expected 0 or more"),
+        ("required: false", "required: maybe", "maybe", "expected true or false"),
+        ("defines: [LSTM]", "defines: LSTM", "defines: LSTM", "expected a list, such as [a, b]"),
+        ("wall_seconds: 2.5", "wall_seconds: .inf", "wall", "items[2].limits.wall_seconds is '.inf'"),
+        ("wall_seconds: 2.5", "wall_seconds: 0", "wall", "wall_seconds is 0.0, expected more than 0"),
+        ("    part: lstm\n", "    part: lstn\n", "lstn", "unknown part 'lstn', known are: lstm; did you mean 'lstm'?"),
+        ("    part: lstm\n", "", "lstm.gradient", "lstm.gradient is automatic and needs a part"),
+        ("id: gates, question: 2", "id: gates, part: lstm, question: 2", "gates", "graded by a person"),
+        ("    question: 1.10", "    question: 1.1", "question: 1.1\n", "unknown question '1.1'"),
+        ("file: lstm}", "file: lstx}", "lstx", "unknown file 'lstx'"),
+        ("replaces: gates,", "replaces: gate,", "gate,", "unknown item 'gate'"),
+        ("replaces: gates,", "replaces: lstm.forward,", "replaces: lstm", "a computed item in place of a manual one"),
+        (", needs: {file: nb}", "", "replaces", "name it in needs.file"),
+        ("points: 4, part: lstm", "points: 3, part: lstm", "replaces", "is worth 4, but what replaces it adds up to 3"),
+        ("parts: [lstm]", "parts: [lstm, x]", "parts: [lstm", "unknown part 'x'"),
+        ("    names: [torch.nn.LSTM]\n", "", "no-lstm", "it needs names or operations"),
+        ("target: [1.10]", "target: [3]", "target", "unknown question '3'"),
+        ("scope: question", "scope: everything", "consequence", "drop the target"),
+        ("action: deduct", "action: zero", "consequence", "the action zero has no amount"),
+        (", amount: 2", "", "consequence", "expected an amount above 0"),
+        ("items: [review.a, review.b]", "items: [review.a, review.c]", "review.c", "unknown item 'review.c'"),
+        ("items: [review.a, review.b]", "items: [review.a]", "items: [review.a]", "counts 1, expected at least 1"),
+        ("items: [review.a, review.b]", "items: [review.a, review.a]", "items: [", "review.a is listed twice"),
+        ("items: [bonus]", "items: [bonus, x]", "items: [bonus", "unknown item 'x'"),
+        ("without: [lstm.forward", "without: [lstm.fwd", "without", "unknown item 'lstm.fwd'"),
+        ("23:00:00-04:00", "23:00:00", "due", "expected a time with its offset"),
+        ("float32:", "fp32:", "fp32", "unknown dtype 'fp32'"),
+        ("[google.colab,", "[google colab,", "stand_in", "is not a module's name"),
+        ("vocab_size: 13", "vocab-size: 13", "globals", "cannot be the name of a variable"),
+        ("path: models/LSTM.py", "path: ../LSTM.py", "../", "expected a path below the submission"),
+        ("path: work.ipynb", "path: models/LSTM.py", "id: nb", "belongs to the file 'lstm' already"),
+        ("id: review.b,", "id: gates,", "{id: gates, question: 2, points: 4, kind", "'gates' is used twice"),
+        ("slug: rnn_hw", "slug: rnn hw", "slug", "expected letters, digits, _ and - only"),
+        ("course: DL 101", "slug: again", "slug: again", "'slug' stands here twice (first in line 1)"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_line(tmp_path, old, new, at, said):
+    text = changed(old, new)
+    found = problems(tmp_path, text)
+    line = line_of(text, at)
+    assert [entry for entry in found if entry.startswith(f"assignment.yaml:{line}: ") and said in entry], found
+
+
+def test_all_mistakes_at_once(tmp_path):
+    found = problems(tmp_path, changed("total: 12.5", "total: x").replace("defines: [LSTM]", "definse: [LSTM]"))
+    assert [entry.split(": ")[0] for entry in found] == ["assignment.yaml:4", "assignment.yaml:6"]
+
+
+def test_a_missing_key(tmp_path):
+    found = problems(tmp_path, changed("total: 12.5\n", ""))
+    assert found == ["assignment.yaml:1: the manifest: the key 'total' is missing"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("total: 12.5", "total: 14", "14 points are declared, but the items add up to 12.5 = 6.5 (1.10) + 6 (2)"),
+        ("points: 6.5}", "points: 7}", "7 points are declared, but the items add up to 6.5 = 6 (lstm.forward) + 0.5"),
+        ('points: "6"}', "points: 8}", "+ 4 (gates) + -2 (choices and caps)"),
+        ("points: 6, without", "points: 5, without", "track short: 5 points are declared, but the items add up to 6"),
+    ],
+)
+def test_totals_that_do_not_add_up(tmp_path, old, new, said):
+    (message,) = problems(tmp_path, changed(old, new))
+    assert said in message
+
+
+def test_extra_credit_alternatives_and_replacements_count_as_they_should(tmp_path):
+    text = (
+        changed("total: 12.5", "total: 15.5").replace('points: "6"}', "points: 9}").replace(", extra_credit: true", "")
+    )
+    text = text.replace("points: 6, without", "points: 9, without").replace("points: 2}\ntracks", "points: 3}\ntracks")
+    assert load(tmp_path, text).total == Decimal("15.5"), "a cap of regular items at their sum takes nothing"
+    assert problems(tmp_path, text.replace("points: 3}\ntracks", "points: 1}\ntracks"))[0].endswith(
+        "add up to 13.5 = 6.5 (1.10) + 7 (2)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "the key 'slug' is missing"),
+        (b"- a\n- b\n", "expected keys and values"),
+        (b"a: [1, 2\n", "not valid YAML"),
+        (b"a: \x00\n", "not valid YAML"),
+        (b"slug: caf\xe9\n", "not UTF-8"),
+        (b"a: &x [1]\nb: *x\n", "assignment.yaml:1: anchors and aliases"),
+        (b"a: !!python/object:os.system x\n", "tag"),
+        (b"a: 1\n---\nb: 2\n", "second YAML document"),
+        (b"? [a]\n: b\n", "a key has to be a plain word"),
+        (b"a: " + b"[" * 50_000, "nested more than"),
+        (b"x" * (2 * 1024 * 1024), "larger than 1024 KiB"),
+    ],
+)
+def test_what_is_no_manifest(tmp_path, text, said):
+    assert said in "\n".join(problems(tmp_path, text))
+
+
+def test_an_alias_bomb_is_refused_at_its_first_anchor(tmp_path):
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    assert problems(tmp_path, bomb)[0].startswith("assignment.yaml:1: anchors and aliases")
+
+
+def test_a_missing_manifest(tmp_path):
+    with pytest.raises(AuthorError, match="grader new"):
+        manifest.load(Folders(tmp_path))
+
+
+def test_the_slug_is_the_folder_below_test_suites(tmp_path):
+    folder = tmp_path / "test_suites" / "other"
+    folder.mkdir(parents=True)
+    assert "expected 'other' like the folder" in problems(folder, GOOD)[0]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(tmp_path_factory, content):
+    with pytest.raises(AuthorError):
+        load(tmp_path_factory.mktemp("m"), content)
+
+
+@given(st.integers(0, len(GOOD)), st.text(max_size=5), st.integers(0, 20))
+def test_no_edit_breaks_the_reader(tmp_path_factory, at, text, cut):
+    edited = (GOOD[:at] + text + GOOD[at + cut :]).encode("utf-8", "surrogatepass")
+    with suppress(AuthorError):
+        assert load(tmp_path_factory.mktemp("m"), edited).items
+
+
+def test_the_schema_accepts_the_example_and_refuses_unknown_keys():
+    import jsonschema
+    import yaml
+
+    schema = manifest.schema()
+    json.dumps(schema)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    checker = jsonschema.Draft202012Validator(schema)
+    checker.validate(yaml.safe_load(GOOD.replace("rtol: 1e-5", "rtol: 1.0e-5")))
+    wrong = yaml.safe_load(GOOD.replace("visibility: after_published", "visibility: visable"))
+    assert [error.json_path for error in checker.iter_errors(wrong)] == ["$.items[1].visibility"]
+    extra = {**yaml.safe_load(GOOD.replace("rtol: 1e-5", "rtol: 1.0e-5")), "suite": "x"}
+    assert [error.validator for error in checker.iter_errors(extra)] == ["additionalProperties"]
