@@ -88,7 +88,7 @@ def statements(source: str) -> tuple[Statement, ...]:
 
 
 def stale_outputs(notebook: Notebook) -> tuple[Stale, ...]:
-    """Cells whose saved outputs are doubtful: run out of order, or with outputs but never run in this session."""
+    """Cells whose saved outputs are doubtful: run out of order, or with outputs but no execution count."""
     found = []
     latest: Cell | None = None
     for cell in notebook.code_cells:

@@ -19,6 +19,7 @@ from grader.errors import SubmissionError, UsageError
 from grader.intake.archives import BULK, archive_entries
 from grader.intake.candidates import Candidate, with_keys, with_lateness
 from grader.intake.classify import split
+from grader.intake.expected import ExpectedNames
 from grader.intake.groups import as_groups, read_groups, same_people_once, with_named_ids
 from grader.intake.layout import lay_out
 from grader.intake.names import is_archive, masked, stem
@@ -86,7 +87,7 @@ def _one_or_many(
 ) -> list[Candidate]:
     if single:
         return [Candidate(label=label, entries=entries, unpack=not nested)]
-    return split(entries, label, assignment.files, nested=nested)
+    return split(entries, label, ExpectedNames(assignment.files), nested=nested)
 
 
 def _label(path: Path) -> str:
@@ -102,7 +103,7 @@ def _taken(
             raise SubmissionError(candidate.problem)
         staged.mkdir()
         staged.chmod(0o755)
-        laid = lay_out(candidate, assignment.files, staged)
+        laid = lay_out(candidate, ExpectedNames(assignment.files), staged)
     except SubmissionError as error:
         reason = one_line(masked(str(error), candidate.people), 500)
         return Refused(key=key, reason=reason, people=candidate.people, submitted_at=candidate.submitted_at)

@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO
@@ -77,7 +78,7 @@ def _zip_entries(file: IO[bytes], name: str, caps: ArchiveCaps, stack: ExitStack
     archive = stack.enter_context(zipfile.ZipFile(file))
     overlapping = _overlapping(archive)
     files = [info for info in archive.infolist() if not info.is_dir() or checked(info.orig_filename)[1]]
-    return tuple(_zip_entry(archive, info, info.header_offset in overlapping) for info in files)
+    return _sorted(_zip_entry(archive, info, info.header_offset in overlapping) for info in files)
 
 
 def _directory_size(file: IO[bytes]) -> int:
@@ -126,6 +127,11 @@ def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, overlaps: bool) 
     )
 
 
+def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """In an order that does not depend on the program that packed them."""
+    return tuple(sorted(entries, key=lambda entry: entry.path))
+
+
 def _zip_name(info: zipfile.ZipInfo) -> tuple[str, str]:
     """The entry's name. Old tools write bytes without saying in which encoding; UTF-8 is tried first."""
     name = info.orig_filename
@@ -172,7 +178,7 @@ def _tar_entries(file: IO[bytes], name: str, stack: ExitStack) -> tuple[Entry, .
             raise SubmissionError(f"the archive {name} lists far too many files; hand in the requested files only")
         if not member.isdir() or checked(member.name)[1]:
             entries.append(_tar_entry(archive, member))
-    return tuple(entries)
+    return _sorted(entries)
 
 
 def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:

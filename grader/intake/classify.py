@@ -17,18 +17,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from grader.assignment import ExpectedFile
 from grader.intake.bulk import recognised
 from grader.intake.candidates import Candidate
-from grader.intake.expected import has_expected_name
+from grader.intake.expected import ExpectedNames
 from grader.intake.names import is_archive, is_source, stem, student_ids
 from grader.intake.tree import Entry, below, by_top, lone_folder
 
 
-def split(entries: tuple[Entry, ...], label: str, expected: Sequence[ExpectedFile], *, nested: bool) -> list[Candidate]:
+def split(entries: tuple[Entry, ...], label: str, expected: ExpectedNames, *, nested: bool) -> list[Candidate]:
     """The candidates among the entries. `nested`: they come from an archive, so an archive that lies directly among
     the files of one submission is not opened."""
-    bulk = recognised(entries, frozenset(PurePosixPath(name).name for file in expected for name in _names(file)))
+    bulk = recognised(entries, frozenset(PurePosixPath(name).name for name in expected.names))
     if bulk is not None:
         return bulk
     one = Candidate(label=label, entries=entries, unpack=not nested)
@@ -39,7 +38,7 @@ def split(entries: tuple[Entry, ...], label: str, expected: Sequence[ExpectedFil
     if _one_file_each(loose, expected):
         return _children(entries, [entry for entry in loose if is_source(entry.path) or is_archive(entry.path)])
     archives = [entry for entry in loose if is_archive(entry.path)]
-    if any(is_source(entry.path) for entry in loose) or any(has_expected_name(expected, e.path) for e in visible):
+    if any(is_source(entry.path) for entry in loose) or any(expected.fit(e.path) for e in visible):
         return [one]
     if len(_with_work(visible)) + len(archives) > 1:
         return _children(entries, archives)
@@ -48,14 +47,10 @@ def split(entries: tuple[Entry, ...], label: str, expected: Sequence[ExpectedFil
     return [one]
 
 
-def _names(file: ExpectedFile) -> tuple[str, ...]:
-    return (file.path, *file.other_names)
-
-
-def _one_file_each(loose: Sequence[Entry], expected: Sequence[ExpectedFile]) -> bool:
+def _one_file_each(loose: Sequence[Entry], expected: ExpectedNames) -> bool:
     work = [entry.path for entry in loose if is_source(entry.path) or is_archive(entry.path)]
     owners = {student_ids(path) for path in work}
-    return sum(file.required for file in expected) == 1 and len(owners) > 1 and () not in owners
+    return sum(file.required for file in expected.files) == 1 and len(owners) > 1 and () not in owners
 
 
 def _with_work(visible: Sequence[Entry]) -> set[str]:

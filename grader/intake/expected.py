@@ -46,21 +46,24 @@ def find_files(expected: Sequence[ExpectedFile], paths: Sequence[str], definitio
     return found
 
 
-def has_expected_name(expected: Sequence[ExpectedFile], path: str) -> bool:
-    """Whether a file at `path` would be taken for a file of the manifest because of its place and name."""
-    if not path.lower().endswith(tuple(_suffixes(expected))):
-        return False  # by far the most frequent case, and classes are large
-    readings = (_exact, _other_case, _other_name, _with_ids, _pattern)
-    if any(next(reading(file, [path]), None) for file in expected for reading in readings):
-        return True
-    original, _ = without_copy_mark(PurePosixPath(path).name)
-    plain = str(PurePosixPath(path).with_name(original))
-    return plain != path and any(next(_exact(file, [plain]), None) for file in expected)
+class ExpectedNames:
+    """The manifest's files, asked about one name at a time; classes are large, so most questions must cost nothing."""
 
+    def __init__(self, files: Sequence[ExpectedFile]) -> None:
+        self.files = tuple(files)
+        self.names = frozenset(name for file in files for name in (file.path, *file.other_names))
+        self._suffixes = tuple({PurePosixPath(name).suffix.lower() for name in self.names})
 
-def _suffixes(expected: Sequence[ExpectedFile]) -> set[str]:
-    names = (name for file in expected for name in (file.path, *file.other_names))
-    return {PurePosixPath(name).suffix.lower() for name in names}
+    def fit(self, path: str) -> bool:
+        """Whether a file at `path` would be taken for a file of the manifest because of its place and name."""
+        if not path.lower().endswith(self._suffixes):
+            return False
+        readings = (_exact, _other_case, _other_name, _with_ids, _pattern)
+        if any(next(reading(file, [path]), None) for file in self.files for reading in readings):
+            return True
+        original, _ = without_copy_mark(PurePosixPath(path).name)
+        plain = str(PurePosixPath(path).with_name(original))
+        return plain != path and any(next(_exact(file, [plain]), None) for file in self.files)
 
 
 def _exact(file: ExpectedFile, paths: list[str]) -> Iterator[Match]:

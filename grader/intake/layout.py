@@ -19,7 +19,7 @@ from grader.assignment import ExpectedFile
 from grader.errors import SubmissionError
 from grader.intake.archives import ONE, UNREADABLE, archive_entries
 from grader.intake.candidates import Candidate
-from grader.intake.expected import Match, find_files, has_expected_name
+from grader.intake.expected import ExpectedNames, Match, find_files
 from grader.intake.names import is_archive, is_source, masked, stem, student_ids
 from grader.intake.selection import (
     TOTAL_BYTES,
@@ -31,7 +31,7 @@ from grader.intake.selection import (
     refuse_problems,
     selected,
 )  # fmt: skip
-from grader.intake.sources import Definitions, normalised, source_problem
+from grader.intake.sources import Definitions, normalised, notebook_problem, source_problem
 from grader.intake.tree import MIB, Entry
 from grader.text import one_line
 
@@ -45,7 +45,7 @@ class Laid:
     digest: str
 
 
-def lay_out(candidate: Candidate, expected: Sequence[ExpectedFile], target: Path) -> Laid:
+def lay_out(candidate: Candidate, expected: ExpectedNames, target: Path) -> Laid:
     """Write the candidate's files below `target` (a new, empty folder) and find the manifest's files among them.
 
     Raises SubmissionError, with a sentence for the student, if there is nothing that can be graded or something that
@@ -64,9 +64,9 @@ def lay_out(candidate: Candidate, expected: Sequence[ExpectedFile], target: Path
     paths = _readable([entry.path for entry in chosen], target, notes)
     if not paths or not _has_work(paths, expected):
         raise SubmissionError(nothing_to_grade(entries, notes))
-    matches = find_files(expected, paths, Definitions(target))
-    files = {file.id: _placed(file, matches[file.id], target, notes) for file in expected if file.id in matches}
-    notes += _missing_notes(expected, files)
+    matches = find_files(expected.files, paths, Definitions(target))
+    files = {file.id: _placed(file, matches[file.id], target, notes) for file in expected.files if file.id in matches}
+    notes += _missing_notes(expected.files, files)
     shown = tuple(dict.fromkeys(one_line(masked(note, candidate.people), 300) for note in notes))
     return Laid(files=files, notes=shown, digest=digest_of(target))
 
@@ -161,20 +161,24 @@ def _readable(paths: Sequence[str], root: Path, notes: list[str]) -> list[str]:
     """The paths whose files can stay: source that is no readable text is taken away again."""
     kept = []
     for path in paths:
-        file = root / path
-        if file.suffix.lower() == ".py":
-            original = file.read_bytes()
-            data = normalised(original)
-            problem = source_problem(data)
-            if problem:
-                notes.append(f"{quoted(path)} was not taken as source: {problem}")
-                file.unlink()
-                continue
-            if data != original:
-                file.write_bytes(data)
-                notes.append(f"{quoted(path)} was converted to UTF-8")
-        kept.append(path)
+        problem = _check_source(root / path, path, notes) if is_source(path) else ""
+        if problem:
+            notes.append(f"{quoted(path)} was not taken as source: {problem}")
+            (root / path).unlink()
+        else:
+            kept.append(path)
     return kept
+
+
+def _check_source(file: Path, path: str, notes: list[str]) -> str:
+    original = file.read_bytes()
+    if file.suffix.lower() == ".ipynb":
+        return notebook_problem(original)
+    data = normalised(original)
+    if data != original:
+        file.write_bytes(data)
+        notes.append(f"{quoted(path)} was converted to UTF-8")
+    return source_problem(data)
 
 
 # --- what it is -----------------------------------------------------------------------------------------------
@@ -198,5 +202,5 @@ def _missing_notes(expected: Sequence[ExpectedFile], files: dict[str, str]) -> l
     return [f"not handed in: {', '.join(missing)}"] if missing else []
 
 
-def _has_work(paths: Sequence[str], expected: Sequence[ExpectedFile]) -> bool:
-    return any(is_source(path) or has_expected_name(expected, path) for path in paths)
+def _has_work(paths: Sequence[str], expected: ExpectedNames) -> bool:
+    return any(is_source(path) or expected.fit(path) for path in paths)

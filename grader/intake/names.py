@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from grader.model import Person
 from grader.text import one_line
 
-SOURCE_SUFFIXES = frozenset({".py", ".ipynb"})
+SOURCE_SUFFIXES = (".py", ".ipynb")
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 FOREIGN_ARCHIVES = (".rar", ".7z", ".tar.xz", ".tar.bz2", ".txz", ".tbz2", ".xz", ".bz2", ".gz", ".zst", ".lzh", ".egg")
 JUNK_FOLDERS = frozenset({
@@ -23,7 +23,7 @@ JUNK_FOLDERS = frozenset({
 JUNK_FILES = frozenset(
     {".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore", ".gitattributes", "Icon\r", ".localized"}
 )
-JUNK_SUFFIXES = frozenset({".pyc", ".pyo", ".swp"})
+JUNK_SUFFIXES = (".pyc", ".pyo", ".swp")
 COMPILED_SUFFIXES = frozenset({".so", ".pyd", ".dll", ".dylib", ".exe", ".o", ".a"})
 KEY_LENGTH = 80
 
@@ -60,7 +60,7 @@ def _problem(name: str, parts: list[str]) -> str:
         return "control characters in a name"
     if not parts:
         return "an empty name"
-    if name.startswith("/") or _DRIVE.match(name):
+    if name.startswith("/") or _DRIVE.match(parts[0]):
         return "an absolute path"
     if ".." in parts:
         return "a path that leads out of the folder"
@@ -84,11 +84,11 @@ def junk(path: str) -> str:
             return folder
     if name in JUNK_FOLDERS or name in JUNK_FILES or name.startswith("._"):
         return name
-    return name if PurePosixPath(name).suffix in JUNK_SUFFIXES else ""
+    return name if name.endswith(JUNK_SUFFIXES) else ""
 
 
 def is_source(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in SOURCE_SUFFIXES
+    return path.lower().endswith(SOURCE_SUFFIXES)
 
 
 def is_archive(path: str) -> bool:

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from grader.assignment import ExpectedFile
 from grader.errors import SubmissionError
-from grader.intake.expected import has_expected_name
+from grader.intake.expected import ExpectedNames
 from grader.intake.names import COMPILED_SUFFIXES, is_archive, is_foreign_archive, is_source, junk
 from grader.intake.sources import SOURCE_LIMIT
 from grader.intake.tree import MIB, Entry
@@ -35,13 +34,23 @@ def refuse_duplicates(entries: Sequence[Entry]) -> None:
         raise SubmissionError(
             f"two files have the same name, or differ in upper and lower case only: {names}. Keep one"
         )
-    folders = {str(parent).casefold() for entry in entries for parent in PurePosixPath(entry.path).parents}
+    folders = _folders(entry.path.casefold() for entry in entries)
     clash = next((entry.path for entry in entries if entry.path.casefold() in folders), None)
     if clash:
         raise SubmissionError(f"{quoted(clash)} is both a file and a folder. Pack the files again")
 
 
-def rebased(entries: list[Entry], expected: Sequence[ExpectedFile], notes: list[str]) -> list[Entry]:
+def _folders(paths: Iterable[str]) -> set[str]:
+    folders: set[str] = set()
+    for path in paths:
+        folder = posixpath.dirname(path)
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = posixpath.dirname(folder)
+    return folders
+
+
+def rebased(entries: list[Entry], expected: ExpectedNames, notes: list[str]) -> list[Entry]:
     """Take away the extra folders around the work, so that imports between the files work as in the template.
 
     The base is the folder below which most of the manifest's files have their place; a lone folder around
@@ -58,12 +67,12 @@ def rebased(entries: list[Entry], expected: Sequence[ExpectedFile], notes: list[
     return [*inside, *outside]
 
 
-def _base(entries: Sequence[Entry], expected: Sequence[ExpectedFile]) -> str:
+def _base(entries: Sequence[Entry], expected: ExpectedNames) -> str:
     votes: Counter[str] = Counter()
     for entry in entries:
         parts = entry.path.split("/")
         for depth in range(min(len(parts), 8)):
-            if has_expected_name(expected, "/".join(parts[depth:])):
+            if expected.fit("/".join(parts[depth:])):
                 votes["/".join(parts[:depth])] += 1
                 break
     if votes:
@@ -71,13 +80,13 @@ def _base(entries: Sequence[Entry], expected: Sequence[ExpectedFile]) -> str:
     return posixpath.commonpath([posixpath.dirname(entry.path) for entry in entries]) if entries else ""
 
 
-def selected(entries: list[Entry], expected: Sequence[ExpectedFile], notes: list[str]) -> list[Entry]:
+def selected(entries: list[Entry], expected: ExpectedNames, notes: list[str]) -> list[Entry]:
     """What is kept: the work whatever it takes (within the caps), other files as far as there is room."""
     entries, refused = _without_unfit(entries)
     notes += refused
     sorted_out: dict[bool, list[Entry]] = {True: [], False: []}
     for entry in entries:
-        sorted_out[is_source(entry.path) or has_expected_name(expected, entry.path)].append(entry)
+        sorted_out[is_source(entry.path) or expected.fit(entry.path)].append(entry)
     work, others = sorted_out[True], sorted(sorted_out[False], key=lambda entry: (entry.size, entry.path))
     size = sum(entry.size for entry in work)
     if len(work) > FILES or size > TOTAL_BYTES:
@@ -93,7 +102,7 @@ def selected(entries: list[Entry], expected: Sequence[ExpectedFile], notes: list
         kept.append(entry)
     dropped = others[len(kept) - len(work) :]
     if dropped:
-        notes.append(f"{len(dropped)} other files were left out because there are too many or they are too large")
+        notes.append(f"{len(dropped):,} other files were left out because there are too many or they are too large")
     return kept
 
 
@@ -127,7 +136,7 @@ def left_out_notes(entries: Iterable[Entry]) -> list[str]:
         ),
     ):
         if names:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
             notes.append(f"{words}: {', '.join(quoted(name) for name in names[:_NAMED])}{more}")
     return notes
 

@@ -1,7 +1,8 @@
 """What is inside the files that were laid out: which can be read as source, and what they define.
 
-The guarantee for everything after intake: each `.py` that remains is UTF-8 text without NUL, at most SOURCE_LIMIT
-bytes, so that what the rules read is what Python would run (a `coding: utf-7` line could make the two differ).
+The guarantee for everything after intake: each `.py` and `.ipynb` that remains is UTF-8 text, and each `.py` holds no
+NUL and at most SOURCE_LIMIT bytes, so that what the rules read is what Python would run (a `coding: utf-7` line could
+make the two differ).
 """
 
 from __future__ import annotations
@@ -43,6 +44,15 @@ def source_problem(data: bytes) -> str:
     return ""
 
 
+def notebook_problem(data: bytes) -> str:
+    """Why these bytes cannot be taken as a notebook's text, or ""."""
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1} of it is not UTF-8; open it in Jupyter and save it again"
+    return ""
+
+
 def normalised(data: bytes) -> bytes:
     """Source that declares a known old encoding, as UTF-8 with the declaration changed; everything else unchanged."""
     declared = _declared_encoding(data)
@@ -70,7 +80,7 @@ def _declared_encoding(data: bytes) -> str:
 class Definitions:
     """Path → the names defined there. Each file is read once, within a budget: parsing hostile source is slow."""
 
-    def __init__(self, root: Path, budget: int = 5 * SOURCE_LIMIT) -> None:
+    def __init__(self, root: Path, budget: int = 3 * SOURCE_LIMIT) -> None:
         self._root = root
         self._left = budget
         self._known: dict[str, frozenset[str]] = {}
@@ -100,10 +110,20 @@ def _names_in_file(text: str) -> Iterator[str]:
     try:
         tree = parse_source(text)
     except SyntaxError:
-        yield from _names_in_pieces(text)
+        yield from _names_at_the_margin(text)
         return
     for node in tree.body:
         yield from _definitions(node)
+
+
+def _names_at_the_margin(text: str) -> Iterator[str]:
+    """What a file that does not parse seems to define: cheap, since it may have been made to be slow to parse."""
+    for line in text.splitlines():
+        words = line.removeprefix("async ").split(maxsplit=1)
+        if len(words) == 2 and words[0] in ("class", "def") and not line[0].isspace():
+            name = words[1].replace("(", ":").split(":", 1)[0].strip()
+            if name.isidentifier():
+                yield name
 
 
 def _names_in_pieces(source: str) -> Iterator[str]:

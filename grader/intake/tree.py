@@ -72,8 +72,13 @@ def without_environments(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     roots = {entry.path.removesuffix("/pyvenv.cfg") for entry in entries if entry.path.endswith("/pyvenv.cfg")}
     if not roots:
         return entries
-    kept = (entry for entry in entries if not any(entry.path.startswith(f"{root}/") for root in roots))
+    kept = (entry for entry in entries if roots.isdisjoint(_parents(entry.path)))
     return (*kept, *(_stripped(root) for root in sorted(roots)))
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
 def file_entry(path: Path, relative: str) -> Entry:

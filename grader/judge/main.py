@@ -50,6 +50,7 @@ from grader.messages import PacketPort, PipePort, Port
 from grader.model import CheckResult, Violation
 from grader.sandbox.base import Sandbox
 from grader.sandbox.preload import load_suite
+from grader.sandbox.missing import torch_modules
 from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
 from grader.text import clean
 from grader.worker.loading import Modules
@@ -101,10 +102,14 @@ class JudgeParent:
         self.port = port
         self.sandbox = sandbox
         self.running: list[Running] = []
+        self._needed: list[str] = []
 
     def serve(self, plugin: JudgePlugin) -> None:
         """Run the reference, say what was recorded, then judge what the command line sends."""
         trial = self.prepare(plugin)
+        if isinstance(self.port, PacketPort):
+            self.sandbox.wait_until_ready()  # type: ignore[attr-defined]
+            self.sandbox.preload(self._needed)
         gc.collect()
         gc.freeze()
         self.port.send({"say": "ready", "items": described(trial.records), "versions": versions()})
@@ -135,7 +140,9 @@ class JudgeParent:
         reference = ReferenceSide(modules, book, probes)
         handed = HandedIn(assignment.reference, files, {file.id: file.path for file in assignment.files})
         wanted = [item for item in assignment.items if self._is_wanted(item, files)]
+        imported = set(sys.modules)
         records = record(plugin, wanted, reference, handed, self.settings.seed)
+        self._needed = torch_modules(imported)
         kept = tuple(entry for entry in read_kept(assignment.suite) if entry.kind == "wrong" and entry.edits)
         variants = Variants(assignment, kept, specs, probes)
         template = template_texts(assignment) if assignment.rules else {}
@@ -186,6 +193,7 @@ class JudgeParent:
         try:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             self.sandbox.close()
+            trial.plugin.silence_report()
             judge(trial, LinuxSandbox(control), job, self.port)
             code = 0
         finally:
@@ -241,10 +249,7 @@ def run(port: Port, sandbox: Sandbox, settings: Settings) -> None:
     assignment = load(folders)
     tolerances.set({**DEFAULT_TOLERANCES, **assignment.tolerances})
     parent = JudgeParent(settings, assignment, port, sandbox)
-    arguments = pytest_arguments(settings.suite)
-    if settings.suite_report is not None:
-        arguments += ["-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin", "--json-report"]
-        arguments += [f"--json-report-file={settings.suite_report}"]
+    arguments = pytest_arguments(settings.suite, settings.suite_report)
     plugin = JudgePlugin(assignment, parent.serve)
     os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

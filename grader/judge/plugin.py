@@ -41,6 +41,8 @@ class Stage:
 class JudgePlugin:
     """Collects one test per item and runs them on the present stage."""
 
+    config: pytest.Config
+
     def __init__(self, assignment: Assignment, serve: Callable[[JudgePlugin], None]) -> None:
         self.assignment = assignment
         self.tests: dict[str, pytest.Function] = {}
@@ -48,6 +50,7 @@ class JudgePlugin:
         self.failure: BaseException | None = None
         self._serve = serve
         self._stage: Stage | None = None
+        self._reports: list[pytest.TestReport] = []
 
     @property
     def stage(self) -> Stage:
@@ -111,6 +114,11 @@ class JudgePlugin:
         if report.failed:
             self.errors.append(f"{report.nodeid}: {report.longreprtext[-2000:]}")
 
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the phases of the test that is running."""
+        self._reports.append(report)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Everything else happens here, inside the session."""
@@ -118,6 +126,7 @@ class JudgePlugin:
         try:
             if self.errors:
                 raise AuthorError("the suite cannot be used:\n" + "\n".join(self.errors), self.assignment.suite)
+            self.config = session.config
             self._serve(self)
         except BaseException as error:
             self.failure = error
@@ -134,8 +143,21 @@ class JudgePlugin:
 
     def run(self, item_id: str, *, log: bool) -> str:
         """Set up, run and tear down one test. Returns "" or the text of what went wrong outside the stage's body."""
-        reports = runtestprotocol(self.tests[item_id], log=log, nextitem=None)
+        test = self.tests[item_id]
+        if log:
+            # The whole protocol, so that pytest-json-report describes the suite's run on the reference.
+            self._reports.clear()
+            test.ihook.pytest_runtest_protocol(item=test, nextitem=None)
+            reports = list(self._reports)
+        else:
+            reports = runtestprotocol(test, log=False, nextitem=None)
         return "\n".join(report.longreprtext for report in reports if report.failed)
+
+    def silence_report(self) -> None:
+        """Turn pytest-json-report off: it describes the reference's run, and a forked judge is none."""
+        report = getattr(self.config, "_json_report", None)
+        if report is not None:
+            self.config.pluginmanager.unregister(report)
 
     def routes(self, item_id: str) -> tuple[str, ...]:
         """The ways in which an item can be earned; one empty name when the test declares none."""
@@ -157,8 +179,16 @@ class JudgePlugin:
         return without + unknown
 
 
-def pytest_arguments(suite: Path) -> list[str]:
-    """The fixed command line of the judge's pytest: nothing of the instructor's own configuration takes part."""
+def pytest_arguments(suite: Path, report: Path | None) -> list[str]:
+    """The fixed command line of the judge's pytest: nothing of the instructor's own configuration takes part.
+
+    With `report`, pytest-json-report describes the suite's run on the reference there; it needs the terminal plug-in.
+    """
+    if report is None:
+        extra = ["-p", "no:terminal"]
+    else:
+        extra = ["-q", "--no-header", "-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin"]
+        extra += ["--json-report", f"--json-report-file={report}"]
     return [
         str(suite),
         f"--rootdir={suite}",
@@ -168,8 +198,6 @@ def pytest_arguments(suite: Path) -> list[str]:
         "-p",
         "no:cacheprovider",
         "-p",
-        "no:terminal",
-        "-p",
         "no:warnings",
         "-p",
         "no:faulthandler",
@@ -177,4 +205,5 @@ def pytest_arguments(suite: Path) -> list[str]:
         "no:hypothesispytest",
         f"--ignore={suite / 'submissions'}",
         f"--ignore={suite / 'provided'}",
+        *extra,
     ]

@@ -14,6 +14,7 @@ from grader.judge.calls import Call, Key, detached, key_of, make_call
 from grader.model import Notes, Observation, TimedOut, Values
 from grader.sandbox.base import Process, ask
 from grader.suite.agreement import Disagreement, Mismatch, kind_of
+from grader.wire import Encoded
 from grader.worker.loading import Modules, Probe
 from grader.worker.running import seed_everything
 
@@ -87,7 +88,7 @@ class ReferenceSide:
 class Desk:
     """What the judge of one submission keeps while an item runs."""
 
-    worker: Callable[[], Process]
+    ask: Callable[[str, Encoded, Limits, float], Observation]
     fresh_worker: Callable[[], Process]
     limits: Limits
     binding: int = 0
@@ -122,10 +123,10 @@ class Desk:
 class StudentSide:
     """Runs probes in the sandbox."""
 
-    def __init__(self, desk: Desk, book: Book, worker: Callable[[], Process] | None = None) -> None:
+    def __init__(self, desk: Desk, book: Book, process: Process | None = None) -> None:
         self._desk = desk
         self._book = book
-        self._worker = worker or desk.worker
+        self._process = process
 
     def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
         """The submission's values. Raises Ended when there are none, Disagreement when they are of another kind."""
@@ -135,7 +136,10 @@ class StudentSide:
         if left <= 0:
             raise Ended(TimedOut(seconds=desk.limits.wall_seconds))
         request = call.request(desk.binding, False, desk.limits)
-        observation = ask(self._worker(), "run", request, desk.limits, left)
+        if self._process is None:
+            observation = desk.ask("run", request, desk.limits, left)
+        else:
+            observation = ask(self._process, "run", request, desk.limits, left)
         desk.last = (call, observation)
         desk.hear(observation.notes)
         if not isinstance(observation, Values):
@@ -147,8 +151,7 @@ class StudentSide:
 
     def fresh(self) -> StudentSide:
         """The same submission in a worker of its own."""
-        process = self._desk.fresh_worker()
-        return StudentSide(self._desk, self._book, lambda: process)
+        return StudentSide(self._desk, self._book, self._desk.fresh_worker())
 
 
 def other_kind(path: str, actual: object, expected: object) -> Mismatch | None:

@@ -22,8 +22,11 @@ from grader.judge.verdicts import of_observation
 from grader.model import CheckResult, Notes, Observation, Raised, Values, Violation
 from grader.rules import check_prints, check_trace
 from grader.sandbox.base import Process, Sandbox, Site, ask
+from grader.sandbox.missing import missing_module
 from grader.text import clean, one_line
-from grader.wire import encode
+from grader.wire import Encoded, encode
+
+MISSING_MODULES = 6  # lazily imported modules come in chains; more than this is not an oversight of the zygote
 
 Emit = Callable[[CheckResult | Violation], None]
 
@@ -81,6 +84,17 @@ class Workers:
             self._present.kill()
             self._present = None
 
+    def ask(self, kind: str, request: Encoded, limits: Limits, wall: float | None = None) -> Observation:
+        """Ask the present worker; again in a new one when it missed a module that the zygote had not imported."""
+        observation = ask(self.present(), kind, request, limits, wall)
+        for _ in range(MISSING_MODULES):
+            name = missing_module(observation)
+            if name is None or not self._sandbox.preload([name]):
+                break
+            self.renew()
+            observation = ask(self.present(), kind, request, limits, wall)
+        return observation
+
     def output(self) -> str:
         """What the present worker's descriptors received."""
         return "" if self._present is None else self._present.output()
@@ -102,10 +116,12 @@ class SubmissionJudge:
         self._job = job
         self._emit = emit
         self._workers = Workers(sandbox, site, most_generous(assignment))
-        self._desk = Desk(self._workers.present, self._workers.fresh, assignment.limits)
+        self._desk = Desk(self._workers.ask, self._workers.fresh, assignment.limits)
         student = StudentSide(self._desk, trial.book)
         handed = HandedIn(job.root, job.files, {file.id: file.path for file in assignment.files})
-        explain = Explainer(trial.plugin, self._desk, trial.variants, self._workers.renew, trial.seed)
+        # Where a worker takes seconds to start, a disagreement is repeated in the one that is there.
+        renew = self._workers.renew if sandbox.fresh_per_part else _keep
+        explain = Explainer(trial.plugin, self._desk, trial.variants, renew, trial.seed)
         self._replay = Replay(trial.plugin, trial.reference, student, self._desk, handed, explain)
 
     def run(self) -> Mapping[str, str]:
@@ -175,7 +191,7 @@ class SubmissionJudge:
             return None
         limits = self._trial.assignment.limits
         request = encode({"file": part.file, "cpu_seconds": limits.cpu_seconds})
-        observation = ask(self._workers.present(), "load", request, limits)
+        observation = self._workers.ask("load", request, limits)
         self._desk.hear(observation.notes)
         for line in observation.notes.loading:
             if "while it was imported" in line:
@@ -214,7 +230,7 @@ class SubmissionJudge:
         limits = self._trial.assignment.limits
         request = self._trial.book.calls[smallest].request(0, True, limits)
         try:
-            observation = ask(self._workers.present(), "run", request, limits)
+            observation = self._workers.ask("run", request, limits)
         except SandboxError:
             return
         if not isinstance(observation, (Values, Raised)):
@@ -226,6 +242,10 @@ class SubmissionJudge:
         if notes.operations is None or notes.module_types is None:
             return missing_trace(self._trial.assignment, part.id)
         return check_trace(self._trial.assignment, part.id, notes.module_types, notes.operations)
+
+
+def _keep() -> None:
+    """Keep the present worker."""
 
 
 def most_generous(assignment: Assignment) -> Limits:

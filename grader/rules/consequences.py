@@ -17,6 +17,7 @@ _SUBJECTS: Mapping[str, Callable[[Rule], str]] = {
     "file_name": lambda rule: "A file under another name",
     "unexpected_file": lambda rule: "A file that was not asked for",
 }
+_MOST = 3  # names that a sentence still lists; beyond that it gives the rule's title
 _NOUNS = {"item": ("the item", "the items"), "question": ("question", "questions"), "group": ("the", "the")}
 
 
@@ -25,7 +26,8 @@ def describe(rule: Rule) -> str:
 
     "An unasked print sets the programming part to 0."
     """
-    return f"{_SUBJECTS[rule.kind](rule)} {_cost(rule.consequence)}."
+    subject = f"Breaking “{rule.title}”" if len(rule.names) > _MOST else _SUBJECTS[rule.kind](rule)
+    return f"{subject} {_cost(rule.consequence)}."
 
 
 def _cost(consequence: Consequence) -> str:

@@ -16,6 +16,9 @@ from grader.statements import parse_source, split_statements
 SOURCE_LIMIT = 1_000_000
 """Characters of one file. Larger ones are not parsed; 50 MB of one-line statements would take minutes."""
 
+NODE_LIMIT = 150_000
+"""Nodes of one file's syntax trees, ten times those of the longest notebooks; more would take over ten seconds."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
@@ -88,13 +91,24 @@ def source_file(file_id: str, path: str, text: str) -> SourceFile:
 
 
 def parse_file(file: SourceFile) -> Parsed:
-    """The syntax trees of a file. Never raises for bad text: what cannot be parsed is in `broken` or `unchecked`."""
+    """The syntax trees of a file. Never raises for bad text: what cannot be parsed is in `broken` or `unchecked`.
+
+    A file that nobody asked for is parsed if it is Python.
+    """
+    if not file.id and not file.path.endswith((".py", ".ipynb")):
+        return Parsed(file)
     size = len(file.text) if file.cells is None else sum(len(source) for _, source in file.cells)
     if size > SOURCE_LIMIT:
         why = f"it has {size:,} characters of code and at most {SOURCE_LIMIT:,} are read; move data out of the code"
         return Parsed(file, unchecked=why)
-    if file.cells is not None:
-        return _parse_cells(file, file.cells)
+    parsed = _parse_text(file) if file.cells is None else _parse_cells(file, file.cells)
+    if sum(1 for unit in parsed.units for _ in ast.walk(unit.tree)) > NODE_LIMIT:
+        why = f"it has more than {NODE_LIMIT:,} names, numbers and operators; move data out of the code"
+        return Parsed(file, unchecked=why)
+    return parsed
+
+
+def _parse_text(file: SourceFile) -> Parsed:
     try:
         return Parsed(file, (Unit(parse_source(file.text.removeprefix("\ufeff"))),))
     except SyntaxError as error:

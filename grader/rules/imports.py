@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.assignment import Assignment, ExpectedFile, Rule
 from grader.model import Violation
-from grader.rules.files import Parsed, Place, parse_file, source_file
+from grader.rules.files import Place, SourceFile, parse_file, source_file
 from grader.rules.resolve import Resolver, module_names
-from grader.rules.scopes import Visit, absolute_module, walk
+from grader.rules.scopes import Visit, Walked, absolute_module, walk
 
 _IMPORTERS = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__"})
 
@@ -33,12 +33,11 @@ def imports_of(text: str, path: str = "template.py") -> set[str]:
 
     Relative imports count from the folder of `path`. Raises SubmissionError for text that is no notebook.
     """
-    return {imported.top for imported in imports(parse_file(source_file("", path, text)))} - {""}
+    return {imported.top for imported in imports(walk(parse_file(source_file("", path, text))))} - {""}
 
 
-def imports(parsed: Parsed) -> list[Imported]:
+def imports(walked: Walked) -> list[Imported]:
     """Every import of a file, those inside functions and by `importlib` included."""
-    walked = walk(parsed)
     resolver = Resolver([walked])
     return [found for visit in walked.visits for found in _imported(visit, walked.package, resolver)]
 
@@ -58,20 +57,23 @@ def _imported(visit: Visit, package: tuple[str, ...], resolver: Resolver) -> Ite
 def check_imports(
     assignment: Assignment,
     rule: Rule,
-    files: Sequence[Parsed],
-    everything: Sequence[Parsed],
+    files: Mapping[SourceFile, Sequence[Imported]],
+    paths: Iterable[str],
     template: Mapping[str, str],
 ) -> Iterator[Violation]:
-    """Imports that neither the manifest nor the template's file has. One sentence per module and file."""
-    own = {name: parsed.file.path for parsed in everything for name in module_names(parsed.file.path)}
-    for parsed in files:
-        expected = next((file for file in assignment.files if file.id == parsed.file.id), None)
+    """Imports that neither the manifest nor the template's file has. One sentence per module and file.
+
+    `files`: the rule's files with their imports; `paths`: all files of the submission.
+    """
+    own = {name: path for path in paths for name in module_names(path)}
+    for file, found in files.items():
+        expected = next((entry for entry in assignment.files if entry.id == file.id), None)
         allowed = None if expected is None else allowed_imports(expected, template)
         if allowed is None:
             continue
         allowed |= {name.partition(".")[0] for name in rule.allowed}
         seen: set[str] = set()
-        for imported in imports(parsed):
+        for imported in found:
             if imported.top not in allowed and imported.module not in seen:
                 seen.add(imported.module)
                 yield imported.place.violation(rule.id, _message(imported, allowed, own), rule.parts)

@@ -2,7 +2,7 @@
 
 The names were read off the runs of torch 2.13 on a CPU, by a `TorchFunctionMode` (`torch.lstm`) and by the profiler's
 record functions (`aten::lstm`); those of CUDA and of other builds come from torch's operator list.
-`tests/rules/test_operations.py` runs every layer here that runs on a CPU and compares.
+`tests/rules/test_rules_operations.py` runs every layer here that runs on a CPU and compares.
 """
 
 from __future__ import annotations

@@ -41,9 +41,10 @@ def belongs(visit: Visit, inside: set[int]) -> bool:
     return any(id(owner) in inside for owner in visit.owners)
 
 
-def is_unfilled(inside: set[int], files: Iterable[Examined]) -> bool:
-    """Whether the template's hole (`raise NotImplementedError`) is still within the reach."""
-    return any(_is_hole(visit.node) for item in files for visit in item.walked.visits if belongs(visit, inside))
+def is_unfilled(inside: set[int] | None, files: Iterable[Examined]) -> bool:
+    """Whether the template's hole (`raise NotImplementedError`) is still within the reach (None: the files)."""
+    visits = (visit for item in files for visit in item.walked.visits if _is_hole(visit.node))
+    return any(inside is None or belongs(visit, inside) for visit in visits)
 
 
 def _is_hole(node: ast.AST) -> bool:

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from grader.assignment import Assignment, ExpectedFile, Rule
 from grader.model import Violation
 from grader.rules.files import Parsed, Place, SourceFile, parse_file, source_file
-from grader.rules.imports import check_imports, imports
+from grader.rules.imports import Imported, check_imports, imports
 from grader.rules.mentions import Evasion, Mention, find
 from grader.rules.names import forbidden_name, leads_to, matching
 from grader.rules.reach import Examined, belongs, is_unfilled, reach
@@ -38,6 +38,7 @@ class _Submission:
     assignment: Assignment
     parsed: Sequence[Parsed]
     examined: Sequence[Examined]
+    imported: Mapping[str, Sequence[Imported]]
     resolver: Resolver
     template: Mapping[str, str]
 
@@ -76,7 +77,8 @@ def _read(assignment: Assignment, files: Sequence[SourceFile], template: Mapping
     walks = [walk(entry) for entry in parsed]
     resolver = Resolver(walks)
     examined = [Examined(walked, find(walked, resolver)) for walked in walks]
-    return _Submission(assignment, parsed, examined, resolver, template)
+    imported = {walked.parsed.file.path: imports(walked) for walked in walks}
+    return _Submission(assignment, parsed, examined, imported, resolver, template)
 
 
 def _limited(rule: Rule, found: Iterable[Violation]) -> Iterator[Violation]:
@@ -94,7 +96,7 @@ def _expected(submission: _Submission, rule: Rule) -> list[ExpectedFile]:
 
 
 def _ruled(submission: _Submission, rule: Rule) -> list[Parsed]:
-    ids = {file.id for file in _expected(submission, rule)}
+    ids = {file.id for file in _expected(submission, rule) if file.kind != "data"}
     return [parsed for parsed in submission.parsed if parsed.file.id in ids]
 
 
@@ -103,9 +105,8 @@ def _examined(submission: _Submission, rule: Rule) -> list[Examined]:
     paths = {parsed.file.path for parsed in _ruled(submission, rule)}
     extra = {name: entry for entry in submission.parsed if not entry.file.id for name in module_names(entry.file.path)}
     waiting = list(paths)
-    by_path = {parsed.file.path: parsed for parsed in submission.parsed}
     while waiting:
-        for imported in imports(by_path[waiting.pop()]):
+        for imported in submission.imported[waiting.pop()]:
             helper = extra.get(imported.module) or extra.get(imported.top)
             if helper is not None and helper.file.path not in paths:
                 paths.add(helper.file.path)
@@ -120,21 +121,32 @@ def _unchecked(submission: _Submission, rule: Rule) -> Iterator[Violation]:
             yield Place(parsed.file.path).violation(rule.id, f"cannot be checked: {parsed.unchecked}", rule.parts)
 
 
+def _inside(submission: _Submission, rule: Rule, files: Sequence[Examined]) -> set[int] | None:
+    """What a rule is limited to, None if it holds for whole files."""
+    return reach(rule.within, files, submission.resolver, submission.examined) if rule.within else None
+
+
 # --- the kinds of rules ------------------------------------------------------------------------------------------
 
 
 def _forbidden(submission: _Submission, rule: Rule) -> Iterator[Violation]:
     yield from _unchecked(submission, rule)
     files = _examined(submission, rule)
-    inside = reach(rule.within, files, submission.resolver, submission.examined) if rule.within else None
+    inside = _inside(submission, rule, files)
     for examined in submission.examined if inside is not None else files:
+        named: set[Place] = set()
         for mention in examined.found.mentions:
             if inside is None or belongs(mention.visit, inside):
-                yield from _used(rule, mention)
+                for violation in _used(rule, mention):
+                    named.add(mention.visit.place)
+                    yield violation
         for evasion in examined.found.evasions:
-            if (inside is None or belongs(evasion.visit, inside)) and _concerns(rule, evasion):
-                message = f"{evasion.what} can reach what “{rule.title}” forbids: reached dynamically. Write it plainly"
-                yield evasion.visit.place.violation(rule.id, message, rule.parts)
+            place = evasion.visit.place
+            if place not in named and (inside is None or belongs(evasion.visit, inside)) and _concerns(rule, evasion):
+                message = f"{evasion.what} can reach something forbidden without naming it"
+                yield place.violation(
+                    rule.id, f"{message}: reached dynamically (“{rule.title}”). Write it plainly", rule.parts
+                )
 
 
 def _used(rule: Rule, mention: Mention) -> Iterator[Violation]:
@@ -157,8 +169,8 @@ def _required(submission: _Submission, rule: Rule) -> Iterator[Violation]:
     files = _examined(submission, rule)
     if not files or any(examined.walked.parsed.broken for examined in files if not rule.within):
         return
-    inside = reach(rule.within, files, submission.resolver, submission.examined) if rule.within else None
-    if inside is not None and (not inside or is_unfilled(inside, submission.examined)):
+    inside = _inside(submission, rule, files)
+    if inside == set() or is_unfilled(inside, files if inside is None else submission.examined):
         return
     looked = submission.examined if inside is not None else files
     found = [item for entry in looked for item in entry.found.mentions if inside is None or belongs(item.visit, inside)]
@@ -176,8 +188,8 @@ def _required(submission: _Submission, rule: Rule) -> Iterator[Violation]:
 
 def _imports(submission: _Submission, rule: Rule) -> Iterator[Violation]:
     yield from _unchecked(submission, rule)
-    files = _ruled(submission, rule)
-    yield from check_imports(submission.assignment, rule, files, submission.parsed, submission.template)
+    files = {parsed.file: submission.imported[parsed.file.path] for parsed in _ruled(submission, rule)}
+    yield from check_imports(submission.assignment, rule, files, submission.imported, submission.template)
 
 
 def _runs(submission: _Submission, rule: Rule) -> Iterator[Violation]:
@@ -211,8 +223,7 @@ def _file_name(submission: _Submission, rule: Rule) -> Iterator[Violation]:
 def _unexpected(submission: _Submission, rule: Rule) -> Iterator[Violation]:
     for parsed in submission.parsed:
         path = parsed.file.path
-        asked_for = parsed.file.id or _well_named(path, rule.allowed)
-        if not asked_for and (not rule.names or _well_named(path, rule.names)):
+        if not parsed.file.id and not _well_named(path, (*rule.names, *rule.allowed)):
             yield Place(path).violation(rule.id, "this file was not asked for; leave it out", rule.parts)
 
 
@@ -221,18 +232,19 @@ def _decided_at_run_time(submission: _Submission, rule: Rule) -> Iterator[Violat
 
 
 def _well_named(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a path fits a pattern: `hw3_*_*.ipynb`, or a regular expression after `re:`.
+    """Whether a path fits one of the patterns, which are shell patterns (`hw3_*.ipynb`) or regular expressions.
 
-    A pattern without a folder is compared with the file's name; a folder around everything is no fault.
+    A pattern is compared with the path and with its end; a folder around everything is no fault.
     """
-    name = path.rpartition("/")[2]
-    for pattern in patterns:
-        if pattern.startswith("re:"):
-            if re.fullmatch(pattern[3:], name) or re.fullmatch(pattern[3:], path):
-                return True
-        elif fnmatchcase(path, pattern) or fnmatchcase(path, f"*/{pattern}"):
-            return True
-    return False
+    ends = [path[start:] for start in (0, *(place + 1 for place, letter in enumerate(path) if letter == "/"))]
+    return any(fnmatchcase(end, pattern) or _fits(end, pattern) for pattern in patterns for end in ends)
+
+
+def _fits(name: str, expression: str) -> bool:
+    try:
+        return re.fullmatch(expression, name) is not None
+    except re.error:
+        return False
 
 
 _CHECKS: Mapping[str, Callable[[_Submission, Rule], Iterator[Violation]]] = {

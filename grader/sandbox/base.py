@@ -84,6 +84,10 @@ class Sandbox(Protocol):
         """A worker with the submission opened. Raises SandboxError: an infrastructure fault."""
         ...
 
+    def preload(self, modules: Sequence[str]) -> bool:
+        """Have later workers hold these modules from the start. False when this back end has no need of it."""
+        ...
+
     def close(self) -> None:
         """End what the back end keeps running."""
         ...

@@ -10,7 +10,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from grader.assignment import Limits
 from grader.errors import SandboxError
@@ -96,6 +96,15 @@ class LinuxSandbox:
         socket.send_fds(self._control, [json.dumps({"do": "control"}).encode()], [theirs.fileno()])
         theirs.close()
         return ours
+
+    def preload(self, modules: Sequence[str]) -> bool:
+        """Ask the zygote to import these modules before it forks the next worker."""
+        self._control.settimeout(READY_SECONDS)
+        try:
+            self._control.send(json.dumps({"do": "preload", "modules": list(modules)}).encode())
+            return self._control.recv(64) == b"preloaded"
+        except OSError as error:
+            raise SandboxError(f"the process that forks workers does not answer: {error}") from error
 
     def start(self, site: Site, limits: Limits) -> Process:
         """Lease the waiting worker, confine it, open the submission."""

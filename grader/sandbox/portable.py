@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -108,6 +108,10 @@ class PortableSandbox:
         except (ChannelClosed, FrameTimeout, WireError) as error:
             raise SandboxError(f"a worker could not open the submission: {process.output()[-1500:]}") from error
         return process
+
+    def preload(self, modules: Sequence[str]) -> bool:
+        """Not needed: a portable worker can import what is installed."""
+        return False
 
     def close(self) -> None:
         """Nothing is kept running between submissions."""

@@ -8,8 +8,8 @@ student's file. It forks workers on request.
       └──────────────── channel (frames, see grader.wire) ─────────────────────────┘
 
 Requests on a control socket are JSON: `lease` answers with a worker's number and three descriptors (channel, pidfd,
-captured output); `exit` answers how a worker ended, once it has; `control` brings the socket of another judge. A worker
-is always forked ahead, while the one before it runs. Workers are killed through pidfds, never through numbers.
+captured output); `exit` answers how a worker ended, once it has; `control` brings the socket of another judge;
+`preload` names modules that workers will need. A worker is always forked ahead, while the one before it runs. Workers are killed through pidfds, never through numbers.
 What a worker leaves behind is adopted by the zygote (it is a subreaper) and killed. When every control socket is
 closed the zygote ends, and the workers with it.
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 import array
 import contextlib
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -68,7 +69,7 @@ class Zygote:
         self.waiting: list[Waiting] = []
         self.count = 0
         self.add_control(control)
-        self.spare = self.fork()
+        self.spare: Forked | None = None
 
     def add_control(self, control: socket.socket) -> None:
         """Listen to one more judge."""
@@ -85,7 +86,7 @@ class Zygote:
     def answer(self, control: socket.socket) -> None:
         """One request of a judge."""
         try:
-            message, fds, _, _ = socket.recv_fds(control, 4096, 1)
+            message, fds, _, _ = socket.recv_fds(control, 1 << 16, 1)
         except OSError:
             message, fds = b"", []
         if not message:
@@ -96,6 +97,8 @@ class Zygote:
         request = json.loads(message)
         if request["do"] == "lease":
             self.lease(control)
+        elif request["do"] == "preload":
+            self.preload(control, request["modules"])
         elif request["do"] == "control":
             self.add_control(socket.socket(fileno=fds[0]))
         else:
@@ -103,7 +106,7 @@ class Zygote:
 
     def lease(self, control: socket.socket) -> None:
         """Hand out the spare worker and fork the next one."""
-        worker = self.spare
+        worker = self.spare or self.fork()
         reply = json.dumps({"worker": worker.number}).encode()
         fds = array.array("i", [worker.channel.fileno(), worker.pidfd, worker.output])
         with contextlib.suppress(OSError):
@@ -111,6 +114,19 @@ class Zygote:
         worker.channel.close()
         os.close(worker.output)
         self.spare = self.fork()
+
+    def preload(self, control: socket.socket, modules: list[str]) -> None:
+        """Import modules for all workers from now on, and replace the one that was forked before."""
+        for name in modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+        gc.freeze()
+        if self.spare is not None:
+            self.spare.channel.close()
+            os.close(self.spare.output)
+        self.spare = self.fork()
+        with contextlib.suppress(OSError):
+            control.send(b"preloaded")
 
     def fork(self) -> Forked:
         """A new worker, waiting to be confined."""

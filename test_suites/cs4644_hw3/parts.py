@@ -32,7 +32,9 @@ def subset(weights, start):
 
 
 def all_gradients(bound, **leaves):
-    return {**bound.gradients(), **{name: gradient(leaf) for name, leaf in leaves.items()}}
+    """Gradients by name, without those of key biases: softmax cancels a shift of all keys, so they are rounding noise."""
+    own = {name: value for name, value in bound.gradients().items() if not f".{name}".endswith(".k.bias")}
+    return {**own, **{name: gradient(leaf) for name, leaf in leaves.items()}}
 
 
 def without_projection(weights):

@@ -93,7 +93,7 @@ def transformer(modules, config, weights, idx, targets, mask, stand_in, norm_eac
     logits, loss = net(idx, targets)
     without_targets = net(idx)
     parts.backward(loss)
-    gradients = {name: value for name, value in bound.gradients().items() if "position_embeddings" not in name}
+    gradients = parts.all_gradients(bound)
     return {"logits": logits, "loss": loss, "loss without targets": without_targets[1], "gradients": gradients}
 
 

@@ -29,7 +29,8 @@ def test_embedding(student, reference, case):
 @given(case=cases.attention_cases())
 def test_attention(student, reference, case):
     """Multi-head self-attention gives the right values and gradients when every token may see every token."""
-    assert_agrees(student.run(probes.attention, case), reference.run(probes.attention, case))
+    # The gradient of a weight without influence (one token: nothing to choose) is rounding noise, hence the atol.
+    assert_agrees(student.run(probes.attention, case), reference.run(probes.attention, case), atol=1e-4)
 
 
 @item("attention.mask")
@@ -65,7 +66,8 @@ def test_attention_dropout(student, reference, case):
 def test_block(student, reference, case, route):
     """Attention and feed-forward part see a normalised input, and each is added to what came in."""
     options = {"stand_in": route == "stand-in"}
-    assert_agrees(student.run(probes.block, case, **options), reference.run(probes.block, case, **options))
+    expected = reference.run(probes.block, case, **options)
+    assert_agrees(student.run(probes.block, case, **options), expected, atol=1e-4)
 
 
 @item("transformer.forward")
@@ -75,7 +77,7 @@ def test_transformer(student, reference, case, route):
     """Embedding, blocks, final norm and head give the logits and the loss (either placement of the norm)."""
     both, reference_only = readings(route)
     expected = reference.run(probes.transformer, case, **both, **reference_only)
-    assert_agrees(student.run(probes.transformer, case, **both), expected)
+    assert_agrees(student.run(probes.transformer, case, **both), expected, atol=1e-4)
 
 
 @item("transformer.hidden")

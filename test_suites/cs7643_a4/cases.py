@@ -125,9 +125,10 @@ def recurrent(draw: Draw, model: str, inputs: int, hidden: int, std: float = 0.6
 
 @dataclass(frozen=True)
 class EncoderCase(Case):
-    """Source sentences for the encoder."""
+    """Source sentences for the encoder. Only where its bridge is graded the two hidden sizes differ."""
 
     model: str
+    bridge: bool
     batch: int
     time: int
     vocabulary: int
@@ -138,31 +139,34 @@ class EncoderCase(Case):
 
     def inputs(self):
         draw = self.draw()
+        following = self.decoder_hidden if self.bridge else self.encoder_hidden
         return {
             "tokens": draw.integers(self.batch, self.time, high=self.vocabulary),
-            "sizes": [self.vocabulary, self.emb_size, self.encoder_hidden, self.decoder_hidden],
+            "sizes": [self.vocabulary, self.emb_size, self.encoder_hidden, following],
             "weights": {
                 "embedding": embedding(draw, self.vocabulary, self.emb_size),
                 "recurrent": recurrent(draw, self.model, self.emb_size, self.encoder_hidden),
                 "bridge_in": linear(draw, self.encoder_hidden, self.encoder_hidden),
-                "bridge_out": linear(draw, self.encoder_hidden, self.decoder_hidden),
+                "bridge_out": linear(draw, self.encoder_hidden, following),
             },
             "upstream": {
                 "output": draw.normal(self.batch, self.time, self.encoder_hidden),
-                "hidden": draw.normal(1, self.batch, self.decoder_hidden),
+                "hidden": draw.normal(1, self.batch, following),
                 "cell": draw.normal(1, self.batch, self.encoder_hidden),
             },
         }
 
 
-def encoder_cases(model: str = "RNN"):
+def encoder_cases(model: str = "RNN", bridge: bool = False):
+    smallest = 1 if model == "RNN" else 2  # batch and time of one are graded in RNN mode
     return cases(
         EncoderCase,
         distinct={"emb_size": (2, 8), "encoder_hidden": (2, 8), "decoder_hidden": (2, 8)},
         model=model,
+        bridge=bridge,
         vocabulary=sizes(9, 12),
-        batch=sizes(1 if model == "RNN" else 2, 5),  # a batch of one is graded in RNN mode
-        time=sizes(1, 6),
+        batch=sizes(smallest, 5),
+        time=sizes(smallest, 6),
     )
 
 

@@ -313,6 +313,9 @@ def translate(modules, model, attention, tokens, sizes, weights, stand_in, upstr
         found = {n: {r: gradient(p) for r, p in part.named_parameters()} for n, part in parts.items()}
     else:
         found = {name: each.gradients() for name, each in bound.items()}
+    if attention and (table := found["decoder"]["embedding.weight"]) is not None:
+        # Which words are fed back is graded without attention; here all of them have one embedding.
+        found["decoder"]["embedding.weight"] = table.sum(dim=0)
     return {"output": out, "gradients": found}
 
 

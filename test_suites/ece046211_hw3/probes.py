@@ -6,6 +6,7 @@ import ast
 import builtins
 import inspect
 import textwrap
+from contextlib import contextmanager
 
 import stand_ins
 import torch
@@ -36,6 +37,22 @@ def absent(modules, what):
     return {}
 
 
+@contextmanager
+def unchanged(notebook):
+    """Put the notebook's names back at the end of the block, so that no probe sees what another one left there."""
+    marker = object()
+    notebook.provide(probe_marker=marker)
+    values = [getattr(notebook, name) for name in notebook.names()]
+    spaces = [value.__globals__ for value in values if inspect.isfunction(value)]
+    space = next((space for space in spaces if space.get("probe_marker") is marker), {})
+    before = dict(space)
+    try:
+        yield
+    finally:
+        space.clear()
+        space.update(before)
+
+
 def run_cells(notebook, cells):
     """Run cells by their full text; the first exception is returned, because what a cell made before it still counts."""
     failure = None
@@ -52,7 +69,11 @@ def run_cells(notebook, cells):
 
 def data_tensors(modules, train, val, test, cells):
     """Run the cells that call `batchify`, with three rows of numbers in place of WikiText-2."""
-    notebook = modules["notebook"]
+    with unchanged(modules["notebook"]):
+        return _data_tensors(modules["notebook"], train, val, test, cells)
+
+
+def _data_tensors(notebook, train, val, test, cells):
     vocabulary = stand_ins.Vocabulary(len(train))
     names = ("train_data", "val_data", "test_data")
     given = dict(zip(names, (train, val, test), strict=True))
@@ -82,11 +103,10 @@ def chunk(modules, source, start, bptt):
     """data and target of one chunk; older templates read `bptt` from outside."""
     notebook = modules["notebook"]
     function = notebook.get_batch
-    if len(inspect.signature(function).parameters) < 3:
+    with unchanged(notebook):
         notebook.provide(bptt=bptt)
-        data, target = function(source, start)
-    else:
-        data, target = function(source, start, bptt)
+        given = (source, start, bptt)[: len(inspect.signature(function).parameters)]
+        data, target = function(*given)
     return {"data": data, "target": target}
 
 
@@ -95,7 +115,11 @@ def chunk(modules, source, start, bptt):
 
 def hyper_parameters(modules, words, cells):
     """Run the cells that choose the hyper-parameters and build the model, for a vocabulary of `words` words."""
-    notebook = modules["notebook"]
+    with unchanged(modules["notebook"]):
+        return _hyper_parameters(modules["notebook"], words, cells)
+
+
+def _hyper_parameters(notebook, words, cells):
     vocabulary = stand_ins.Vocabulary(words)
     text = torch.arange(120).reshape(6, 20) % words
     notebook.provide(
@@ -164,7 +188,11 @@ def _sizes(model):
 
 def epochs_of_training(modules, text, weights, bptt, route="own", rate=1.0, epochs=1):
     """Call the notebook's `train` on a stand-in model, and tell what it did with it."""
-    notebook = modules["notebook"]
+    with unchanged(modules["notebook"]):
+        return _epochs(modules["notebook"], text, weights, bptt, route, rate, epochs)
+
+
+def _epochs(notebook, text, weights, bptt, route, rate, epochs):
     train = notebook.train
     words = len(weights["bias"])
     model = stand_ins.NextWordModel(**weights)

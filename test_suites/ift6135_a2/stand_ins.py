@@ -7,7 +7,7 @@ what is passed on. Every result ends in a fresh tensor that may be changed in pl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -107,3 +107,15 @@ def split(heads: int) -> Callable[[Tensor], Tensor]:
         return tensor.reshape(*tensor.shape[:2], -1, heads).permute(0, 3, 1, 2)
 
     return apart
+
+
+def in_block(net: nn.Module, weights: Mapping[str, Tensor], matrix: Tensor) -> None:
+    """Put stand-ins in place of a block's attention and of both its normalisations."""
+    net.attn = Attention(matrix)
+    for name in ("layer_norm_1", "layer_norm_2"):
+        setattr(net, name, Norm(weights[f"{name}.weight"], weights[f"{name}.bias"]))
+
+
+def in_transformer(net: nn.Module, matrices: Sequence[Tensor]) -> None:
+    """Put stand-ins in place of all blocks."""
+    net.transformer = nn.ModuleList(Block(matrix) for matrix in matrices)

@@ -173,9 +173,7 @@ def test_formula(student, reference, case):
 
 def _require_affine(found, design, what):
     """Demand that `found` is one affine function of `design`, position by position. Both are (2, E + 4, ...)."""
-    require(
-        found.shape == design.shape, f"{what} should have {design.shape[-1]} entries for each of the positions."
-    )
+    require(found.shape == design.shape, f"{what} should have {design.shape[-1]} entries for each of the positions.")
     size = design.shape[-1]
     bias = found[0, 0]
     matrix = found[0, 1 : size + 1] - bias

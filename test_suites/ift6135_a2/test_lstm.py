@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import decoder_cases, decoder_mask_cases, dropout_cases, encoder_cases, lstm_cases, together_cases
+from cases_recurrent import decoder_cases, decoder_mask_cases, dropout_cases, encoder_cases, lstm_cases, together_cases
 from hypothesis import given
 from probes import (
     decoder,

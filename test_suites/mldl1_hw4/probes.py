@@ -6,7 +6,7 @@ of weights, order of dimensions, what is returned, teacher forcing) is found out
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ from recurrent import (
     transparent,
     write_rnn,
 )
-from stand_ins import Scheduler, Vocabulary, stand_in_attention, stand_in_blocks, stand_in_patches
+from stand_ins import Descent, Scheduler, Vocabulary, stand_in_attention, stand_in_blocks, stand_in_patches
 from torch import Tensor, nn
 from translation import (
     READINGS,
@@ -39,6 +39,7 @@ from translation import (
     shapes,
     translator_of_stand_ins,
 )
+from vision import learnt, make_vit
 
 from grader.probing import BindingError, bind_layers, gradient
 
@@ -191,7 +192,7 @@ def rnn_loss(modules: Any, prediction: Tensor, label: Tensor, route: str = "own"
 def rnn_train(modules: Any, table: Tensor, batches: Sequence[Mapping[str, Tensor]]) -> dict[str, object]:
     """Two epochs of the student's train on a stand-in model, with plain gradient descent."""
     file, model, loader = training(modules, table, batches)
-    scheduler = Scheduler(torch.optim.SGD(model.parameters(), lr=0.3))
+    scheduler = Scheduler(Descent(model.parameters(), rate=60.0))
     results = [file.train(model, loader, scheduler) for _ in range(2)]
     return {"table": model.table, **epochs(results, model), "updates": scheduler.updates}
 
@@ -372,7 +373,7 @@ def vit_parameters(
     """What the student's part of the constructor made."""
     kind = stand_in_patches(mix)
     with replaced(modules["vit"], Patchification=kind, Block=stand_in_blocks([torch.eye(size)])):
-        net = _vit(modules, shape, patch, 3, size, 1)
+        net = make_vit(modules, shape, patch, 3, size, 1)
         patchify = getattr(net, "patchify", None)
         made = isinstance(patchify, kind)
         tokens = patchify(torch.ones(1, *shape)) if callable(patchify) else torch.zeros(0)
@@ -382,18 +383,6 @@ def vit_parameters(
         learnable = isinstance(value, nn.Parameter) and value.requires_grad and name in net._parameters
         found[name] = {"learnable": learnable, "entries": value.numel() if isinstance(value, Tensor) else 0}
     return found
-
-
-def _vit(modules: Any, shape: Sequence[int], patch: Sequence[int], classes: int, size: int, depth: int) -> Any:
-    return modules["vit"].ViT(
-        image_shape=tuple(shape),
-        patch_size=tuple(patch),
-        num_classes=classes,
-        dim=size,
-        num_heads=1,
-        depth=depth,
-        mlp_dim=2 * size,
-    )
 
 
 def vit(
@@ -408,8 +397,9 @@ def vit(
     """The class scores of a ViT whose patches and blocks are stand-ins."""
     classes, size = weights["head"].shape
     with replaced(modules["vit"], Patchification=stand_in_patches(patch_mix), Block=stand_in_blocks(block_mixes)):
-        net = _vit(modules, image.shape[1:], patch, classes, size, len(block_mixes)).eval()
-        own = {name: _learnt(net, name, weights[name]) for name in ("pos_embedding", "cls_token")}
+        net = make_vit(modules, image.shape[1:], patch, classes, size, len(block_mixes)).eval()
+        for name in ("pos_embedding", "cls_token"):
+            learnt(net, name, weights[name])
         wanted = {
             "norm": (nn.LayerNorm, {"weight": weights["norm"], "bias": weights["norm_bias"]}),
             "head": (nn.Linear, {"weight": weights["head"], "bias": weights["head_bias"]}),
@@ -418,20 +408,36 @@ def vit(
         out = net(image)
     if out.shape == upstream.shape:
         (out * upstream).sum().backward()
-    learnt = {name: _as(gradient(value), weights[name]) for name, value in own.items() if value.requires_grad}
-    return {"out": out, "gradients": bound.gradients(), "learnt": [learnt]}
+    return {"out": out, "gradients": bound.gradients()}
 
 
-def _learnt(net: nn.Module, name: str, value: Tensor) -> Tensor:
-    """The tensor of that name with the drawn value written into it, whatever its number of dimensions."""
-    own = getattr(net, name, None)
-    if not isinstance(own, Tensor) or own.numel() != value.numel():
-        has = tuple(own.shape) if isinstance(own, Tensor) else "not a tensor"
-        raise BindingError(f"ViT.{name} should hold {tuple(value.shape)}, it is {has}")
-    with torch.no_grad():
-        own.copy_(value.reshape(own.shape))
-    return own
+# --- whether a question was begun at all ------------------------------------------------------------------------
 
 
-def _as(found: Tensor | None, like: Tensor) -> Tensor | None:
-    return None if found is None else found.reshape(like.shape)
+def rnn_is_written(modules: Any) -> dict[str, object]:
+    """Runs the network once, so that a template's hole shows as such. Other failures are not this probe's matter."""
+    model = make_rnn(modules, {"vocab": 5, "input": 2, "hidden": 3, "classes": 4})
+    return _ran(lambda: model(torch.tensor([[1], [2]]), torch.tensor([2])))
+
+
+def seq2seq_is_written(modules: Any) -> dict[str, object]:
+    """The same for the translation model."""
+    sentence = torch.tensor([[0, 2, 3, 1]])
+    kind = seq2seq_file(modules, 6, 4, 3).LSTMSeq2Seq
+    return _ran(lambda: kind(6, 6, 3, 3, torch.device("cpu"), 0.0)(sentence, sentence))
+
+
+def vit_is_written(modules: Any) -> dict[str, object]:
+    """The same for the Vision Transformer."""
+    assert modules["vit"].ViT
+    return _ran(lambda: make_vit(modules, (1, 4, 4), (2, 2), 2, 4, 1)(torch.zeros(1, 1, 4, 4)))
+
+
+def _ran(run: Callable[[], object]) -> dict[str, object]:
+    try:
+        run()
+    except NotImplementedError:
+        raise
+    except Exception:
+        return {"ran": False}
+    return {"ran": True}

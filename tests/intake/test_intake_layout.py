@@ -1,5 +1,6 @@
 """One submission in each honest form is laid out as the same plain files."""
 
+import json
 import os
 import stat
 import tarfile
@@ -108,7 +109,7 @@ def test_junk_is_taken_away_and_noted(tmp_path, one) -> None:
         assert "'.git'" in note or "more" in note
 
 
-def test_a_hundred_thousand_files_of_junk_do_not_matter(tmp_path, one) -> None:
+def test_thousands_of_files_of_junk_do_not_matter(tmp_path, one) -> None:
     files = {**GOOD, **{f"venv/lib/{number}.py": "" for number in range(3_000)}}
     assert one(pack(tmp_path / "a.zip", files)).files == GOOD_FILES
 
@@ -208,6 +209,12 @@ def test_what_is_no_readable_source_is_not_taken(data, note, tmp_path, one) -> N
     assert any(note in entry for entry in result.notes), result.notes
 
 
+def test_a_notebook_that_is_no_utf_8_is_not_taken(tmp_path, one) -> None:
+    result = one(put(tmp_path / "alice", {**GOOD, "Main.ipynb": NOTEBOOK.encode("utf-16")}))
+    assert "nb" not in result.files
+    assert any("'Main.ipynb' was not taken as source: byte 1" in note for note in result.notes)
+
+
 def test_old_encodings_become_utf_8(tmp_path, one) -> None:
     data = "# -*- coding: cp1255 -*-\nclass LSTM:\n    'שלום'\n".encode("cp1255")
     result = one(put(tmp_path / "alice", {**GOOD, "models/naive/LSTM.py": data}))
@@ -277,3 +284,35 @@ def test_single_never_splits(tmp_path, one) -> None:
     result = one(folder, single=True)
     assert result.key == "submission"
     assert result.files["transformer"] == "models/Transformer.py"
+
+
+def test_notebooks_are_told_apart_by_what_they_define(tmp_path, one) -> None:
+    course = make_assignment(
+        ExpectedFile(id="rnn", path="hw4_rnn.ipynb", kind="notebook", defines=("RNN", "train")),
+        ExpectedFile(id="vit", path="hw4_vit.ipynb", kind="notebook", defines=("ViT",)),
+    )
+
+    def cells(*sources: str) -> str:
+        return json.dumps({"cells": [{"cell_type": "code", "source": source} for source in sources], "metadata": {}})
+
+    files = {
+        "a.ipynb": cells("!pip install x\nif True:\n    class ViT: pass"),
+        "b.ipynb": cells("lr = ???\nclass RNN:\n    x = ("),
+        "c.ipynb": "no notebook",
+    }
+    assert one(put(tmp_path / "s", files), assignment=course).files == {"rnn": "b.ipynb", "vit": "a.ipynb"}
+
+
+def test_definitions_are_found_in_slow_or_broken_files_within_a_budget(tmp_path, one) -> None:
+    slow = "x = " + "1+" * 400_000 + "1\n"
+    files = {
+        "a_broken.py": "def f(:\nasync def g(): pass\nclass LSTM (object):\n",
+        **{f"m{n}.py": slow for n in range(9)},
+    }
+    assert one(put(tmp_path / "s", files)).files == {"lstm": "a_broken.py"}
+
+
+def test_a_file_in_the_way_of_a_key_is_replaced(tmp_path, one, workspace) -> None:
+    folder = put(tmp_path / "alice", GOOD)
+    put(workspace, {"alice": "in the way"})
+    assert one(folder).root.is_dir()

@@ -42,5 +42,9 @@ def check(rule: Rule, *files: SourceFile, template: dict[str, str] | None = None
 
 
 NO_LSTM = Rule(
-    id="no-lstm", kind="forbidden", title="no library LSTM", files=("lstm",), names=("torch.nn.LSTM", "torch.nn.LSTMCell")
+    id="no-lstm",
+    kind="forbidden",
+    title="no library LSTM",
+    files=("lstm",),
+    names=("torch.nn.LSTM", "torch.nn.LSTMCell"),
 )

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from grader.probing import MAX_CANDIDATES, BindingError
 
 LINEAR_LAYOUTS = ("rmde", "mrde", "mdre")
+AFFIXES = "w|fc|lin|linear|proj|weights?|layer|mat"
 RAW_LAYOUTS = ("ermd", "rmde", "remd", "emrd", "rmed", "mred", "mrde", "mdre")
 
 
@@ -118,15 +119,19 @@ def _orders(names: Sequence[str], counts: Sequence[int]) -> Iterator[tuple[str, 
 
 
 def _roles_by_name(names: Sequence[str]) -> tuple[str, ...] | None:
-    patterns = {"q": r"quer|(?<![a-z])w?_?q", "k": r"key|(?<![a-z])w?_?k", "v": r"val|(?<![a-z])w?_?v"}
+    """The order that the names tell (W_Q, key_proj, linear_values …), or None when they tell none."""
     found: dict[int, str] = {}
-    for role, pattern in patterns.items():
-        hits = [index for index, name in enumerate(names) if re.search(pattern, name.lower())]
-        hits = hits if len(hits) == 1 else [i for i in hits if re.search(rf"(?<![a-z])w?_?{role}(?![a-z])", names[i].lower())]
+    for role, word in (("q", r"q|quer\w*"), ("k", r"k|keys?"), ("v", r"v|val|values?")):
+        pattern = re.compile(rf"({AFFIXES})?({word})({AFFIXES})?")
+        hits = [index for index, name in enumerate(names) if any(map(pattern.fullmatch, _words(name)))]
         if len(hits) != 1 or hits[0] in found:
             return None
         found[hits[0]] = role
     return tuple(found.get(index, "o") for index in range(len(names)))
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z]+", name.lower())
 
 
 def _layouts(matrices: Sequence[tuple[str, Tensor]], linear: set[str]) -> Iterator[tuple[str, ...]]:

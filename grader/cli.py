@@ -1,0 +1,219 @@
+"""The command line: arguments, errors, exit codes. Commands import what they need when they are called.
+
+`grader --help` and completion must stay fast, so nothing here imports torch, pytest or pydantic.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader import __version__
+from grader.errors import EXIT_GRADER, EXIT_INTERRUPTED, EXIT_NO, GraderError
+
+app = typer.Typer(
+    name="grader",
+    help="Grade deep-learning assignments: numerical agreement, gradient agreement, rules.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def complete_slug(incomplete: str) -> list[str]:
+    """Slugs for shell completion."""
+    from grader.locate import known_slugs
+
+    return [slug for slug in known_slugs() if slug.startswith(incomplete)]
+
+
+def complete_item(context: typer.Context, incomplete: str) -> list[str]:
+    """Item ids of the slug on the command line, for shell completion."""
+    from grader.commands.shared import item_ids
+
+    return [name for name in item_ids(context.params.get("slug")) if name.startswith(incomplete)]
+
+
+Slug = Annotated[str, typer.Argument(help="The assignment, e.g. cs7643_a4.", autocompletion=complete_slug)]
+Assignments = Annotated[
+    Path | None, typer.Option("--assignments", help="Folder that holds test_suites/ and reference_solutions/.")
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Only this item, or all items below this name. Repeatable.", autocompletion=complete_item),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Submissions judged side by side (0: one per processor).")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Shared options."""
+    if version:
+        sys.stdout.write(f"grader {__version__}\n")
+        raise typer.Exit
+
+
+@app.command()
+def check(
+    slug: Slug,
+    path: Annotated[Path, typer.Argument(help="Your work: a folder, zip, notebook or file.")] = Path(),
+    only: Only = None,
+    json: Json = False,
+    assignments: Assignments = None,
+) -> None:
+    """Self-check before you hand in: the public checks, on your own machine."""
+    from grader.commands import check as command
+
+    _end(command.run(slug, path, only or [], json, assignments))
+
+
+@app.command()
+def grade(
+    slug: Slug,
+    paths: Annotated[list[Path], typer.Argument(help="Submissions: folders, zips, bulk downloads.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Results folder (default: grades/<slug>-<date>).")] = None,
+    jobs: Jobs = 0,
+    seed: Annotated[str | None, typer.Option("--seed", help="Seed of all cases (default: drawn and stored).")] = None,
+    device: Annotated[str, typer.Option("--device", help="Where student code runs: cpu.")] = "cpu",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the results folder; an error if there is none.")] = False,
+    only: Only = None,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
+    groups: Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")] = None,
+    json: Json = False,
+    assignments: Assignments = None,
+) -> None:
+    """Grade submissions and write results."""
+    from grader.commands import grade as command
+
+    request = command.Request(
+        slug=slug,
+        paths=tuple(paths),
+        out=out,
+        jobs=jobs,
+        seed=seed,
+        device=device,
+        resume=resume,
+        only=tuple(only or ()),
+        lenient=lenient,
+        groups=groups,
+        json=json,
+        assignments=assignments,
+    )
+    _end(command.run(request))
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="A results folder.")],
+    lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
+    json: Json = False,
+    assignments: Assignments = None,
+) -> None:
+    """Apply present points, consequences and marks to stored results. Runs no code."""
+    from grader.commands import score as command
+
+    _end(command.run(folder, lenient, json, assignments))
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="A results folder.")],
+    after: Annotated[Path, typer.Argument(help="Another one.")],
+    assignments: Assignments = None,
+) -> None:
+    """Whose score changed between two results folders, by which item, why."""
+    from grader.commands import diff as command
+
+    _end(command.run(before, after, assignments))
+
+
+@app.command()
+def replay(
+    report: Annotated[Path, typer.Argument(help="A report.json, or the submission's folder that holds it.")],
+    item: Annotated[str, typer.Argument(help="The item to run again.")],
+    assignments: Assignments = None,
+) -> None:
+    """Reproduce one check from a report, with the same cases, for an appeal."""
+    from grader.commands import replay as command
+
+    _end(command.run(report, item, assignments))
+
+
+@app.command()
+def verify(
+    slugs: Annotated[list[str] | None, typer.Argument(help="Assignments.", autocompletion=complete_slug)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every assignment that is found.")] = False,
+    jobs: Jobs = 0,
+    assignments: Assignments = None,
+) -> None:
+    """Prove suites: the reference earns all, the template nothing, each known mistake fails exactly its items."""
+    from grader.commands import verify as command
+
+    _end(command.run(slugs or [], everything, jobs, assignments))
+
+
+@app.command()
+def template(
+    slug: Slug,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the committed templates are stale.")] = False,
+    assignments: Assignments = None,
+) -> None:
+    """Generate student templates from the reference, with proofs that nothing leaks."""
+    from grader.commands import template as command
+
+    _end(command.run(slug, check, assignments))
+
+
+@app.command()
+def new(
+    slug: Annotated[str, typer.Argument(help="The new assignment's name.")],
+    into: Annotated[Path, typer.Option("--into", help="Folder for test_suites/ and reference_solutions/.")] = Path(),
+) -> None:
+    """Scaffold an assignment that already passes its own verification."""
+    from grader.commands import new as command
+
+    _end(command.run(slug, into))
+
+
+@app.command()
+def doctor(
+    json: Json = False,
+    require: Annotated[str, typer.Option("--require", help="Exit 1 below this level: none, weak, standard.")] = "none",
+) -> None:
+    """What this machine can protect and run, found out by trying."""
+    from grader.commands import doctor as command
+
+    _end(command.run(json, require))
+
+
+def _end(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command line; the only place that turns errors into exit codes."""
+    try:
+        app()
+    except GraderError as error:
+        sys.stderr.write(f"grader: {error}\n")
+        sys.exit(error.exit_code or EXIT_NO)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ngrader: interrupted; what was finished is kept\n")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(EXIT_NO)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.write("grader: this is a fault of the grader, not of a submission; no points were lost by it\n")
+        sys.exit(EXIT_GRADER)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""`grader check`: a student's self-check with the public checks, on any system, without a sandbox."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from grader import intake
+from grader.commands.shared import exit_code_of, open_assignment, progress_bar, require_reference
+from grader.errors import EXIT_DONE, EXIT_NO
+from grader.grading import PUBLIC_SEED, automatic_items, grade_in_memory
+from grader.model import Graded, Refused, Report, Submission
+from grader.reports import gradescope, terminal
+from grader.scoring import score
+
+
+def run(slug: str, path: Path, only: Sequence[str], as_json: bool, assignments: Path | None) -> int:
+    """Check one submission. Returns 1 when a check fails, 3 when the grader could not do its work."""
+    folders, assignment = open_assignment(slug, assignments)
+    require_reference(folders)
+    items = automatic_items(assignment, only, public=True)
+    with tempfile.TemporaryDirectory() as workspace:
+        [found] = intake.take([path.resolve()], assignment, Path(workspace).resolve(), single=True)
+        if isinstance(found, Refused):
+            report = score(Graded(key=found.key, refused=found.reason), assignment)
+        else:
+            report = score(_graded(found, items, assignment, folders), assignment)
+    _show(report, as_json)
+    if code := exit_code_of([report]):
+        return code
+    failed = any(line.state in ("failed", "partly", "not_attempted") for line in report.lines)
+    return EXIT_NO if failed or report.refused else EXIT_DONE
+
+
+def _graded(found: Submission, items, assignment, folders) -> Graded:  # type: ignore[no-untyped-def]
+    with progress_bar(assignment.slug) as tell:
+        [graded] = grade_in_memory(
+            assignment, folders, [found], seed=PUBLIC_SEED, items=items, portable=True, tell=tell
+        )
+    return graded
+
+
+def _show(report: Report, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json_module.dumps(gradescope.results(report), indent=2, ensure_ascii=False) + "\n")
+        return
+    console = Console()
+    if console.is_terminal:
+        console.print(terminal.check_report(report))
+    else:
+        sys.stdout.write(terminal.check_text(report) + "\n")

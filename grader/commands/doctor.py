@@ -1,0 +1,189 @@
+"""`grader doctor`: what this machine can protect and run, found out by letting a worker attack."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from grader.assignment import Limits
+from grader.errors import EXIT_DONE, EXIT_NO, UsageError
+from grader.model import Observation, OutOfMemory, Raised, TimedOut, Values
+from grader.sandbox.launch import start_zygote
+
+LEVELS = ("none", "weak", "standard")
+LIMITS = Limits(wall_seconds=6.0, cpu_seconds=1.0, memory_mib=256)
+STANDARD = ("files", "network", "signals", "identity", "memory", "processes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One protection: whether it holds, how that was tried, and what follows when it does not."""
+
+    protection: str
+    holds: bool
+    tried: str
+    seen: str
+    without: str
+
+
+def run(as_json: bool, require: str) -> int:
+    """Examine this machine. Returns 1 when it is below the level asked for."""
+    if require not in LEVELS:
+        raise UsageError(f"--require {require}: expected one of {', '.join(LEVELS)}")
+    lines = examine()
+    level = level_of(lines)
+    if as_json:
+        found = {"level": level, "lines": [asdict(line) for line in lines], "machine": machine()}
+        sys.stdout.write(json_module.dumps(found, indent=2) + "\n")
+    else:
+        _show(lines, level)
+    return EXIT_DONE if LEVELS.index(level) >= LEVELS.index(require) else EXIT_NO
+
+
+def level_of(lines: list[Line]) -> str:
+    """The overall level: standard when every important protection was seen to hold, weak when workers run at all."""
+    if not any(line.protection == "honest code" and line.holds for line in lines):
+        return "none"
+    held = {line.protection for line in lines if line.holds}
+    return "standard" if held.issuperset(STANDARD) else "weak"
+
+
+def machine() -> dict[str, str]:
+    """The facts that explain a result."""
+    import platform
+
+    import torch
+
+    return {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": "available" if torch.cuda.is_available() else "not available",
+        "processors": str(os.cpu_count()),
+        "user": "root" if hasattr(os, "geteuid") and os.geteuid() == 0 else "ordinary",
+    }
+
+
+def examine() -> list[Line]:
+    """Start a zygote and let workers try. Without Linux there is only the portable back end, which protects nothing."""
+    if not sys.platform.startswith("linux"):
+        text = "only the portable back end runs here"
+        return [Line(protection="honest code", holds=True, tried="-", seen=text, without="-")]
+    suite = Path(__file__).parent.parent / "sandbox" / "attacks"
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as folder:
+        zygote = start_zygote(theirs, suite, errors)
+        theirs.close()
+        try:
+            return _try_all(ours, Path(folder))
+        finally:
+            ours.close()
+            zygote.wait(10.0)
+
+
+def _try_all(control: socket.socket, folder: Path) -> list[Line]:
+    from grader.sandbox.base import Site, ask, request_tree
+    from grader.sandbox.linux import LinuxSandbox
+
+    folder.chmod(0o755)
+    (folder / "submission").mkdir()
+    secret = folder / "secret.txt"
+    secret.write_text("secret", encoding="utf-8")
+    sandbox = LinuxSandbox(control)
+    sandbox.wait_until_ready()
+    site = Site(root=folder / "submission", files=())
+
+    def attempt(probe: str, **inputs: object) -> Observation:
+        process = sandbox.start(site, LIMITS)
+        request = request_tree(probe=probe, inputs=inputs, options={}, binding=0, seed=0, trace=False, limits=LIMITS)
+        try:
+            return ask(process, "run", request, LIMITS)
+        finally:
+            process.kill()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        lines = _attacks(attempt, secret, server.getsockname()[1])
+    identity = sandbox.protections["identity"]
+    lines.append(
+        Line(
+            protection="identity",
+            holds=identity == "own user",
+            tried="looked at the worker's user",
+            seen=identity,
+            without="a worker could send signals to the grader; run as root or in a container",
+        )
+    )
+    return lines
+
+
+def _attacks(attempt: Callable[..., Observation], secret: Path, port: int) -> list[Line]:
+    def refused(protection: str, observation: Observation, tried: str, without: str) -> Line:
+        values = observation.values if isinstance(observation, Values) else {}
+        holds = values.get("reached") is False
+        seen = str(values.get("detail") or ("refused" if holds else type(observation).__name__))
+        return Line(protection=protection, holds=holds, tried=tried, seen=seen, without=without)
+
+    honest = attempt("train_a_little")
+    memory = attempt("allocate", mib=2 * LIMITS.memory_mib)
+    clock = attempt("spin")
+    return [
+        Line(
+            protection="honest code",
+            holds=isinstance(honest, Values),
+            tried="a forward and a backward pass",
+            seen=str(honest.values["detail"]) if isinstance(honest, Values) else _told(honest),
+            without="nothing can be graded",
+        ),
+        refused("files", attempt("read_outside", path=str(secret)), "read a file beside the submission",
+                "hidden tests and references could be read"),
+        refused("submission", attempt("write_inside"), "write into the submission's folder",
+                "files could be left for a later part"),
+        refused("network", attempt("connect", port=port), "connect to a listener on 127.0.0.1",
+                "hidden inputs could be sent away"),
+        refused("signals", attempt("kill_grader", pid=os.getpid()), "send a signal to the grader",
+                "the grader could be killed"),
+        refused("environment", attempt("environment"), "list environment variables", "secrets could be read"),
+        refused("descriptors", attempt("descriptors"), "look for open descriptors", "other channels could be reached"),
+        refused("processes", attempt("fork_many"), "start 500 processes", "a fork bomb could stop the machine"),
+        Line(
+            protection="memory",
+            holds=isinstance(memory, OutOfMemory),
+            tried=f"allocate {2 * LIMITS.memory_mib} MiB with {LIMITS.memory_mib} allowed",
+            seen="refused" if isinstance(memory, OutOfMemory) else _told(memory),
+            without="one submission could use all memory",
+        ),
+        Line(
+            protection="clock",
+            holds=isinstance(clock, TimedOut),
+            tried=f"loop for ever with {LIMITS.cpu_seconds:g} s allowed",
+            seen="stopped" if isinstance(clock, TimedOut) else _told(clock),
+            without="one submission could stop the run",
+        ),
+    ]  # fmt: skip
+
+
+def _told(observation: Observation) -> str:
+    if isinstance(observation, Raised):
+        return f"{observation.kind}: {observation.message}"[:120]
+    return type(observation).__name__
+
+
+def _show(lines: list[Line], level: str) -> None:
+    console = Console()
+    table = Table("protection", "holds", "tried", "seen", "without it")
+    for line in lines:
+        table.add_row(line.protection, "yes" if line.holds else "NO", line.tried, line.seen,
+                      "" if line.holds else line.without)  # fmt: skip
+    console.print(table)
+    for name, value in machine().items():
+        console.print(f"{name}: {value}", highlight=False)
+    console.print(f"level: {level}", highlight=False)

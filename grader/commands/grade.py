@@ -1,0 +1,110 @@
+"""`grader grade`: submissions → journal → results."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+
+from grader import intake, people
+from grader.assignment import Assignment
+from grader.commands.shared import exit_code_of, job_count, open_assignment, progress_bar, require_reference
+from grader.errors import UsageError
+from grader.grading import automatic_items, grade_into, new_seed, reports_of, write_results
+from grader.journal import Journal
+from grader.locate import Folders
+from grader.model import Report, Submission
+from grader.reports import gradescope, terminal
+
+SUBMISSIONS = "submissions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of one call."""
+
+    slug: str
+    paths: tuple[Path, ...]
+    out: Path | None
+    jobs: int
+    seed: str | None
+    device: str
+    resume: bool
+    only: tuple[str, ...]
+    lenient: bool
+    groups: Path | None
+    json: bool
+    assignments: Path | None
+
+
+def run(request: Request) -> int:
+    """Grade and write everything. Returns the exit code."""
+    if request.device != "cpu":
+        raise UsageError(f"--device {request.device} is not supported; student code runs on cpu")
+    folders, assignment = open_assignment(request.slug, request.assignments)
+    require_reference(folders)
+    items = automatic_items(assignment, request.only)
+    out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
+    if request.resume and not (out / "journal.jsonl").exists():
+        raise UsageError(f"there is nothing to resume in {out}")
+    with Journal(out, assignment.slug) as journal:
+        _grade(journal, assignment, folders, request, items, out)
+    reports = reports_of(out, assignment, lenient=request.lenient)
+    write_results(out, reports)
+    show(reports, out, request.json)
+    return exit_code_of(reports)
+
+
+def _grade(
+    journal: Journal, assignment: Assignment, folders: Folders, request: Request, items: tuple[str, ...], out: Path
+) -> None:
+    workspace = out / SUBMISSIONS
+    workspace.mkdir(exist_ok=True, mode=0o700)
+    found = intake.take(request.paths, assignment, workspace.resolve(), groups=request.groups)
+    people.write([person for entry in found for person in entry.people], out / "people.csv")
+    seed = request.seed or journal.contents.seed or new_seed()
+    if not any(isinstance(entry, Submission) for entry in found):
+        journal.start_run(assignment.slug, seed, {})
+        for entry in found:
+            journal.submission(entry)
+        return
+    try:
+        with progress_bar(assignment.slug) as tell:
+            grade_into(
+                journal,
+                assignment,
+                folders,
+                found,
+                seed=seed,
+                items=items,
+                jobs=job_count(request.jobs),
+                report=(out / "suite.json").resolve(),
+                tell=tell,
+            )
+    except KeyboardInterrupt:
+        # What was finished is worth having on disk before the command ends.
+        write_results(out, reports_of(out, assignment, lenient=request.lenient))
+        raise
+
+
+def show(reports: Sequence[Report], out: Path, as_json: bool) -> None:
+    """The class on standard output."""
+    if as_json:
+        whole = {report.key: gradescope.results(report) for report in reports}
+        sys.stdout.write(json_module.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+        return
+    console = Console()
+    if console.is_terminal:
+        console.print(terminal.class_table(reports))
+    else:
+        sys.stdout.write(terminal.class_text(reports) + "\n")
+    sys.stdout.write(terminal.class_summary(reports) + "\n")
+    sys.stdout.write(
+        f"Results: {out}/ (summary.csv, items.csv, attention.csv; per submission results.json, report.html, "
+        "report.json)\n"
+    )

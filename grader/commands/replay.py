@@ -1,0 +1,64 @@
+"""`grader replay`: one check of one report again, on the same files, cases and seed, for an appeal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from grader.commands.shared import open_assignment, require_reference
+from grader.errors import EXIT_DONE, EXIT_NO, UsageError
+from grader.grading import automatic_items, grade_in_memory
+from grader.journal import Contents, Stored, read
+from grader.model import CheckResult, Submission
+from grader.reports import full
+
+DETAILS = ("status", "credit", "reason", "message", "hint", "case", "route", "binding")
+
+
+def run(report: Path, item: str, assignments: Path | None) -> int:
+    """Run the check again and compare. Returns 1 when the outcome is another one than reported."""
+    folder, key = _place(report)
+    contents = read(folder)
+    if not contents.slug:
+        raise UsageError(f"{folder} holds no journal; give the report.json inside a folder that `grader grade` wrote")
+    stored = contents.submissions.get(key)
+    if stored is None or item not in stored.results:
+        known = ", ".join(stored.results) if stored else "none"
+        raise UsageError(f"the journal holds no result of item {item!r} for {key!r}; it holds {known}")
+    folders, assignment = open_assignment(contents.slug, assignments)
+    require_reference(folders)
+    automatic_items(assignment, [item])
+    submission = _submission(folder, key, stored)
+    [graded] = grade_in_memory(assignment, folders, [submission], seed=contents.seed, items=(item,), portable=False)
+    before, after = stored.results[item], graded.results[item]
+    _show(key, before, after, contents)
+    return EXIT_DONE if _same(before, after) else EXIT_NO
+
+
+def _place(report: Path) -> tuple[Path, str]:
+    """(results folder, key) of a report.json or of the folder that holds it."""
+    path = report / "report.json" if report.is_dir() else report
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; give a report.json, or the folder of a submission in the results")
+    return path.resolve().parent.parent, full.load(path.read_text(encoding="utf-8"), str(path)).key
+
+
+def _submission(folder: Path, key: str, stored: Stored) -> Submission:
+    root = folder / "submissions" / key
+    if not root.is_dir():
+        raise UsageError(f"the files of {key!r} are not in {root}; they are needed to run the check again")
+    return Submission(key=key, root=root.resolve(), digest=stored.digest, files=stored.facts.get("files", {}))
+
+
+def _same(before: CheckResult, after: CheckResult) -> bool:
+    return (before.status, before.credit, before.observation) == (after.status, after.credit, after.observation)
+
+
+def _show(key: str, before: CheckResult, after: CheckResult, contents: Contents) -> None:
+    write = sys.stdout.write
+    write(f"{key}, item {before.item}, seed {contents.seed}\n")
+    for name in DETAILS:
+        old, new = getattr(before, name), getattr(after, name)
+        if old or new:
+            write(f"  {name}: {new}\n" if old == new else f"  {name}: reported {old}\n  {' ' * len(name)}  now      {new}\n")
+    write("Reproduced.\n" if _same(before, after) else "NOT reproduced: the outcome is another one.\n")

@@ -1,0 +1,29 @@
+"""`grader score`: stored results, present points, consequences and marks. Runs no code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from grader.commands.grade import show
+from grader.commands.shared import exit_code_of, open_assignment
+from grader.errors import UsageError
+from grader.grading import reports_of, write_results
+from grader.journal import read
+
+
+def run(folder: Path, lenient: bool, as_json: bool, assignments: Path | None) -> int:
+    """Rebuild all result files of a folder. Returns the exit code."""
+    slug = slug_of(folder)
+    _, assignment = open_assignment(slug, assignments)
+    reports = reports_of(folder, assignment, lenient=lenient)
+    write_results(folder, reports)
+    show(reports, folder, as_json)
+    return exit_code_of(reports)
+
+
+def slug_of(folder: Path) -> str:
+    """The assignment of a results folder. Raises UsageError when it is none."""
+    slug = read(folder).slug
+    if not slug:
+        raise UsageError(f"{folder} holds no journal; give a folder that `grader grade` wrote")
+    return slug

@@ -1,0 +1,69 @@
+"""What several commands need: consoles, assignments, exit codes of results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from grader.assignment import Assignment
+from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
+from grader.grading import Progress
+from grader.locate import Folders, assignment_folders
+from grader.manifest import load
+from grader.model import Report
+
+
+def open_assignment(slug: str, assignments: Path | None) -> tuple[Folders, Assignment]:
+    """The folders and the manifest of a slug."""
+    folders = assignment_folders(slug, assignments)
+    return folders, load(folders)
+
+
+def item_ids(slug: str | None) -> list[str]:
+    """The automatic items of a slug, for completion; nothing when it cannot be read."""
+    try:
+        return [item.id for item in open_assignment(slug or "", None)[1].items if item.kind == "automatic"]
+    except GraderError:
+        return []
+
+
+def job_count(jobs: int) -> int:
+    """The number of jobs, 0 meaning one per processor that this process may use."""
+    if jobs:
+        return jobs
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def exit_code_of(reports: Sequence[Report]) -> int:
+    """3 when the grader could not judge something, else 0."""
+    broken = any(line.state == "grader_error" for report in reports for line in report.lines)
+    return EXIT_GRADER if broken else EXIT_DONE
+
+
+def require_reference(folders: Folders) -> None:
+    """Raises UsageError when the assignment's reference is not here, as in a student's copy."""
+    if not folders.reference.is_dir():
+        raise UsageError(
+            f"there is no reference solution at {folders.reference}; checks compare with it, so it must be there"
+        )
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on a terminal, one plain line per submission elsewhere. Written to standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda progress: console.print(f"{title}: {progress.done}/{progress.of} {progress.key}", highlight=False)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        task = bars.add_task(f"{title}: starting", total=None)
+        yield lambda progress: bars.update(
+            task, description=f"{title}: {progress.key[:40]}", completed=progress.done, total=progress.of
+        )

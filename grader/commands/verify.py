@@ -1,0 +1,96 @@
+"""`grader verify`: prove a suite with the reference, the template and every kept submission."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from grader import intake
+from grader.assignment import Assignment
+from grader.commands.shared import job_count, open_assignment, progress_bar, require_reference
+from grader.errors import EXIT_DONE, EXIT_NO, UsageError
+from grader.grading import PUBLIC_SEED, automatic_items, grade_in_memory
+from grader.kept import Kept, edited_sources, read_kept
+from grader.locate import Folders, known_slugs
+from grader.model import Refused, Submission
+from grader.proofs import Claim, Finding, judge_claim, never_failed, unknown_names
+from grader.reference import lay_out
+from grader.templates import generate
+
+
+def run(slugs: Sequence[str], everything: bool, jobs: int, assignments: Path | None) -> int:
+    """Verify one or all assignments. Returns 1 when something is not proven."""
+    wanted = list(known_slugs(assignments)) if everything else list(slugs)
+    if not wanted:
+        raise UsageError("name an assignment, or give --all")
+    proven = [verify(slug, jobs, assignments) for slug in wanted]
+    return EXIT_DONE if all(proven) else EXIT_NO
+
+
+def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
+    """Verify one assignment and print what was found."""
+    folders, assignment = open_assignment(slug, assignments)
+    require_reference(folders)
+    kept = read_kept(assignment.suite)
+    problems = [*generate.proofs_of(assignment), *generate.stale(assignment)]
+    problems += [*unknown_names(assignment, kept), *never_failed(assignment, kept)]
+    findings = _findings(assignment, folders, kept, jobs)
+    for finding in findings:
+        mark = "ok     " if not finding.problems else "PROBLEM"
+        sys.stdout.write(f"{mark} {finding.claim.key}: {finding.claim.title}\n")
+        sys.stdout.writelines(f"        {line}\n" for problem in finding.problems for line in problem.splitlines())
+    sys.stdout.writelines(f"PROBLEM {problem}\n" for problem in problems)
+    count = len(problems) + sum(bool(finding.problems) for finding in findings)
+    kinds = ", ".join(f"{sum(k.kind == kind for k in kept)} {kind}" for kind in ("correct", "wrong", "hostile"))
+    items = len(automatic_items(assignment))
+    verdict = "proven" if not count else f"{count} problem(s)"
+    sys.stdout.write(f"{slug}: {verdict}; {items} automatic items, kept submissions: {kinds}\n")
+    return not count
+
+
+def _findings(assignment: Assignment, folders: Folders, kept: Sequence[Kept], jobs: int) -> list[Finding]:
+    with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
+        claims = dict(_laid_out(assignment, kept, Path(scratch) / "handed-in"))
+        paths = [Path(scratch) / "handed-in" / key for key in claims]
+        found = intake.take(paths, assignment, Path(scratch).resolve() / "work", single=True)
+        present = [entry for entry in found if isinstance(entry, Submission)]
+        with progress_bar(f"verify {assignment.slug}") as tell:
+            graded = grade_in_memory(
+                assignment,
+                folders,
+                present,
+                seed=PUBLIC_SEED,
+                items=automatic_items(assignment),
+                portable=False,
+                jobs=job_count(jobs),
+                tell=tell,
+            )
+    findings = [judge_claim(claims[entry.key], entry, assignment) for entry in graded]
+    refused = [
+        Finding(claim=claims[entry.key], problems=(f"refused by intake: {entry.reason}",))
+        for entry in found
+        if isinstance(entry, Refused)
+    ]
+    return findings + refused
+
+
+def _laid_out(assignment: Assignment, kept: Sequence[Kept], target: Path) -> list[tuple[str, Claim]]:
+    """Write every submission that is to be run below `target`, in folders named by key."""
+    lay_out(assignment, target / "reference")
+    claims = [("reference", Claim(key="reference", title="full marks", role="reference"))]
+    for name, text in generate.templates_of(assignment).items():
+        path = target / "template" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    claims.append(("template", Claim(key="template", title="nothing attempted", role="template")))
+    for entry in kept:
+        key = f"{entry.kind}-{entry.name}"
+        if entry.path.is_dir():
+            shutil.copytree(entry.path, target / key, ignore=shutil.ignore_patterns("expect.yaml", "__pycache__"))
+        else:
+            lay_out(assignment, target / key, edited_sources(entry, assignment.reference))
+        claims.append((key, Claim(key=key, title=entry.title, kept=entry)))
+    return claims

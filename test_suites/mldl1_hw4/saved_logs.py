@@ -1,0 +1,172 @@
+"""Figures in the saved outputs of a notebook: accuracies, losses, perplexities, and whether they can be believed.
+
+Nothing here trains. What is read is a claim of the student; it is checked for being possible and for fitting together,
+and what looks odd is said in words for the instructor.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Split = Literal["train", "valid", "test", ""]
+Metric = Literal["accuracy", "loss", "perplexity", "learning rate"]
+
+_TOKEN = re.compile(
+    r"(?<![a-z])(?P<train>train(?:ing)?)(?![a-z])"
+    r"|(?<![a-z])(?P<valid>val(?:id(?:ation)?)?|dev)(?![a-z])"
+    r"|(?<![a-z])(?P<test>test(?:ing)?|eval(?:uation)?)(?![a-z])"
+    r"|(?<![a-z])(?P<accuracy>acc(?:u|uracy|uracies)?)(?![a-z])"
+    r"|(?<![a-z])(?P<perplexity>ppls?|perplexit(?:y|ies))(?![a-z])"
+    r"|(?<![a-z])(?P<loss>loss(?:es)?)(?![a-z])"
+    r"|(?<![a-z])(?P<rate>lrs?|learning rates?)(?![a-z])"
+    r"|(?P<number>(?<![\w.])[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?(?![\w])|(?<![a-z])(?:nan|inf)(?![a-z]))(?P<percent>\s*%)?"
+)
+_BETWEEN = re.compile(r"[\s:=\[\]'\"|,.~>_-]*(?:(?:of|is|was|at|reached)\b[\s:=~]*)?")
+_ASIDE = re.compile(r"\([^()]*\)")
+_PROGRESS = re.compile(r"\d+%\s*\||\bit/s\b|\bs/it\b")
+
+
+class Cell(Protocol):
+    """What is used of a notebook's cell."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def outputs(self) -> str: ...
+    @property
+    def has_image(self) -> bool: ...
+
+
+class Notebook(Protocol):
+    """What is used of a notebook."""
+
+    @property
+    def cells(self) -> Sequence[Cell]: ...
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that was printed: what it measures, on which split, where, and as it stood there."""
+
+    metric: Metric
+    split: Split
+    value: float
+    cell: int
+    line: int
+    text: str
+    epoch: bool = False
+
+    @property
+    def possible(self) -> bool:
+        """Whether a measurement can have this value at all."""
+        if not math.isfinite(self.value):
+            return False
+        if self.metric == "accuracy":
+            return 0.0 <= self.value <= 100.0
+        return self.value >= 1.0 if self.metric == "perplexity" else self.value >= 0.0
+
+
+def figures(notebook: Notebook) -> list[Figure]:
+    """All figures in the saved outputs of code cells, in order. Progress bars do not count."""
+    found = []
+    for cell in notebook.cells:
+        if cell.kind == "code" and cell.outputs:
+            for number, line in enumerate(re.split(r"[\r\n]", cell.outputs)):
+                if not _PROGRESS.search(line):
+                    found.extend(_in_line(line, cell.number, number))
+    return found
+
+
+def _in_line(line: str, cell: int, number: int) -> Iterator[Figure]:
+    text = _ASIDE.sub(" ", line.lower())
+    epoch = "epoch" in text
+    split: Split = ""
+    metric: Metric | None = None
+    end = 0
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup if match.lastgroup != "percent" else "number"
+        if kind in ("train", "valid", "test"):
+            split = kind  # type: ignore[assignment]
+        elif kind != "number":
+            metric = "learning rate" if kind == "rate" else kind  # type: ignore[assignment]
+            end = match.end()
+        elif metric is not None:
+            percent = match["percent"] is not None
+            near = _BETWEEN.fullmatch(text[end : match.start()]) is not None
+            if near or (percent and metric == "accuracy"):
+                value = float(match["number"])
+                if metric == "accuracy" and not percent and 0 <= value <= 1 and "." in match["number"]:
+                    value *= 100  # a share
+                yield Figure(metric, split, value, cell, number, match["number"], epoch)
+                metric = None
+
+
+def of(found: Sequence[Figure], metric: Metric, *splits: Split) -> list[Figure]:
+    """The figures of one kind."""
+    return [figure for figure in found if figure.metric == metric and figure.split in splits]
+
+
+def log_lines(found: Sequence[Figure]) -> int:
+    """How many different printed lines hold figures: the length of the training log."""
+    return len({(figure.cell, figure.line) for figure in found})
+
+
+def final(candidates: Sequence[Figure], good: float, *, larger: bool) -> Figure:
+    """The last figure; or the best one, when only that reaches `good` (a notebook may end with another try)."""
+    last = candidates[-1]
+    best = max(candidates, key=lambda figure: figure.value if larger else -figure.value)
+    reached = last.value >= good if larger else last.value < good
+    return last if reached else best
+
+
+def typed(notebook: Notebook, figure: Figure) -> bool:
+    """Whether the printed number stands as such in a string or print of the code of its cell."""
+    cell = next(cell for cell in notebook.cells if cell.number == figure.cell)
+    code = "\n".join(line.split("#")[0] for line in cell.source.split("\n"))
+    return "." in figure.text and re.search(rf"(?<![\w.]){re.escape(figure.text)}(?![\w])", code) is not None
+
+
+def oddities_of_perplexity(found: Sequence[Figure], chosen: Figure) -> list[str]:
+    """What looks odd about a printed test perplexity."""
+    odd = []
+    if chosen.value < 2:
+        odd.append(
+            f"a perplexity of {chosen.value:g} is lower than this data allows without seeing the targets; "
+            "see the check of what the decoder is fed"
+        )
+    same_line = [f for f in of(found, "loss", chosen.split) if (f.cell, f.line) == (chosen.cell, chosen.line)]
+    if same_line and abs(math.exp(min(same_line[0].value, 50)) / chosen.value - 1) > 0.02:
+        odd.append(f"it is not the exponential of the loss {same_line[0].value:g} printed beside it")
+    if chosen.split == "test" and any(figure.value == chosen.value for figure in of(found, "perplexity", "valid")):
+        odd.append(
+            "it equals a validation figure (the given cell prints the validation loss under the name of the test)"
+        )
+    return odd
+
+
+def plotted(notebook: Notebook) -> tuple[bool, bool]:
+    """(perplexities, learning rates): whether a cell with a saved figure plots them."""
+    drawn = [cell for cell in notebook.cells if cell.kind == "code" and cell.has_image]
+    text = "\n".join(_with_helper(cell.source, notebook) for cell in drawn).lower()
+    perplexity = re.search(r"ppl|perplexit", text) is not None
+    rate = re.search(r"learning.?rates?|(?<![a-z])lrs?(?![a-z])", text) is not None
+    return perplexity, rate
+
+
+def _with_helper(source: str, notebook: Notebook) -> str:
+    """The source of a cell, with the plotting functions that it calls from other cells."""
+    called = set(re.findall(r"(\w*plot\w*|\w*draw\w*|\w*show\w*)\s*\(", source))
+    helpers = [
+        cell.source
+        for cell in notebook.cells
+        if cell.kind == "code" and any(f"def {name}(" in cell.source for name in called)
+    ]
+    return "\n".join([source, *helpers])

@@ -1,0 +1,88 @@
+"""What training gave, as far as the saved outputs say. They are read and checked, and believed when they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from probes import rnn_is_written, seq2seq_is_written, vit_is_written
+from saved_logs import Figure, figures, final, log_lines, oddities_of_perplexity, of, plotted, typed
+
+from grader.suite import item, partial, require
+
+
+def _require_possible(found: Sequence[Figure]) -> None:
+    wrong = [figure for figure in found if not figure.possible]
+    if wrong:
+        where = f"the output of cell {wrong[0].cell} says {wrong[0].metric} {wrong[0].text}"
+        rule = {"accuracy": "lies between 0 and 100 %", "perplexity": "is at least 1"}
+        require(False, f"{where}, which cannot be: an {wrong[0].metric} {rule.get(wrong[0].metric, 'is at least 0')}.")
+
+
+def _believe(notebook: Any, chosen: Figure, what: str, odd: Sequence[str]) -> None:
+    """Full credit for a figure that was read and not measured; what looks odd about it is said."""
+    remarks = list(odd)
+    if typed(notebook, chosen):
+        remarks.append(f"the number {chosen.text} stands in the code of the cell that prints it")
+    if remarks:
+        text = f"Believed from the saved output of cell {chosen.cell}: {what}. Nothing was trained again."
+        partial(1.0, f"{text} Look at it: {'; '.join(remarks)}.")
+
+
+def _accuracy(submission: Any, file_id: str, good: float, too_good: float) -> None:
+    notebook = submission.notebook(file_id)
+    found = figures(notebook)
+    candidates = of(found, "accuracy", "test", "valid", "")
+    require(log_lines(found) >= 2, "the saved outputs hold no training log (losses or accuracies of several epochs)")
+    require(bool(candidates), "the saved outputs hold no accuracy on the test split")
+    _require_possible([figure for figure in found if figure.metric in ("accuracy", "perplexity")])
+    chosen = final(candidates, good, larger=True)
+    require(chosen.value >= good, f"the best saved accuracy is {chosen.value:g} %, {good:g} % are asked for")
+    odd = [f"{chosen.value:g} % is more than this model is known to reach"] if chosen.value > too_good else []
+    if len({figure.value for figure in candidates}) == 1 and len(candidates) > 2:
+        odd.append("every epoch has the same accuracy")
+    _believe(notebook, chosen, f"an accuracy of {chosen.value:g} %", odd)
+
+
+@item("rnn.accuracy")
+def test_rnn_accuracy(student, submission):
+    """The saved log shows a test accuracy above 70 % (read from the output; nothing is trained again)."""
+    if not figures(submission.notebook("rnn")):
+        student.run(rnn_is_written, {})
+    _accuracy(submission, "rnn", 70.0, 96.0)
+
+
+@item("vit.accuracy")
+def test_vit_accuracy(student, submission):
+    """The saved output shows the training log and a final test accuracy of at least 65 % (nothing is trained again)."""
+    if not figures(submission.notebook("vit")):
+        student.run(vit_is_written, {})
+    _accuracy(submission, "vit", 65.0, 92.0)
+
+
+@item("seq2seq.perplexity")
+def test_perplexity(student, submission):
+    """The saved output shows a test perplexity below 7 (read from the output; nothing is trained again)."""
+    notebook = submission.notebook("seq2seq")
+    found = figures(notebook)
+    if not found:
+        student.run(seq2seq_is_written, {})
+    perplexities = of(found, "perplexity", "train", "valid", "test", "")
+    _require_possible(perplexities)
+    candidates = of(found, "perplexity", "test")
+    require(bool(candidates), "the saved outputs hold no perplexity on the test split; print it after training")
+    chosen = final(candidates, 7.0, larger=False)
+    require(chosen.value < 7, f"the best saved test perplexity is {chosen.value:g}; it should be less than 7")
+    odd = oddities_of_perplexity(found, chosen)
+    _believe(notebook, chosen, f"a test perplexity of {chosen.value:g}", odd)
+
+
+@item("seq2seq.plots")
+def test_plots(student, submission):
+    """Perplexities and learning rates are plotted, and the figures are saved in the notebook."""
+    notebook = submission.notebook("seq2seq")
+    perplexity, rate = plotted(notebook)
+    if not (perplexity or rate):
+        student.run(seq2seq_is_written, {})
+    require(perplexity, "no cell with a saved figure plots perplexities")
+    require(rate, "no cell with a saved figure plots learning rates")

@@ -1,0 +1,97 @@
+"""Question 2: encoder, decoder with dot-product attention, and the translation model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from hypothesis import given
+from probes import decoder, decoder_twice, encoder, seq2seq, seq2seq_leak
+from seq2seq_cases import decoding_cases, dropout_cases, encoding_cases, leaking_cases, translation_cases
+from torch import Tensor
+from translation import READINGS
+
+from grader.suite import assert_agrees, item, require, routes
+
+
+@item("seq2seq.encoder")
+@given(case=encoding_cases())
+def test_encoder(student, reference, case):
+    """The encoder returns the LSTM's hidden states of all steps, from the initial states that it is given."""
+    actual, expected = student.run(encoder, case), reference.run(encoder, case)
+    assert_agrees(actual, expected, only=("states", "gradients"))
+    for state in _tensors(actual["last"]):
+        near = _nearest(state, _tensors(expected["last"]))
+        assert_agrees({"last state": state}, {"last state": near})
+
+
+def _tensors(values: object) -> list[Tensor]:
+    assert isinstance(values, Sequence)
+    return [value for value in values if isinstance(value, Tensor)]
+
+
+def _nearest(wanted: Tensor, among: Sequence[Tensor]) -> Tensor:
+    same = [value for value in among if value.shape == wanted.shape]
+    return min(same, key=lambda value: (value - wanted).abs().max().nan_to_num(float("inf")).item(), default=wanted)
+
+
+@item("seq2seq.decoder")
+@given(case=decoding_cases())
+def test_decoder(student, reference, case):
+    """One step: softmax(states · hidden) weighs the encoder's states; fc and tanh mix them in before the LSTM."""
+    reference.run(decoder, case)
+    actual = student.run(decoder, case)
+    mixes = "state" if actual["mixes"] == "state" else "input"
+    expected = reference.run(decoder, case, mixes=mixes)
+    new, old = _tensors(actual["new"]), _tensors(expected["new"])
+    require(
+        len(new) >= 2, f"the decoder should return its new hidden and cell state; {len(new)} such tensor(s) came back"
+    )
+    for name, value in zip(("hidden", "cell"), old, strict=True):
+        assert_agrees({name: _nearest(value, new)}, {name: value})
+    if _tensors(actual["scores"]):  # scores may also be computed in LSTMSeq2Seq
+        assert_agrees(actual, expected, only=("scores", "gradients"))
+
+
+@item("seq2seq.evaluation")
+@given(case=dropout_cases())
+def test_evaluation(student, reference, case):
+    """In evaluation mode the decoder drops nothing: equal calls give equal results."""
+    reference.run(decoder_twice, case)
+    difference = student.run(decoder_twice, case)["difference"]
+    require(difference == 0, f"two equal calls in evaluation mode differ by {difference:.3g}: dropout is still active")
+
+
+@item("seq2seq.forward")
+@routes("own", "stand-in")
+@given(case=translation_cases())
+def test_forward(student, reference, case, route):
+    """The decoder starts from the encoder's last states and attends its hidden states, token by token."""
+    reference.run(seq2seq, case, route=route)
+    actual = student.run(seq2seq, case, route=route)
+    reading = actual["reading"] if actual["reading"] in READINGS else READINGS[0]
+    mixes = "state" if actual["mixes"] == "state" else "input"
+    # What the decoder may be fed is an item of its own; here every order of feeding counts.
+    expected = reference.run(seq2seq, case, route=route, reading=reading, mixes=mixes)
+    assert_agrees(actual, expected, only=("scores", "gradients"))
+
+
+@item("seq2seq.causal")
+@routes("own", "stand-in")
+@given(case=leaking_cases())
+def test_causal(student, reference, case, route):
+    """The output at position t does not depend on the target at t or later: the model does not read its answers."""
+    reference.run(seq2seq_leak, case, route=route)
+    actual = student.run(seq2seq_leak, case, route=route)
+    _require_finite(actual)
+    require(actual["moved"] > 1e-6, "the output should depend on the source sentence; it does not")
+    require(
+        actual["leak"] < 1e-6,
+        f"changing trg[:, t:] changes the output at position t or before (by {actual['leak']:.3g}): the decoder is fed "
+        "the token that it has to predict, so the perplexity says nothing",
+    )
+
+
+def _require_finite(values: Mapping[str, object]) -> None:
+    numbers = torch.tensor([float(str(values[name])) for name in ("leak", "moved")])
+    require(numbers.isfinite().all(), "the output holds NaN or infinite entries")
