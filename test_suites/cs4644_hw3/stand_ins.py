@@ -4,8 +4,9 @@ A check of B runs on the student's own A and on a stand-in for A, so that a mist
 is a solution. Letters in shapes as in the assignment: B batch, T tokens, P prefix, C channels, V vocabulary.
 """
 
+from types import SimpleNamespace
+
 import torch
-from gtgpt.utils import CfgNode
 from torch import nn
 
 SURE = 60.0  # the logit of the one token that a stand-in allows: sampling it is then certain at every temperature used
@@ -13,7 +14,7 @@ SURE = 60.0  # the logit of the one token that a stand-in allows: sampling it is
 
 def config_of(settings):
     """The configuration object that the course's classes take, dropout off unless the settings say otherwise."""
-    return CfgNode(**{"embd_pdrop": 0.0, "hidden_pdrop": 0.0, "attn_pdrop": 0.0, **settings})
+    return SimpleNamespace(**{"embd_pdrop": 0.0, "hidden_pdrop": 0.0, "attn_pdrop": 0.0, **settings})
 
 
 # --- part 1: inside a Transformer ------------------------------------------------------------------------------

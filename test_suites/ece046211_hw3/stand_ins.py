@@ -7,6 +7,7 @@ vocabulary holds made-up words.
 from __future__ import annotations
 
 import torch
+import torch._dynamo  # every optimiser imports it when it is first made; a confined worker can open no file any more
 from torch import Tensor, nn
 
 

@@ -60,7 +60,7 @@ def _lstm(
     bound = bind_names(modules, net, weights)
     x.requires_grad_()
     out, _ = net(x.clone(), tuple(torch.zeros_like(state) for state in states))
-    out.backward(upstream)
+    (out * upstream).sum().backward()
     return {"outputs": out, "gradients": {"inputs": x.grad, **bound.gradients()}}
 
 
@@ -93,7 +93,7 @@ def encoder(
     zeros = [torch.zeros_like(state) for state in states]
     net, parameters = encoder_of(modules, tokens, zeros, weights, dropout=0.0)
     out, _ = net.eval()(tokens, tuple(zeros))
-    out.backward(upstream)
+    (out * upstream).sum().backward()
     return {"outputs": out, "gradients": {name: gradient(parameter) for name, parameter in parameters.items()}}
 
 
@@ -129,7 +129,7 @@ def decoder(
     x.requires_grad_()
     features = x * mask[..., None] if inputs.get("premasked") else x.clone()
     out, _ = net(features, tuple(zeros), mask) if inputs.get("pass_mask") else net(features, tuple(zeros))
-    out.backward(upstream)
+    (out * upstream).sum().backward()
     found = {name: gradient(parameter) for name, parameter in parameters.items()}
     if attn is not None:
         found["the attention's weight"] = gradient(attn.matrix)
@@ -144,7 +144,7 @@ def decoder_states(modules: Any, x: Tensor, states: Sequence[Tensor], weights: W
 
 
 def together(modules: Any, tokens: Tensor, mask: Tensor, hidden: int, **inputs: Any) -> Tree:
-    """Shapes of what the joined network returns, with and without a mask, and whether all of it is finite."""
+    """Shapes of what the joined network returns, with and without a mask."""
     attn = attention_of(modules["transformer"], 2 * hidden, 1, tokens.shape[1]) if inputs["attention"] else None
     if attn is not None:
         randomise(attn)
@@ -154,8 +154,7 @@ def together(modules: Any, tokens: Tensor, mask: Tensor, hidden: int, **inputs: 
 
 
 def _shapes(feature: Tensor, states: Sequence[Tensor]) -> Tree:
-    found = {name: list(state.shape) for name, state in _states(states).items()}
-    return {"feature": list(feature.shape), **found, "finite": bool(feature.isfinite().all())}
+    return {"feature": list(feature.shape)} | {name: list(state.shape) for name, state in _states(states).items()}
 
 
 # --- question 2.1 ---------------------------------------------------------------------------------------------
@@ -167,11 +166,11 @@ def layer_norm(modules: Any, x: Tensor, eps: float, weight: Tensor, bias: Tensor
     write({"weight": net.weight, "bias": net.bias}, {"weight": torch.ones_like(weight), "bias": torch.zeros_like(bias)})
     x.requires_grad_()
     plain = net(x.clone())
-    plain.backward(upstream)
+    (plain * upstream).sum().backward()
     write({"weight": net.weight, "bias": net.bias}, {"weight": weight, "bias": bias})
     net.zero_grad()
     scaled = net(x.detach())
-    scaled.backward(upstream)
+    (scaled * upstream).sum().backward()
     return {
         "plain": plain,
         "gradients": {"inputs": x.grad},
@@ -215,7 +214,7 @@ def attention_weights(
     queries.requires_grad_()
     keys.requires_grad_()
     found = net.get_attention_weights(queries.clone(), keys.clone())
-    found.backward(upstream)
+    (found * upstream).sum().backward()
     return {"weights": found, "gradients": {"queries": queries.grad, "keys": keys.grad}}
 
 
@@ -350,7 +349,7 @@ def prenorm(modules: Any, x: Tensor, weights: Weights, upstream: Tensor, route: 
         stand_ins.in_block(net, weights, inputs["matrix"])
     x.requires_grad_()
     out = net(x.clone())
-    out.backward(upstream)
+    (out * upstream).sum().backward()
     return {"outputs": out, "gradients": {"inputs": x.grad}}
 
 
@@ -376,7 +375,7 @@ def transformer(
     else:
         stand_ins.in_transformer(net, inputs["matrices"])
     out = net.eval()(tokens)
-    out.backward(upstream)
+    (out * upstream).sum().backward()
     rows = len(inputs["weights"]["embedding.weight"])
     own = {name: gradient(dict(net.named_parameters())[name]) for name in inputs["weights"]}
     if own["embedding.weight"] is not None:

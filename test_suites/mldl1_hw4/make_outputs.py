@@ -127,7 +127,7 @@ class MadeImages:
         row, column = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
         waves = (row * angle.cos() + column * angle.sin())[:, None] * 0.7  # (count, 1, 32, 32)
         noise = torch.randn(count, 3, 32, 32, generator=generator)
-        self.images = (0.5 + 0.3 * torch.sin(waves + phases) + 0.6 * noise).clamp(0, 1)
+        self.images = (0.5 + 0.3 * torch.sin(waves + phases) + 0.4 * noise).clamp(0, 1)
         self._transform = transform
 
     def __len__(self) -> int:
