@@ -207,20 +207,12 @@ class Assignment:
 
     def item(self, item_id: str) -> Item:
         """The item of that id. Raises KeyError."""
-        return next(_found(self.items, item_id))
+        return {item.id: item for item in self.items}[item_id]
 
     def part(self, part_id: str) -> Part:
         """The part of that id. Raises KeyError."""
-        return next(_found(self.parts, part_id))
+        return {part.id: part for part in self.parts}[part_id]
 
     def limits_of(self, item: Item) -> Limits:
         """The limits that hold for an item: its own, else the assignment's."""
         return item.limits or self.limits
-
-
-def _found(entries: tuple[object, ...], wanted: str):  # type: ignore[no-untyped-def]
-    for entry in entries:
-        if entry.id == wanted:  # type: ignore[attr-defined]
-            yield entry
-            return
-    raise KeyError(wanted)

@@ -43,7 +43,7 @@ Assignments = Annotated[
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", help="Only this item, or all items below this name. Repeatable.", autocompletion=complete_item),
+    typer.Option("--only", help="Only this item, or all below this name. Repeatable.", autocompletion=complete_item),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Submissions judged side by side (0: one per processor).")]
@@ -79,7 +79,7 @@ def grade(
     jobs: Jobs = 0,
     seed: Annotated[str | None, typer.Option("--seed", help="Seed of all cases (default: drawn and stored).")] = None,
     device: Annotated[str, typer.Option("--device", help="Where student code runs: cpu.")] = "cpu",
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the results folder; an error if there is none.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a results folder, which must exist.")] = False,
     only: Only = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
     groups: Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")] = None,

@@ -69,7 +69,7 @@ class Slot:
         if self.how == "sum":
             return {role: gradient.clone() for role in self.roles}
         dim = int(self.how[-1])
-        pieces = gradient.split([values[role].shape[dim] for role in self.roles], dim)
+        pieces = torch.split(gradient, [values[role].shape[dim] for role in self.roles], dim)
         return {role: piece.clone() for role, piece in zip(self.roles, pieces, strict=True)}
 
 

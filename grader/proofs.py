@@ -1,4 +1,4 @@
-"""Proofs of a suite: what each kept submission must earn, and whether it did. Pure: graded submissions in, problems out."""
+"""Proofs of a suite: what each kept submission must earn, and whether it did. Graded submissions in, problems out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def judge_claim(claim: Claim, graded: Graded, assignment: Assignment) -> Finding
         assert claim.kept is not None
         check = {"correct": _correct, "wrong": _wrong, "hostile": _hostile}[claim.kept.kind]
         problems = check(claim.kept, graded, assignment)
-    return Finding(claim=claim, problems=tuple([*_grader_errors(graded), *problems]))
+    return Finding(claim=claim, problems=(*_grader_errors(graded), *problems))
 
 
 def never_failed(assignment: Assignment, kept: Sequence[Kept]) -> list[str]:

@@ -20,7 +20,9 @@ def lay_out(assignment: Assignment, target: Path, sources: Mapping[str, str] | N
     notebooks with their saved outputs.
     """
     texts = dict(sources or {})
-    notebooks = {str(Path(file.path).with_suffix(".py")): file.path for file in assignment.files if _is_notebook(file.path)}
+    notebooks = {
+        str(Path(file.path).with_suffix(".py")): file.path for file in assignment.files if file.path.endswith(".ipynb")
+    }
     for path in sorted(assignment.reference.rglob("*")):
         name = path.relative_to(assignment.reference).as_posix()
         if not path.is_file() or "__pycache__" in path.parts or name.endswith(LEFT_OUT):
@@ -29,19 +31,17 @@ def lay_out(assignment: Assignment, target: Path, sources: Mapping[str, str] | N
         goal.parent.mkdir(parents=True, exist_ok=True)
         if name in notebooks:
             text = texts.get(name) or path.read_text(encoding="utf-8")
-            goal.write_text(to_notebook_text(text, _outputs(path)), encoding="utf-8")
+            goal.write_text(to_notebook_text(text, _outputs(path, name, texts)), encoding="utf-8")
         elif name in texts:
             goal.write_text(texts[name], encoding="utf-8")
         else:
             shutil.copyfile(path, goal)
 
 
-def _is_notebook(path: str) -> bool:
-    return path.endswith(".ipynb")
-
-
-def _outputs(path: Path) -> dict[int, Mapping[str, object]]:
+def _outputs(path: Path, name: str, texts: Mapping[str, str]) -> dict[int, Mapping[str, object]]:
     saved = path.with_suffix(".outputs.json")
-    if not saved.exists():
+    edited = texts.get(str(Path(name).with_suffix(".outputs.json")))
+    if edited is None and not saved.exists():
         return {}
-    return {int(number): output for number, output in json.loads(saved.read_text(encoding="utf-8")).items()}
+    text = edited if edited is not None else saved.read_text(encoding="utf-8")
+    return {int(number): output for number, output in json.loads(text).items()}

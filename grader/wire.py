@@ -146,7 +146,7 @@ def _encode_tensor(
             raise WireError(f"the tensors are too large to send (one has shape {tuple(plain.shape)})")
         dense = plain.cpu().resolve_conj().resolve_neg().contiguous()
         flat = dense.reshape(-1)
-        buffer = memoryview(b"") if flat.numel() == 0 else memoryview(flat.view(torch.uint8).numpy())
+        buffer = memoryview(b"") if flat.numel() == 0 else memoryview(flat.view(torch.uint8).numpy().data)
     tensors.append({"d": DTYPE_NAMES[plain.dtype], "s": list(plain.shape)})
     buffers.append(buffer)
     return {"$t": len(tensors) - 1}

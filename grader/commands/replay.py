@@ -59,6 +59,8 @@ def _show(key: str, before: CheckResult, after: CheckResult, contents: Contents)
     write(f"{key}, item {before.item}, seed {contents.seed}\n")
     for name in DETAILS:
         old, new = getattr(before, name), getattr(after, name)
-        if old or new:
-            write(f"  {name}: {new}\n" if old == new else f"  {name}: reported {old}\n  {' ' * len(name)}  now      {new}\n")
+        if old != new:
+            write(f"  {name}: reported {old}\n  {' ' * len(name)}  now      {new}\n")
+        elif new:
+            write(f"  {name}: {new}\n")
     write("Reproduced.\n" if _same(before, after) else "NOT reproduced: the outcome is another one.\n")

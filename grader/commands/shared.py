@@ -61,7 +61,8 @@ def progress_bar(title: str) -> Iterator[Callable[[Progress], None]]:
     if not console.is_terminal:
         yield lambda progress: console.print(f"{title}: {progress.done}/{progress.of} {progress.key}", highlight=False)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    text = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bars(*columns, console=console, transient=True) as bars:
         task = bars.add_task(f"{title}: starting", total=None)
         yield lambda progress: bars.update(

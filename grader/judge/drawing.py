@@ -26,7 +26,7 @@ def forget_local_constants() -> None:
     installed wheel, or when a suite imports one module more.
     """
     if hasattr(providers, "_get_local_constants"):
-        nothing = providers.Constants()
+        nothing = type(providers._get_local_constants())()
         providers._get_local_constants = lambda: nothing
 
 

@@ -49,11 +49,11 @@ from grader.manifest import load
 from grader.messages import PacketPort, PipePort, Port
 from grader.model import CheckResult, Violation
 from grader.sandbox.base import Sandbox
-from grader.sandbox.preload import load_suite
 from grader.sandbox.missing import torch_modules
+from grader.sandbox.preload import load_suite
 from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
 from grader.text import clean
-from grader.worker.loading import Modules
+from grader.worker.loading import Modules, Probe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +96,14 @@ class Running:
 class JudgeParent:
     """Serves jobs from inside pytest's run loop."""
 
-    def __init__(self, settings: Settings, assignment: Assignment, port: Port, sandbox: Sandbox) -> None:
+    def __init__(
+        self, settings: Settings, assignment: Assignment, port: Port, sandbox: Sandbox, probes: Mapping[str, Probe]
+    ) -> None:
         self.settings = settings
         self.assignment = assignment
         self.port = port
         self.sandbox = sandbox
+        self.probes = probes
         self.running: list[Running] = []
         self._needed: list[str] = []
 
@@ -133,7 +136,7 @@ class JudgeParent:
         assignment = self.assignment
         files = reference_files(assignment)
         specs = file_specs(assignment, files)
-        probes = load_suite(assignment.suite)
+        probes = self.probes
         sys.path.append(str(assignment.reference))
         book = Book()
         modules = Modules(assignment.reference, specs, assignment.globals)
@@ -248,7 +251,8 @@ def run(port: Port, sandbox: Sandbox, settings: Settings) -> None:
     folders = Folders(suite=settings.suite, reference=settings.reference, template=settings.template)
     assignment = load(folders)
     tolerances.set({**DEFAULT_TOLERANCES, **assignment.tolerances})
-    parent = JudgeParent(settings, assignment, port, sandbox)
+    # Before pytest collects: test files import probes, and those the modules that the suite provides.
+    parent = JudgeParent(settings, assignment, port, sandbox, import_probes(assignment))
     arguments = pytest_arguments(settings.suite, settings.suite_report)
     plugin = JudgePlugin(assignment, parent.serve)
     os.environ.pop("PYTEST_ADDOPTS", None)
@@ -259,6 +263,16 @@ def run(port: Port, sandbox: Sandbox, settings: Settings) -> None:
     if plugin.errors:
         # Collection failed before the run loop was reached.
         raise AuthorError("the suite cannot be used:\n" + "\n".join(plugin.errors), settings.suite)
+
+
+def import_probes(assignment: Assignment) -> Mapping[str, Probe]:
+    """The suite's probes. Raises AuthorError when they cannot be imported."""
+    try:
+        return load_suite(assignment.suite)
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"the suite's probes cannot be imported: {type(error).__name__}: {error}"
+        raise AuthorError(text, where.filename, where.lineno) from error
 
 
 def report_failure(port: Port, error: BaseException) -> None:

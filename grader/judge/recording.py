@@ -57,6 +57,8 @@ def _run(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, hand
         try:
             _perform(test, fixtures, recorded, seed)
         except PartialCredit as partial:
+            if partial.credit == 1.0:
+                return
             message = f"the reference earns only {partial.credit:.0%}: {partial.message}"
             raise AssertionError(message) from None
 

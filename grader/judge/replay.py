@@ -174,7 +174,7 @@ def outcome_of(body: Body, route: str, drawn: dict[str, object]) -> Disagreement
 
 
 def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt], desk: Desk) -> CheckResult:
-    notes = []
+    notes = [attempt.partial] if attempt.partial else []
     if len(attempts) > 1:
         notes.append(f"Earned on the route “{attempt.route}”, after “{attempts[0].route}” failed.")
     return CheckResult(

@@ -1,4 +1,4 @@
-"""The source layer of the rules, kept away from hostile text: parsing happens in an expendable process with a deadline."""
+"""The source layer of the rules. Hostile text is parsed in an expendable process with a deadline."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _answer(
 
 def _read_all(reader: int, pid: int) -> bytes:
     """What the child wrote; b"" when it took too long or died."""
-    pieces = []
+    pieces: list[bytes] = []
     while True:
         readable, _, _ = select.select([reader], [], [], PARSE_SECONDS)
         if not readable:

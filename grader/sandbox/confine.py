@@ -105,10 +105,8 @@ def _landlock(root: str) -> bool:
     try:
         rule = struct.pack("<Qi", LANDLOCK_READ, folder)
         prctl(PR_SET_NO_NEW_PRIVS, 1)
-        return (
-            libc.syscall(LANDLOCK_ADD_RULE, ruleset, 1, rule, 0) == 0
-            and libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0
-        )
+        added: int = libc.syscall(LANDLOCK_ADD_RULE, ruleset, 1, rule, 0)
+        return added == 0 and int(libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0)) == 0
     finally:
         os.close(folder)
         os.close(ruleset)

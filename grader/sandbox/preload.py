@@ -13,15 +13,15 @@ import torch
 from grader.worker.loading import Probe
 
 # Modules that course files and torch itself import lazily. Small ones only: each costs every worker its page tables.
-COMMON = (
-    "abc argparse ast base64 bisect cmath collections contextlib copy csv dataclasses datetime decimal difflib enum "
-    "fractions functools gc getpass glob hashlib heapq html inspect io itertools json linecache logging math numbers "
-    "operator os pathlib pickle platform pprint queue random re shutil statistics string struct tempfile textwrap "
-    "threading time traceback types typing unicodedata uuid warnings weakref zipfile "
-    "encodings.ascii encodings.idna encodings.latin_1 encodings.utf_8_sig "
-    "numpy numpy.random numpy.linalg torch.nn.functional torch.nn.init torch.utils.data torch.utils.checkpoint "
-    "torch.nn.utils.rnn torch.nn.utils.parametrizations torch.autograd.profiler torch.serialization torch.distributions"
-).split()  # noqa: SIM905 - a list of strings would be three times as long
+COMMON = """
+    abc argparse ast base64 bisect cmath collections contextlib copy csv dataclasses datetime decimal difflib enum
+    fractions functools gc getpass glob hashlib heapq html inspect io itertools json linecache logging math numbers
+    operator os pathlib pickle platform pprint queue random re shutil statistics string struct tempfile textwrap
+    threading time traceback types typing unicodedata uuid warnings weakref zipfile
+    encodings.ascii encodings.idna encodings.latin_1 encodings.utf_8_sig
+    numpy numpy.random numpy.linalg torch.nn.functional torch.nn.init torch.utils.data torch.utils.checkpoint
+    torch.nn.utils.rnn torch.nn.utils.parametrizations torch.autograd.profiler torch.serialization torch.distributions
+"""
 
 
 def load_suite(suite: Path) -> dict[str, Probe]:
@@ -55,7 +55,7 @@ def warm_up() -> None:
     with other numbers. No backward here: autograd's threads do not survive a fork.
     """
     torch.set_num_threads(1)
-    for name in COMMON:
+    for name in COMMON.split():
         importlib.import_module(name)
     torch.backends.cpu.get_cpu_capability()
     with torch.no_grad():

@@ -84,9 +84,9 @@ def _definitions(body: Sequence[ast.stmt], prefix: str) -> Iterator[Definition]:
             yield _function(node, prefix)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             yield from _constants(node, prefix)
-        else:
+        elif not isinstance(node, ast.ClassDef | Function):
             for name in ("body", "orelse", "finalbody"):
-                yield from _definitions(getattr(node, name, []) if not isinstance(node, Function) else [], prefix)
+                yield from _definitions(getattr(node, name, []), prefix)
             for handler in getattr(node, "handlers", []):
                 yield from _definitions(handler.body, prefix)
 

@@ -48,7 +48,7 @@ class Capture(io.TextIOBase):
 def captured(capture: Capture) -> Iterator[None]:
     """Put the capture in place of both streams."""
     saved = sys.stdout, sys.stderr
-    sys.stdout = sys.stderr = capture  # type: ignore[assignment]
+    sys.stdout = sys.stderr = capture
     try:
         yield
     finally:

@@ -57,6 +57,9 @@ class LoadedFile:
             return getattr(self._module, name)
         except AttributeError:
             failure = self._definitions.failures.get(name) if self._definitions else None
+            if isinstance(failure, SyntaxError):
+                # An unfilled template cell does not parse: nothing was attempted there.
+                raise MissingDefinition(f"{name} in {self._path} is not filled in: {failure.msg}") from None
             if failure is not None:
                 raise LoadFailure(self._path, failure) from failure
             raise MissingDefinition(f"{self._path} defines no {name}") from None

@@ -70,7 +70,12 @@ def open_session(frame: Frame) -> Session:
     sys.dont_write_bytecode = True
     absent.install([str(name) for name in _list(tree["absent"])])
     specs = [
-        FileSpec(id=str(s["id"]), path=s["path"], expected=str(s["expected"]), kind=str(s["kind"]))
+        FileSpec(
+            id=str(s["id"]),
+            path=None if s["path"] is None else str(s["path"]),
+            expected=str(s["expected"]),
+            kind=str(s["kind"]),
+        )
         for s in map(_dict, _list(tree["files"]))
     ]
     modules = Modules(Path(root), specs, _dict(tree["globals"]))

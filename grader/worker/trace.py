@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import nn
+from torch._C._autograd import _disable_profiler, _enable_profiler, _prepare_profiler
 from torch._C._profiler import ProfilerActivity, ProfilerConfig, ProfilerState, _ExperimentalConfig
 from torch.overrides import TorchFunctionMode, resolve_name
 
@@ -80,13 +80,13 @@ def traced(files: StudentFiles) -> Iterator[Trace]:
     nn.Module.__init__ = recording_init  # type: ignore[method-assign]
     config = ProfilerConfig(ProfilerState.KINETO, False, False, False, False, False, _ExperimentalConfig())
     activities = {ProfilerActivity.CPU}
-    torch.autograd._prepare_profiler(config, activities)
-    torch.autograd._enable_profiler(config, activities)
+    _prepare_profiler(config, activities)
+    _enable_profiler(config, activities)
     try:
         with _Functions(trace, files):
             yield trace
     finally:
-        result = torch.autograd._disable_profiler()
+        result = _disable_profiler()
         nn.Module.__init__ = plain_init  # type: ignore[method-assign]
         for event in result.events():
             trace.operations.setdefault(event.name()[:120])

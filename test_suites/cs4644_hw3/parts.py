@@ -49,18 +49,21 @@ def backward(loss):
         loss.backward()
 
 
-def build(modules, name, config, weights, stand_in, norm_each_block=False):
-    """A GenericTransformer, Encoder or Decoder in evaluation mode, and what was bound.
+def norm_after_every_block(modules):
+    """Which of the two placements of the final norm the submission is read as having; the judge tries both."""
+    readings = [("the final norm once, after the last block", False), ("the final norm after every block", True)]
+    return modules.choose(readings)
 
-    `stand_in` replaces embedding and blocks. `norm_each_block` makes of the reference, which normalises once, the
-    other reading of the handout.
-    """
+
+def build(modules, name, config, weights, stand_in, every_block=False):
+    """A GenericTransformer, Encoder or Decoder in evaluation mode, and what was bound."""
     net = getattr(llm(modules), name)(given.config_of(config))
-    bound = fill(modules, net, weights, stand_in, norm_each_block)
+    bound = fill(modules, net, weights, stand_in, every_block)
     return net.eval(), bound
 
 
-def fill(modules, net, weights, stand_in, norm_each_block=False):
+def fill(modules, net, weights, stand_in, every_block=False):
+    """Bind the weights. `stand_in` replaces embedding and blocks; `every_block`: see `norm_after_every_block`."""
     inside = ("transformer.embedding.", "transformer.h.")
     chosen = {
         name: value
@@ -73,8 +76,8 @@ def fill(modules, net, weights, stand_in, norm_each_block=False):
         for place in range(len(blocks)):
             blocks[place] = given.StandInBlock(weights["mix"] * (place + 1))
     bound = bind_names(modules, net, chosen)
-    for place in range(len(blocks) - 1 if norm_each_block else 0):  # the last block's norm is there already
-        blocks[place] = given.Followed(blocks[place], net.transformer["ln_f"])
+    if every_block:
+        net.transformer["ln_f"] = given.AfterTheLast(net.transformer["ln_f"], len(blocks))
     return bound
 
 
@@ -104,6 +107,16 @@ def replaced(modules, name, stand_in, active):
     finally:
         if active:
             file.provide(**{own_name: own})
+
+
+def sigmas_of(modules, schedule):
+    """The deviations of the reverse steps; those that come from the posterior variance are turned into sqrt(beta)."""
+    posterior = modules.choose([("sigma² = beta", False), ("sigma² = posterior variance", True)])
+    if not posterior:
+        return schedule.sigmas
+    left = 1 - schedule.alpha_bars
+    later = schedule.sigmas[1:] * (left[1:] / left[:-1]).sqrt()
+    return torch.cat([schedule.betas[:1].sqrt() + schedule.sigmas[:1], later])  # the first posterior variance is 0
 
 
 def a_schedule(modules, schedule, stand_in):

@@ -87,8 +87,9 @@ def block(modules, config, weights, x, mask, upstream, stand_in):
 # --- part 1: the Transformer and its masks -----------------------------------------------------------------------
 
 
-def transformer(modules, config, weights, idx, targets, mask, stand_in, norm_each_block=False):
-    net, bound = parts.build(modules, "GenericTransformer", config, weights, stand_in, norm_each_block)
+def transformer(modules, config, weights, idx, targets, mask, stand_in):
+    every_block = parts.norm_after_every_block(modules)
+    net, bound = parts.build(modules, "GenericTransformer", config, weights, stand_in, every_block)
     parts.use_mask(net, mask)
     logits, loss = net(idx, targets)
     without_targets = net(idx)
@@ -168,21 +169,21 @@ def prefix_generate_frequencies(modules, logits, new_tokens, temperature):
     return {"counts": torch.bincount(tokens.long(), minlength=len(logits))}
 
 
-def encoder_decoder(modules, encoder_config, decoder_config, weights, prefix, targets, stand_in, norm_each_block=False):
+def encoder_decoder(modules, encoder_config, decoder_config, weights, prefix, targets, stand_in):
     net = parts.llm(modules).EncoderDecoder(given.config_of(encoder_config), given.config_of(decoder_config)).eval()
     if stand_in:
         net.encoder = given.StandInEncoder(weights["encoder.table"])
         net.decoder = given.StandInDecoder(weights["decoder.table"])
         leaves = {"encoder": net.encoder.table, "decoder": net.decoder.table}
     else:
-        parts.fill(modules, net.encoder, parts.subset(weights, "encoder."), False, norm_each_block)
-        parts.fill(modules, net.decoder, parts.subset(weights, "decoder."), False, norm_each_block)
         leaves = {"encoder": net.encoder.transformer["ln_f"].weight, "decoder": net.decoder.lm_head.weight}
+        every_block = parts.norm_after_every_block(modules)
+        parts.fill(modules, net.encoder, parts.subset(weights, "encoder."), False, every_block)
+        parts.fill(modules, net.decoder, parts.subset(weights, "decoder."), False, every_block)
     logits, loss = net(prefix, targets)
     parts.backward(loss)
     gradients = {name: gradient(leaf) for name, leaf in leaves.items()}
-    first = net(prefix)
-    return {"logits": logits, "loss": loss, "logits without targets": first[0], "gradients": gradients}
+    return {"logits": logits, "loss": loss, "logits without targets": net(prefix)[0], "gradients": gradients}
 
 
 # --- part 2 ----------------------------------------------------------------------------------------------------------
@@ -195,7 +196,8 @@ def linear_betas(modules, timesteps, beta_start, beta_end):
 
 def noise_schedule(modules, betas):
     schedule = parts.part_2(modules, "NoiseSchedule")(betas)
-    return {name: getattr(schedule, name) for name in ("betas", "alphas", "alpha_bars", "sigmas")}
+    values = {name: getattr(schedule, name) for name in ("betas", "alphas", "alpha_bars")}
+    return {**values, "sigmas": parts.sigmas_of(modules, schedule)}
 
 
 def q_sample(modules, schedule, x_0, t, noise, stand_in):
@@ -291,8 +293,14 @@ def gnn_update(modules, h, neighbours, transforms, own, other):
     return {"h": torch.stack(list(new))}
 
 
-def answer(modules, which):
-    return {"answer": parts.numbers(getattr(modules["answers"], which)())}
+def updated_vertex(modules):
+    return {"h_1": parts.numbers(modules["answers"].updated_vertex()).flatten()}
+
+
+def number_of_edges(modules):
+    """The edges between different words; an answer may also count one from each word to itself."""
+    loops = modules.choose([("12 edges: no word points to itself", 0), ("16 edges: each word points to itself", 4)])
+    return {"edges": parts.numbers(modules["answers"].number_of_edges()).flatten() - loops}
 
 
 def attention_as_gnn(modules, Q, K, V, h):

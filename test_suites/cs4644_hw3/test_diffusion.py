@@ -2,13 +2,11 @@
 
 import cases_diffusion
 import probes
-import torch
 from hypothesis import given
 
 from grader.suite import assert_agrees, flags, item, require, require_close, require_different, routes
 
 OWN, STAND_IN = "own", "stand-in"
-BETAS, POSTERIOR = "sigma² = beta", "sigma² = posterior variance"
 
 
 def agree(student, reference, probe, case, route):
@@ -24,15 +22,10 @@ def test_betas(student, reference, case):
 
 
 @item("schedule.derived")
-@routes(BETAS, POSTERIOR)
 @given(case=cases_diffusion.step_cases(cases_diffusion.ScheduleCase))
-def test_schedule(student, reference, case, route):
+def test_schedule(student, reference, case):
     """Alphas, their products and the deviations of the reverse steps follow from the betas."""
-    expected = dict(reference.run(probes.noise_schedule, case))
-    if route == POSTERIOR:
-        before = torch.cat([torch.ones(1), expected["alpha_bars"][:-1]])
-        expected["sigmas"] = (expected["betas"] * (1.0 - before) / (1.0 - expected["alpha_bars"])).sqrt()
-    assert_agrees(student.run(probes.noise_schedule, case), expected)
+    assert_agrees(student.run(probes.noise_schedule, case), reference.run(probes.noise_schedule, case))
 
 
 @item("q_sample.values")

@@ -8,15 +8,6 @@ from hypothesis import given
 
 from grader.suite import assert_agrees, item, require, require_close, require_different, routes
 
-AT_THE_END = "the final norm once, after the last block"
-EVERY_BLOCK = "the final norm after every block"
-PLACEMENTS = (f"own, {AT_THE_END}", f"own, {EVERY_BLOCK}", f"stand-in, {AT_THE_END}", f"stand-in, {EVERY_BLOCK}")
-
-
-def readings(route):
-    """(options of both sides, options of the reference) of a route."""
-    return {"stand_in": route.startswith("stand-in")}, {"norm_each_block": route.endswith(EVERY_BLOCK)}
-
 
 @item("embedding.forward")
 @given(case=cases.embedding_cases())
@@ -71,13 +62,13 @@ def test_block(student, reference, case, route):
 
 
 @item("transformer.forward")
-@routes(*PLACEMENTS)
+@routes("own", "stand-in")
 @given(case=cases.model_cases(cases.TransformerCase))
 def test_transformer(student, reference, case, route):
     """Embedding, blocks, final norm and head give the logits and the loss (either placement of the norm)."""
-    both, reference_only = readings(route)
-    expected = reference.run(probes.transformer, case, **both, **reference_only)
-    assert_agrees(student.run(probes.transformer, case, **both), expected, atol=1e-4)
+    options = {"stand_in": route == "stand-in"}
+    expected = reference.run(probes.transformer, case, **options)
+    assert_agrees(student.run(probes.transformer, case, **options), expected, atol=1e-4)
 
 
 @item("transformer.hidden")

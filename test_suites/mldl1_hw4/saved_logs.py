@@ -27,6 +27,7 @@ _TOKEN = re.compile(
 )
 _BETWEEN = re.compile(r"[\s:=\[\]'\"|,.~>_-]*(?:(?:of|is|was|at|reached)\b[\s:=~]*)?")
 _ASIDE = re.compile(r"\([^()]*\)")
+_PLOTS = re.compile(r"plot|label|title|legend|scatter|semilog|for .* in .*history|def \w*(?:draw|show)")
 _PROGRESS = re.compile(r"\d+%\s*\||\bit/s\b|\bs/it\b")
 
 
@@ -155,7 +156,8 @@ def oddities_of_perplexity(found: Sequence[Figure], chosen: Figure) -> list[str]
 def plotted(notebook: Notebook) -> tuple[bool, bool]:
     """(perplexities, learning rates): whether a cell with a saved figure plots them."""
     drawn = [cell for cell in notebook.cells if cell.kind == "code" and cell.has_image]
-    text = "\n".join(_with_helper(cell.source, notebook) for cell in drawn).lower()
+    lines = "\n".join(_with_helper(cell.source, notebook) for cell in drawn).lower().split("\n")
+    text = "\n".join(line for line in lines if _PLOTS.search(line))
     perplexity = re.search(r"ppl|perplexit", text) is not None
     rate = re.search(r"learning.?rates?|(?<![a-z])lrs?(?![a-z])", text) is not None
     return perplexity, rate

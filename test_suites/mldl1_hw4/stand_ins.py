@@ -202,7 +202,7 @@ class StandInDecoder(nn.Module):
         self.embedding = nn.Embedding(*table.shape)
         self.embedding.weight = nn.Parameter(table)  # (V, H)
         self.mix = nn.Parameter(mix)  # (H, H)
-        self.classifier = nn.Linear(mix.shape[0], len(table))
+        self.classifier = nn.Linear(mix.shape[0], len(table), bias=False)
         self.classifier.weight = nn.Parameter(weights["classifier"])  # (V, H)
         self.__dict__["_own"] = own
         self._nested = nested

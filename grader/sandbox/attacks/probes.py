@@ -70,8 +70,7 @@ def descriptors(modules: Any) -> dict[str, object]:
 
 def fork_many(modules: Any) -> dict[str, object]:
     """Start processes until the system refuses, at most 500."""
-    count = 0
-    for _ in range(500):
+    for count in range(500):
         try:
             pid = os.fork()
         except OSError as error:
@@ -79,7 +78,6 @@ def fork_many(modules: Any) -> dict[str, object]:
         if pid == 0:
             time.sleep(30)
             os._exit(0)
-        count += 1
     return {"reached": True, "detail": "500 processes were started"}
 
 
@@ -99,6 +97,6 @@ def train_a_little(modules: Any) -> dict[str, object]:
     """Forward, backward and a step by hand: what honest code needs must work."""
     weight = torch.ones(4, 4, requires_grad=True)
     loss = (weight @ torch.ones(4)).square().mean()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert weight.grad is not None
     return {"reached": True, "detail": f"loss {loss.item():g}, gradient {weight.grad.mean().item():g}"}
