@@ -58,6 +58,8 @@ def read_kept(suite: Path) -> tuple[Kept, ...]:
         if not folder.is_dir():
             continue
         for path in sorted(folder.iterdir()):
+            if path.name.startswith((".", "_")):
+                continue
             if path.suffix in (".yaml", ".yml"):
                 found.append(_from_yaml(path, kind, path.stem))
             elif path.is_dir():

@@ -87,6 +87,7 @@ class Notes:
 
     binding: str = ""
     binding_count: int = 1
+    undeclared: bool = False
     prints: int = 0
     print_text: str = ""
     loading: tuple[str, ...] = ()

@@ -28,8 +28,8 @@ class BindingError(Exception):
 class Chooser(Protocol):
     """The part of `modules` that binding needs."""
 
-    def choose(self, candidates: Sequence[tuple[str, T]]) -> T:
-        """The candidate that the judge asked for; records its name and the number of candidates."""
+    def choose_binding(self, candidates: Sequence[tuple[str, T]]) -> T:
+        """The candidate that the judge asked for; notes when it is not the declared one."""
         ...
 
 
@@ -110,7 +110,7 @@ def bind(modules: Chooser, candidates: Sequence[Candidate], values: Mapping[str,
     """Write `values` by one of the candidates: the one the judge asks for. Raises BindingError when there is none."""
     if not candidates:
         raise BindingError("no parameters were found that fit the roles " + ", ".join(values))
-    chosen = modules.choose([(candidate.name, candidate) for candidate in candidates[:MAX_CANDIDATES]])
+    chosen = modules.choose_binding([(candidate.name, candidate) for candidate in candidates[:MAX_CANDIDATES]])
     for slot in chosen.slots:
         slot.write(values)
     return Bound(chosen, values)

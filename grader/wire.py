@@ -194,7 +194,8 @@ def _plan(spec: object) -> tuple[torch.dtype, list[int], int]:
         raise WireError("a size in a shape is not a whole number from 0 to 2^31")
     dtype = DTYPES[name]
     nbytes = math.prod(shape) * dtype.itemsize
-    if nbytes == 0 and any(size > 1 << 20 for size in shape):
+    # An empty tensor costs nothing here, but its strides may overflow and a sum over its empty dimension is huge.
+    if nbytes == 0 and math.prod(max(size, 1) for size in shape) > 1 << 20:
         raise WireError("an empty tensor of absurd shape")
     return dtype, shape, nbytes
 

@@ -183,7 +183,7 @@ def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt], desk:
         credit=1.0,
         route=attempt.route,
         binding=attempt.binding,
-        ambiguous=desk.binding > 0,
+        ambiguous=desk.undeclared,
         notes=tuple(notes),
     )
 

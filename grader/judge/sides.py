@@ -94,6 +94,7 @@ class Desk:
     binding: int = 0
     binding_count: int = 1
     binding_name: str = ""
+    undeclared: bool = False
     deadline: float = 0.0
     prints: int = 0
     print_text: str = ""
@@ -113,6 +114,7 @@ class Desk:
         """Keep what the worker said beside its values."""
         self.binding_count = max(self.binding_count, notes.binding_count)
         self.binding_name = notes.binding or self.binding_name
+        self.undeclared = notes.undeclared
         self.prints += notes.prints
         if notes.prints and len(self.print_text) < 2000:
             self.print_text += notes.print_text

@@ -153,7 +153,9 @@ class _Walker:
             *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
         ]
         for argument, default in pairs:
-            inner.bind(argument.arg, Binding(visit.scope, value=default))
+            # A text as default says nothing about the name that a caller passes for `getattr`.
+            known = None if isinstance(default, ast.Constant) else default
+            inner.bind(argument.arg, Binding(visit.scope, value=known))
             if default is not None:
                 yield self._child(visit, default, visit.scope, annotation=visit.annotation)
         for rest in (arguments.vararg, arguments.kwarg):

@@ -203,6 +203,7 @@ def parse_notes(value: object) -> Notes:
     return Notes(
         binding=_text(value, "binding", 400),
         binding_count=_count(value, "binding_count"),
+        undeclared=value.get("undeclared") is True,
         prints=_count(value, "prints"),
         print_text=_text(value, "print_text", 6000),
         loading=_texts(value, "loading") or (),

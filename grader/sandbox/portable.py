@@ -42,6 +42,9 @@ class PortableProcess:
         self.dead = True
         with contextlib.suppress(OSError):
             self._popen.kill()
+        if self._popen.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._popen.stdin.close()
         self.channel.close()
 
     def ending(self) -> Ending:
@@ -98,8 +101,9 @@ class PortableSandbox:
                 cwd=site.root,
             )
             assert popen.stdin is not None
+            # Left open: its end tells the worker that the judge is gone, however that ended.
             popen.stdin.write(token.encode() + b"\n")
-            popen.stdin.close()
+            popen.stdin.flush()
             connection = _accept(server, popen, token, deadline, output)
         process = PortableProcess(popen, Channel(connection), output)
         try:

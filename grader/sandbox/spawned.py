@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from pathlib import Path
 
 from grader.sandbox.preload import load_suite, warm_up
@@ -16,9 +17,16 @@ def no_processor_limit(seconds: float) -> None:
     """The wall clock alone limits a portable worker."""
 
 
+def end_with_the_judge() -> None:
+    """Wait for the end of standard input, which the judge keeps open while it lives: code in a loop reads no channel."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
 def main(arguments: list[str]) -> None:
     """Connect, present the token, serve until the judge closes the channel."""
     token = sys.stdin.readline().strip()
+    threading.Thread(target=end_with_the_judge, daemon=True).start()
     probes = load_suite(Path(arguments[1]))
     warm_up()
     connection = socket.create_connection(("127.0.0.1", int(arguments[0])))

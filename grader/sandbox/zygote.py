@@ -9,10 +9,9 @@ student's file. It forks workers on request.
 
 Requests on a control socket are JSON. `lease` answers with a worker's number and three descriptors (channel, pidfd,
 captured output); `exit` answers how a worker ended, once it has; `control` brings the socket of another judge;
-`preload` names modules that workers will need. A worker is always forked ahead, while the one before it runs. Workers are killed
-through pidfds, never through numbers.
-What a worker leaves behind is adopted by the zygote (it is a subreaper) and killed. When every control socket is
-closed the zygote ends, and the workers with it.
+`preload` names modules that workers will need. A worker is always forked ahead, while the one before it runs.
+Workers are killed through pidfds, never through numbers. What a worker leaves behind is adopted by the zygote
+(it is a subreaper) and killed. When every control socket is closed the zygote ends, and the workers with it.
 """
 
 from __future__ import annotations

@@ -55,8 +55,13 @@ def points_of(credit: float, points: Decimal) -> Decimal:
 
 
 def _computed(item: Item, graded: Graded, marks: Mapping[str, Mark]) -> bool:
-    """Whether a replacing item counts: its file is there (or a person marked it), and nobody marked the manual one."""
-    handed_in = item.needs.file in graded.files or item.id in marks
+    """Whether a replacing item counts: it was answered in its file, or a person marked it; no mark on the manual one.
+
+    A file with the template's hole still in it is no answer: the theory may have been done on paper.
+    """
+    result = graded.results.get(item.id)
+    unanswered = result is not None and result.status == "not_attempted"
+    handed_in = (item.needs.file in graded.files and not unanswered) or item.id in marks
     return handed_in and item.replaces not in marks
 
 

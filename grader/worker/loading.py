@@ -117,6 +117,7 @@ class Modules:
         self._request = 0
         self._radix = 1
         self._chosen: list[str] = []
+        self.undeclared = False
 
     def __getitem__(self, file_id: str) -> LoadedFile:
         if file_id not in self._loaded:
@@ -133,6 +134,7 @@ class Modules:
     def ask(self, binding: int) -> None:
         """Start a probe run in which the binding of that number is used."""
         self._request, self._radix, self._chosen = binding, 1, []
+        self.undeclared = False
 
     def choose(self, candidates: Sequence[tuple[str, T]]) -> T:
         """The candidate for the binding that was asked for. Several calls in one probe form one number together."""
@@ -143,6 +145,11 @@ class Modules:
         if len(candidates) > 1:
             self._chosen.append(name)
         return value
+
+    def choose_binding(self, candidates: Sequence[tuple[str, T]]) -> T:
+        """As `choose`, for weights: any candidate but the first is an order that the student did not declare."""
+        self.undeclared = self.undeclared or self._request % len(candidates) != 0
+        return self.choose(candidates)
 
     @property
     def binding(self) -> tuple[str, int]:

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dis import opmap
 from types import TracebackType
 
 import numpy
@@ -21,6 +22,7 @@ from grader.worker.loading import LoadFailure, MissingDefinition, Modules, Probe
 from grader.worker.ownership import StudentFiles
 from grader.worker.trace import traced
 
+RAISE = opmap["RAISE_VARARGS"]
 MEMORY_WORDS = ("can't allocate memory", "not enough memory", "DefaultCPUAllocator", "out of memory", "bad_alloc")
 
 
@@ -57,6 +59,7 @@ def perform(
     notes = {
         "binding": name[:300],
         "binding_count": count,
+        "undeclared": modules.undeclared,
         "prints": prints,
         "print_text": text,
         "loading": [note[:300] for note in modules.notes[:20]],
@@ -110,12 +113,15 @@ def attempt(probe: Probe, modules: Modules, arguments: Mapping[str, object], fil
 
 def is_a_hole(error: BaseException, files: StudentFiles) -> bool:
     """Whether a NotImplementedError is the template's own hole, or a class without `forward`, not a missing kernel."""
-    last = None
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        last = frame.f_code
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
     if last is None:
         return False
-    return files.owns(last.co_filename) or last.co_name == "_forward_unimplemented"
+    code = last.tb_frame.f_code
+    # An operation without a kernel raises from C++, so its last frame is the student's too; but no `raise` stands there.
+    own_raise = files.owns(code.co_filename) and code.co_code[last.tb_lasti] == RAISE
+    return own_raise or code.co_name == "_forward_unimplemented"
 
 
 def raised(error: BaseException, files: StudentFiles, prefix: str = "") -> dict[str, object]:

@@ -1,8 +1,8 @@
 """Problem set 3, theory: the answers that a computer can check.
 
-Handing this file in is optional. Each function that it answers is checked by computation; whatever is left out is
-marked by a person from the write-up, like the proofs and explanations. Numbers may be given as Python numbers, lists,
-NumPy arrays or tensors.
+Handing this file in is optional. When it is handed in, each function is checked by computation in place of that answer
+in the write-up, so hand it in complete or not at all. Proofs and explanations stay in the write-up either way. Numbers
+may be given as Python numbers, lists, NumPy arrays or tensors.
 """
 
 import torch

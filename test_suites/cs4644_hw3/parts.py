@@ -32,7 +32,7 @@ def subset(weights, start):
 
 
 def all_gradients(bound, **leaves):
-    """Gradients by name, without those of key biases: softmax cancels a shift of all keys, so they are rounding noise."""
+    """Gradients by name, without those of key biases: softmax cancels a shift of all keys, they are rounding noise."""
     own = {name: value for name, value in bound.gradients().items() if not f".{name}".endswith(".k.bias")}
     return {**own, **{name: gradient(leaf) for name, leaf in leaves.items()}}
 

@@ -6,7 +6,7 @@ Roles are oriented as in the handout: `x @ W`, so input weights are (input, hidd
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -121,6 +121,9 @@ def _two_biases(first: nn.Linear, second: nn.Linear, roles: tuple[str, str]) -> 
 
 # --- LSTM ------------------------------------------------------------------------------------------------------------
 
+AnySlot = Slot | Grid
+Layout = tuple[str, Callable[[str], list[AnySlot]]]
+
 
 def lstm_candidates(net: nn.Module, inputs: int, hidden: int) -> list[Candidate]:
     """Where the gates' weights may be: roles w_g (inputs, hidden), u_g (hidden, hidden), bw_g, bu_g (hidden,).
@@ -128,80 +131,83 @@ def lstm_candidates(net: nn.Module, inputs: int, hidden: int) -> list[Candidate]
     Four parameters of each shape, in any order of the gates; input and hidden weight below each other; all gates side
     by side; each of these as bare parameters or inside linear layers; one bias per gate or two.
     """
-    weights = _gate_weights(net, inputs, hidden)
+    weights = _gate_weights(net, inputs, hidden, False) or _gate_weights(net, inputs, hidden, True)
     if weights is None:
         shapes = ", ".join(f"{name} {tuple(parameter.shape)}" for name, parameter in net.named_parameters())
         raise BindingError(
             f"LSTM needs for each of its four gates an input weight {(inputs, hidden)} and a hidden weight "
             f"{(hidden, hidden)}; it has {shapes[:600] or 'no parameters'}"
         )
-    layout, slots_of = weights
-    biases = _gate_biases(net, hidden)
-    in_order = [(layout, order, bias) for bias in biases[:1] for order in ORDERS]
-    in_order += [(layout, order, bias) for bias in biases[1:] for order in ORDERS[:8]]
+    first, *others = _gate_biases(net, hidden)
+    tried = [(order, first) for order in ORDERS] + [(order, other) for other in others for order in ORDERS[:8]]
     return [
-        Candidate(f"{layout}; gates in the order {' '.join(order)}; {bias_name}", (*slots_of(order), *bias_of(order)))
-        for layout, order, (bias_name, bias_of) in in_order
+        Candidate(
+            f"{weights[0]}; gates in the order {' '.join(order)}; {biases[0]}",
+            (*weights[1](order), *biases[1](order)),
+        )
+        for order, biases in tried
     ]
 
 
-def _gate_weights(net, inputs, hidden):  # type: ignore[no-untyped-def]
-    """(name, order -> slots) of the layout that the parameters' shapes show, or None."""
-    for transposed in (False, True):
+def _gate_weights(net: nn.Module, inputs: int, hidden: int, transposed: bool) -> Layout | None:
+    """The layout that the parameters' shapes show, or None."""
 
-        def of(rows, columns, transposed=transposed):  # type: ignore[no-untyped-def]
-            shape = (columns, rows) if transposed else (rows, columns)
-            return [parameter for _, parameter in parameters(net, shape)]
+    def of(rows: int, columns: int) -> list[nn.Parameter]:
+        shape = (columns, rows) if transposed else (rows, columns)
+        return [parameter for _, parameter in parameters(net, shape)]
 
-        style = "transposed weights" if transposed else "weights"
-        w, u, joint = of(inputs, hidden), of(hidden, hidden), of(inputs + hidden, hidden)
-        if len(w) >= 4 and len(u) >= 4:
-            return f"{style} per gate", lambda order, w=w, u=u, t=transposed: [
-                Slot(p, (role + gate,), transposed=t)
-                for role, found in (("w_", w), ("u_", u))
-                for gate, p in zip(order, found, strict=False)
-            ]
-        if len(joint) >= 4:
-            return f"{style} per gate over input and state", lambda order, joint=joint, t=transposed: [
-                Slot(p, (f"w_{gate}", f"u_{gate}"), "cat0", transposed=t)
-                for gate, p in zip(order, joint, strict=False)
-            ]
-        w, u, joint = of(inputs, 4 * hidden), of(hidden, 4 * hidden), of(inputs + hidden, 4 * hidden)
-        if w and u:
-            return f"{style} side by side", lambda order, w=w, u=u, t=transposed: [
-                Slot(p, tuple(role + gate for gate in order), "cat1", transposed=t)
-                for role, p in (("w_", w[0]), ("u_", u[0]))
-            ]
-        if joint:
-            return f"{style} side by side over input and state", lambda order, p=joint[0], t=transposed: [
-                Grid(p, tuple((f"w_{gate}", f"u_{gate}") for gate in order), "cat0", transposed=t)
-            ]
+    style = "transposed weights" if transposed else "weights"
+    w, u, joint = of(inputs, hidden), of(hidden, hidden), of(inputs + hidden, hidden)
+    if len(w) >= 4 and len(u) >= 4:
+        return f"{style} per gate", lambda order: _one_each(order, w, "w_", transposed) + _one_each(
+            order, u, "u_", transposed
+        )
+    if len(joint) >= 4:
+        return f"{style} per gate over input and state", lambda order: [
+            Slot(parameter, (f"w_{gate}", f"u_{gate}"), "cat0", transposed)
+            for gate, parameter in zip(order, joint, strict=False)
+        ]
+    w, u, joint = of(inputs, 4 * hidden), of(hidden, 4 * hidden), of(inputs + hidden, 4 * hidden)
+    if w and u:
+        return f"{style} side by side", lambda order: [
+            Slot(parameter, tuple(role + gate for gate in order), "cat1", transposed)
+            for role, parameter in (("w_", w[0]), ("u_", u[0]))
+        ]
+    if joint:
+        return f"{style} side by side over input and state", lambda order: [
+            Grid(joint[0], tuple((f"w_{gate}", f"u_{gate}") for gate in order), "cat0", transposed)
+        ]
     return None
 
 
-def _gate_biases(net, hidden):  # type: ignore[no-untyped-def]
-    """[(name, order -> slots)] of the layouts that the biases may have."""
+def _one_each(order: str, found: Sequence[nn.Parameter], role: str, transposed: bool = False) -> list[AnySlot]:
+    return [Slot(parameter, (role + gate,), "sum", transposed) for gate, parameter in zip(order, found, strict=False)]
+
+
+def _gate_biases(net: nn.Module, hidden: int) -> list[Layout]:
+    """The layouts that the biases may have."""
     each = [parameter for _, parameter in parameters(net, (hidden,))]
     wide = [parameter for _, parameter in parameters(net, (4 * hidden,))]
     if len(wide) >= 2:
         return [("two biases side by side", lambda order: [
-            Slot(p, tuple(role + gate for gate in order), "cat0") for role, p in zip(("bw_", "bu_"), wide, strict=False)
-        ])]
+            Slot(parameter, tuple(role + gate for gate in order), "cat0")
+            for role, parameter in zip(("bw_", "bu_"), wide, strict=False)
+        ])]  # fmt: skip
     if wide:
-        return [("one bias side by side", lambda order: [
-            Grid(wide[0], tuple((f"bw_{gate}", f"bu_{gate}") for gate in order))
-        ])]
+        return [("one bias side by side", lambda order: [Grid(wide[0], tuple((f"bw_{g}", f"bu_{g}") for g in order))])]
     if len(each) >= 8:
-        pairs = ("two biases per gate", lambda order: [
-            Slot(p, (role + gate,)) for (gate, role), p in zip(itertools.product(order, ("bw_", "bu_")), each, strict=False)
-        ])
-        blocks = ("input biases first", lambda order: [
-            Slot(p, (role + gate,)) for (role, gate), p in zip(itertools.product(("bw_", "bu_"), order), each, strict=False)
-        ])
-        return [pairs, blocks]
+        return [
+            (name, lambda order, of_input=of_input, of_state=of_state: [
+                *_one_each(order, of_input, "bw_"), *_one_each(order, of_state, "bu_")
+            ])
+            for name, of_input, of_state in (
+                ("two biases per gate", each[::2], each[1::2]),
+                ("input biases first", each[:4], each[4:]),
+            )
+        ]  # fmt: skip
     return [("one bias per gate", lambda order: [
-        Slot(p, (f"bw_{gate}", f"bu_{gate}")) for gate, p in zip(order, each, strict=False)
-    ])]
+        Slot(parameter, (f"bw_{gate}", f"bu_{gate}")) for gate, parameter in zip(order, each, strict=False)
+    ])]  # fmt: skip
 
 
 # --- the context layer of later semesters ----------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Transformer.py (handout, question 4)."""
 
-from cases import PAD, START, full_cases, layer_cases
+from cases_transformer import PAD, START, full_cases, layer_cases
 from hypothesis import given, reject
 from probes import full_forward, full_future, full_greedy, layer_forward, layer_method
 

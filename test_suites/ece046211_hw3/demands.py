@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import probes
 from grader.suite import require
 from printed import OPTIMIZERS
-from saved import CodeCell, Saved
+from saved import GIVEN, CodeCell, Saved
 
 
 def notebook_of(submission) -> Saved:
@@ -55,8 +55,16 @@ def _makes_a_scheduler(cell: CodeCell) -> bool:
 
 
 def task_3_text(saved: Saved) -> str:
-    """What was printed from the first cell that builds the model up to the one that trains it."""
-    first = min(cell.number for cell in saved.calling("TransformerModel"))
-    training = [cell.number for cell in saved.calling("train")]
-    last = max([number for number in training if number > first], default=first)
-    return text_of(saved, [cell for cell in saved.cells if first <= cell.number <= last])
+    """What was printed between the model's class and, without it, the cell that trains; and where values were chosen."""
+    building = model_cells(saved)
+    numbers = [cell.number for cell in building]
+    defined = saved.defining("TransformerModel")
+    first = min([*numbers, *([defined.number] if defined else [])])
+    last = min([cell.number for cell in saved.calling("train") if cell.number > first], default=max(numbers) + 1)
+    chosen = {name for cell in building for name in cell.reads} - GIVEN
+    cells = [
+        cell
+        for cell in saved.cells
+        if cell in building or first <= cell.number < last or (cell.number < first and cell.assigns & chosen)
+    ]
+    return text_of(saved, cells)

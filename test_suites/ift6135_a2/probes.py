@@ -6,7 +6,7 @@ is used: "own", or a stand-in that is put on the instance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import stand_ins
@@ -24,6 +24,7 @@ from building import (
     write,
 )
 from projections import bind_projections
+from readings import around_padding, dropout_table, plain_mask, shapes_of, side_by_side, states_of
 from torch import Tensor, nn
 
 from grader.probing import BindingError, bind_names, gradient
@@ -75,12 +76,7 @@ def _lstm_states(modules: Any, kind: Any, x: Tensor, states: Sequence[Tensor], w
     )
     loss.backward()
     reached = {"first hidden state": gradient(first[0]), "first cell state": gradient(first[1])}
-    return _states(last) | {"gradients": reached}
-
-
-def _states(last: Sequence[Tensor]) -> Tree:
-    hidden, cell = last
-    return {"hidden state": hidden, "cell state": cell}
+    return states_of(last) | {"gradients": reached}
 
 
 # --- questions 1.2 and 1.3 ------------------------------------------------------------------------------------
@@ -101,7 +97,7 @@ def encoder_states(modules: Any, tokens: Tensor, states: Sequence[Tensor], weigh
     """The last states of both directions from random first ones."""
     net, _ = encoder_of(modules, tokens, states, weights, dropout=0.0)
     _, last = net.eval()(tokens, tuple(states))
-    return _states(last)
+    return states_of(last)
 
 
 def encoder_dropout(modules: Any, tokens: Tensor, states: Sequence[Tensor], weights: Weights, **_: object) -> Tree:
@@ -113,7 +109,7 @@ def encoder_dropout(modules: Any, tokens: Tensor, states: Sequence[Tensor], weig
         net, _ = encoder_of(modules, tokens, zeros, blanked if blank else weights, rate)
         return net.train(training)(tokens, tuple(zeros))[0]
 
-    return _dropout_table(features)
+    return dropout_table(features)
 
 
 def decoder(
@@ -140,7 +136,7 @@ def decoder_states(modules: Any, x: Tensor, states: Sequence[Tensor], weights: W
     """The last states from random first ones, without attention."""
     net, _ = decoder_of(modules, x, states, weights, None)
     _, last = net(x, tuple(states))
-    return _states(last)
+    return states_of(last)
 
 
 def together(modules: Any, tokens: Tensor, mask: Tensor, hidden: int, **inputs: Any) -> Tree:
@@ -150,11 +146,7 @@ def together(modules: Any, tokens: Tensor, mask: Tensor, hidden: int, **inputs: 
         randomise(attn)
     sizes = (inputs["vocabulary"], inputs["embedding"], hidden)
     net = modules["lstm"].EncoderDecoder(*sizes, encoder_only=inputs["encoder_only"], attn=attn).eval()
-    return {"without a mask": _shapes(*net(tokens)), "with a mask": _shapes(*net(tokens, mask))}
-
-
-def _shapes(feature: Tensor, states: Sequence[Tensor]) -> Tree:
-    return {"feature": list(feature.shape)} | {name: list(state.shape) for name, state in _states(states).items()}
+    return {"without a mask": shapes_of(*net(tokens)), "with a mask": shapes_of(*net(tokens, mask))}
 
 
 # --- question 2.1 ---------------------------------------------------------------------------------------------
@@ -245,9 +237,9 @@ def applied_mask(
     if route == "stand-in":
         net.get_attention_weights = seen = stand_ins.Weights()
         net.apply_attention(queries, keys, values, mask)
-        return {"mask": _plain_mask(seen.seen)}
+        return {"mask": plain_mask(seen.seen)}
     change = noise * (mask == 0)[:, None, :, None]
-    return _around_padding(
+    return around_padding(
         lambda by, *with_mask: net.apply_attention(queries, keys + by, values + by, *with_mask),
         change,
         mask,
@@ -276,9 +268,9 @@ def affine_parts(modules: Any, design: Tensor, other_design: Tensor, route: str,
     if not seen.queries:
         raise BindingError("forward never called self.apply_attention")
     return {
-        "queries": _joined(seen.queries[0]),
-        "keys": _joined(seen.keys[0]),
-        "values": _joined(seen.values[0]),
+        "queries": side_by_side(seen.queries[0]),
+        "keys": side_by_side(seen.keys[0]),
+        "values": side_by_side(seen.values[0]),
         "outputs": out,
     }
 
@@ -291,16 +283,16 @@ def attention_mask(modules: Any, x: Tensor, mask: Tensor, noise: Tensor, route: 
         net.apply_attention = seen = stand_ins.Attended(x)
         net.split_heads = stand_ins.split(inputs["heads"])
         net(x, mask)
-        return {"mask": _plain_mask(seen.seen)}
+        return {"mask": plain_mask(seen.seen)}
     kept = mask[..., None].to(x.dtype)
-    return _around_padding(lambda by, *with_mask: net(x + by, *with_mask), noise * (1 - kept), mask, kept)
+    return around_padding(lambda by, *with_mask: net(x + by, *with_mask), noise * (1 - kept), mask, kept)
 
 
 def attention_parameters(modules: Any, x: Tensor, upstream: Tensor, route: str, **inputs: Any) -> Tree:
     """The number of learnable parameters, and those that the output does not depend on."""
     net = _attention(modules, x, inputs)
     randomise(net)
-    _stand_in_attended(net, route, inputs["heads"])
+    stand_ins.in_attention(net, route, inputs["heads"])
     (net(x) * upstream).sum().backward()
     learnable = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
     return {
@@ -313,23 +305,12 @@ def attention_slopes(modules: Any, x: Tensor, noise: Tensor, upstream: Tensor, r
     """Along one direction each, for the input and every parameter: the slope by autograd and by central difference."""
     net = _attention(modules, x, inputs)
     randomise(net, std=0.3)  # no softmax is saturated, so that differences are a fair yardstick
-    _stand_in_attended(net, route, inputs["heads"])
+    stand_ins.in_attention(net, route, inputs["heads"])
     return slopes(net, x, noise, upstream)
 
 
 def _attention(modules: Any, x: Tensor, inputs: Mapping[str, Any]) -> nn.Module:
     return attention_of(modules["transformer"], inputs["head_size"], inputs["heads"], x.shape[1])
-
-
-def _stand_in_attended(net: nn.Module, route: str, heads: int) -> None:
-    if route != "own":
-        net.apply_attention = stand_ins.Attended()
-        net.split_heads = stand_ins.split(heads)
-
-
-def _joined(tensor: Tensor) -> Tensor:
-    """(B, m, T, d) → (B, T, m * d), so that positions can be compared one by one."""
-    return tensor.transpose(1, 2).flatten(2)
 
 
 def parameter_formula(modules: Any, heads: int, head_size: int) -> Tree:
@@ -359,10 +340,10 @@ def prenorm_mask(modules: Any, x: Tensor, weights: Weights, mask: Tensor, route:
     if route == "stand-in":
         stand_ins.in_block(net, weights, inputs["matrix"])
         net(x, mask)
-        return {"mask": _plain_mask(net.attn.seen)}
+        return {"mask": plain_mask(net.attn.seen)}
     randomise(net)
     kept = mask[..., None].to(x.dtype)
-    return _around_padding(lambda by, *with_mask: net(x + by, *with_mask), inputs["noise"] * (1 - kept), mask, kept)
+    return around_padding(lambda by, *with_mask: net(x + by, *with_mask), inputs["noise"] * (1 - kept), mask, kept)
 
 
 def transformer(
@@ -394,7 +375,7 @@ def transformer_dropout(modules: Any, tokens: Tensor, **inputs: Any) -> Tree:
                 nn.init.zeros_(parameter)
         return net.train(training)(tokens)
 
-    return _dropout_table(features)
+    return dropout_table(features)
 
 
 def transformer_mask(
@@ -411,36 +392,4 @@ def transformer_mask(
         return {"features": net(tokens, handed)}
     stand_ins.in_transformer(net, inputs["matrices"])
     net(tokens, handed)
-    return {"masks": [_plain_mask(block.seen) for block in net.transformer if block.seen]}
-
-
-# --- what several questions ask -------------------------------------------------------------------------------
-
-
-def _plain_mask(seen: Sequence[object]) -> Tensor:
-    """The last mask of `seen` as (B, T) of zeros and ones in float32, whatever its shape and type; empty if none."""
-    if not seen or not isinstance(seen[-1], Tensor):
-        return torch.zeros(0, 0)
-    return (seen[-1].detach() != 0).float().reshape(seen[-1].shape[0], -1)
-
-
-def _around_padding(run: Callable[..., Tensor], change: Tensor, mask: Tensor, kept: Tensor) -> Tree:
-    """Results in the kept positions, with and without a change of what is padding, with and without the mask."""
-    still = torch.zeros_like(change)
-    return {
-        "before": run(still, mask) * kept,
-        "after": run(change, mask) * kept,
-        "without a mask": run(still) * kept,
-        "after, without a mask": run(change) * kept,
-    }
-
-
-def _dropout_table(features: Callable[..., Tensor]) -> Tree:
-    """Features with dropout off, on and total, and those of a blank embedding. `features(rate, training, blank)`."""
-    return {
-        "without dropout": features(0.0, False),
-        "evaluation": {"first": features(0.7, False), "second": features(0.7, False)},
-        "training": {"first": features(0.5, True), "second": features(0.5, True)},
-        "all dropped": features(1.0, True),
-        "zero embedding": features(0.0, False, blank=True),
-    }
+    return {"masks": [plain_mask(block.seen) for block in net.transformer if block.seen]}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """In place of a self-attention module: (B, T, E) → (B, T, E), a running sum over the kept positions."""
+    """In place of a self-attention module: (B, T, E) → (B, T, E), a running mean from the end."""
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()
@@ -22,10 +22,11 @@ class Attention(nn.Module):
         self.seen: list[Tensor | None] = []
 
     def forward(self, hidden_states: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Depends on every earlier position, and on the mask where there is one."""
+        """Depends on every later position, so that the first one sees all, and on the mask where there is one."""
         self.seen.append(mask)
         kept = hidden_states if mask is None else hidden_states * (0.25 + mask.to(hidden_states.dtype))[..., None]
-        return kept.cumsum(1) @ self.matrix + 0.5 * hidden_states.roll(1, 2)
+        following = kept.flip(1).cumsum(1).flip(1) / kept.shape[1] ** 0.5
+        return following @ self.matrix + 0.5 * hidden_states.roll(1, 2)
 
 
 class Norm(nn.Module):
@@ -54,7 +55,7 @@ class Block(nn.Module):
         return self.mix.seen
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Depends on every earlier position."""
+        """Depends on every later position."""
         return 0.1 * self.mix(torch.cos(x), mask) - 0.5 * x
 
 
@@ -119,3 +120,10 @@ def in_block(net: nn.Module, weights: Mapping[str, Tensor], matrix: Tensor) -> N
 def in_transformer(net: nn.Module, matrices: Sequence[Tensor]) -> None:
     """Put stand-ins in place of all blocks."""
     net.transformer = nn.ModuleList(Block(matrix) for matrix in matrices)
+
+
+def in_attention(net: nn.Module, route: str, heads: int) -> None:
+    """Unless the route is "own", put stand-ins in place of `apply_attention` and `split_heads`."""
+    if route != "own":
+        net.apply_attention = Attended()
+        net.split_heads = split(heads)

@@ -11,7 +11,7 @@ from grader.suite import assert_agrees, item, require, require_close, require_di
 
 
 @item("prenorm.forward")
-@routes("own", "stand-in")
+@routes("stand-in", "own")
 @given(case=block_cases())
 def test_prenorm(student, reference, case, route):
     """Each branch normalises its input first and is added to what came in, before the normalisation."""
@@ -36,7 +36,7 @@ def test_prenorm_mask(student, reference, case, route):
 
 
 @item("transformer.forward")
-@routes("own", "stand-in")
+@routes("stand-in", "own")
 @given(case=transformer_cases())
 def test_transformer(student, reference, case, route):
     """All blocks run in order and the CLS position goes through the head: (B, E), with its gradients."""

@@ -13,7 +13,7 @@ class Decoder(nn.Module):
         self.output_size = output_size
         self.model_type = model_type
         self.embed = nn.Embedding(output_size, emb_size)
-        self.rnn = getattr(nn, model_type)(emb_size, decoder_hidden_size)
+        self.rnn = (nn.LSTM if model_type == "LSTM" else nn.RNN)(emb_size, decoder_hidden_size)
         self.out = nn.Linear(decoder_hidden_size, output_size)
         self.cosine = nn.CosineSimilarity(dim=0)
         self.drop = nn.Dropout(dropout)

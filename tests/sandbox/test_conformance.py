@@ -1,0 +1,384 @@
+"""One suite for all back ends: whatever a submission does, the judge gets one observation of the right kind."""
+
+import gc
+import os
+import shutil
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from benches import FIXTURES, SHORT, Bench
+
+from grader.assignment import Limits
+from grader.model import Died, Malformed, NotImplementedYet, OutOfMemory, Raised, TimedOut, Values
+
+LINUX = sys.platform.startswith("linux")
+BACK_ENDS = ["linux", "portable"] if LINUX else ["portable"]
+
+
+@pytest.fixture(scope="module", params=BACK_ENDS)
+def bench(request, tmp_path_factory):
+    root = tmp_path_factory.mktemp("submission")
+    for folder in (root, *root.parents):
+        # Workers of another user must be able to reach the submission, and only that.
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    shutil.copy(FIXTURES / "behaviours" / "m.py", root / "m.py")
+    made = Bench(request.param, root)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def linux(bench):
+    if bench.kind != "linux":
+        pytest.skip("the portable back end protects nothing, and says so")
+    return bench
+
+
+def kind_of(observation):
+    """For messages: what came instead."""
+    return f"{type(observation).__name__}: {str(observation)[:300]}"
+
+
+# --- values ---------------------------------------------------------------------------------------------------
+
+
+def test_values_come_back_exactly(bench):
+    found = bench.run("several")
+    assert isinstance(found, Values), kind_of(found)
+    out = found.values["out"]
+    assert torch.equal(out["tensor"], torch.arange(6.0).reshape(2, 3).t())
+    assert {name: out[name] for name in ("flag", "text", "nothing", "list")} == {
+        "flag": True, "text": "ü", "nothing": None, "list": [1, 2.5],
+    }  # fmt: skip
+
+
+def test_arguments_arrive(bench):
+    found = bench.run("add", torch.ones(2), torch.full((2,), 2.0))
+    assert torch.equal(found.values["out"], torch.full((2,), 3.0))
+
+
+def test_random_numbers_depend_on_the_seed_alone(bench):
+    first = bench.run(None, probe="draw", seed=3).values["out"]
+    torch.rand(100)
+    assert torch.equal(first, bench.run(None, probe="draw", seed=3).values["out"])
+    assert torch.equal(first, torch.rand(4, generator=torch.Generator().manual_seed(3)))
+    assert not torch.equal(first, bench.run(None, probe="draw", seed=4).values["out"])
+
+
+def test_a_fresh_worker_remembers_nothing(bench):
+    assert bench.run("counts", fresh=True).values["out"] == 1
+    assert bench.run("counts").values["out"] == 2
+    assert bench.run("counts", fresh=True).values["out"] == 1
+
+
+@pytest.mark.parametrize(("name", "shown"), [("nothing", None), ("not_a_number", [1.0, "nan", "inf"])])
+def test_none_and_nan_are_values(bench, name, shown):
+    found = bench.run(name)
+    out = found.values["out"]
+    assert (out if out is None else [v if v == 1.0 else str(v) for v in out.tolist()]) == shown
+
+
+def test_a_tensor_subclass_arrives_as_its_numbers(bench):
+    out = bench.run("subclass").values["out"]
+    assert type(out) is torch.Tensor
+    assert torch.equal(out, torch.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("giant_view", "too large to send"),
+        ("friendly", "got Friendly"),
+        ("generator", "got generator"),
+        ("complex_numbers", "complex64"),
+        ("deep", "nested"),
+        ("cyclic", "nested"),
+        ("strange_names", "a name must be a string"),
+        ("forged_reference", "does not start with"),
+        ("large_answer", "too large to send"),
+    ],
+)
+def test_what_cannot_be_sent_is_an_exception_that_says_so(bench, name, words):
+    found = bench.run(name)
+    assert isinstance(found, Raised), kind_of(found)
+    assert found.kind == "TypeError"
+    assert words in found.message
+    assert isinstance(bench.run("counts"), Values), "the worker goes on"
+
+
+def test_more_tensors_than_the_judge_reads_are_malformed(bench):
+    found = bench.run("many_tensors")
+    assert isinstance(found, (Malformed, Raised)), kind_of(found)
+
+
+def test_a_probe_that_returns_no_dict_is_not_the_students_values(bench):
+    found = bench.run("not_a_dict", probe="raw")
+    assert isinstance(found, Raised)
+    assert "not a dict" in found.message
+
+
+# --- exceptions -----------------------------------------------------------------------------------------------
+
+
+def test_an_exception_shows_the_students_frames_and_no_others(bench):
+    found = bench.run("raises")
+    assert isinstance(found, Raised), kind_of(found)
+    assert (found.kind, found.message) == ("ValueError", "the width is 3")
+    assert [line.split(": ", 1)[1] for line in found.trace] == [
+        "return inner(3)",
+        'raise ValueError(f"the width is {width}")',
+    ]
+    assert all(line.startswith("m.py:") for line in found.trace)
+    assert found.where == found.trace[-1].split(" in ")[0]
+
+
+@pytest.mark.parametrize(("name", "what"), [("hole", "Gate.forward"), ("no_forward", "forward")])
+def test_a_hole_is_not_attempted(bench, name, what):
+    found = bench.run(name)
+    assert isinstance(found, NotImplementedYet), kind_of(found)
+    assert what in found.what
+
+
+def test_a_missing_function_is_not_attempted(bench):
+    found = bench.run("a_function_that_nobody_wrote")
+    assert isinstance(found, NotImplementedYet)
+    assert found.what == "m.py defines no a_function_that_nobody_wrote"
+
+
+def test_a_missing_kernel_is_an_exception_and_no_hole(bench):
+    assert isinstance(bench.run("missing_kernel"), Raised)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("exits", "SystemExit"),
+        ("missing_name", "NameError"),
+        ("recursion", "RecursionError"),
+        ("nasty", "Nasty"),
+        ("group", "ExceptionGroup"),
+        ("imports_unknown", "ModuleNotFoundError"),
+    ],
+)
+def test_ordinary_exceptions_leave_the_worker_alive(bench, name, kind):
+    found = bench.run(name)
+    assert isinstance(found, Raised), kind_of(found)
+    assert found.kind == kind
+    assert not bench.process.dead
+
+
+def test_messages_are_capped_and_cleaned(bench):
+    found = bench.run("control_characters")
+    assert not any(ord(character) < 32 or character == "\u202e" for character in found.message)
+    assert len(bench.run("long_message").message) <= 1300
+
+
+# --- ends -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("os_exits", "exit status 0"), ("segfaults", "SIGSEGV"), ("kills_itself", "SIGKILL")],
+)
+def test_an_end_without_an_answer_says_how(bench, name, words):
+    found = bench.run(name)
+    assert isinstance(found, Died), kind_of(found)
+    assert words in found.how
+    assert isinstance(bench.run("counts"), Values), "the next worker is not touched by it"
+
+
+def test_the_wall_clock_ends_a_sleep(bench):
+    bench.run("counts")
+    started = time.monotonic()
+    found = bench.run("sleeps", limits=SHORT)
+    assert isinstance(found, TimedOut), kind_of(found)
+    assert found.clock == "wall"
+    assert time.monotonic() - started < 10
+    assert bench.process.dead
+
+
+def test_an_endless_loop_ends(bench):
+    limits = Limits(wall_seconds=1.0 if bench.kind == "portable" else 60.0, cpu_seconds=0.5)
+    found = bench.run("loops", limits=limits)
+    assert isinstance(found, TimedOut), kind_of(found)
+    assert found.clock == ("wall" if bench.kind == "portable" else "processor")
+
+
+def test_an_endless_print_ends_and_is_capped(bench):
+    found = bench.run("prints_for_ever", limits=SHORT)
+    assert isinstance(found, TimedOut), kind_of(found)
+    assert len(bench.process.output()) <= 5000
+
+
+def test_a_killed_worker_answers_no_more(bench):
+    bench.run("counts")
+    process = bench.process
+    process.kill()
+    process.kill()
+    assert process.dead
+    assert isinstance(bench.run("counts"), Values)
+    assert bench.process is not process
+
+
+@pytest.mark.parametrize("name", ["much_memory", "much_python_memory"])
+def test_memory_is_limited(linux, name):
+    found = linux.run(name)
+    assert isinstance(found, OutOfMemory), kind_of(found)
+    assert found.limit_mib == 512
+    assert linux.process.dead
+
+
+# --- output ---------------------------------------------------------------------------------------------------
+
+
+def test_prints_are_counted_and_kept(bench):
+    found = bench.run("prints", fresh=True)
+    assert found.notes.prints == 2
+    assert found.notes.print_text == "hello\nworld\n"
+    assert bench.run("counts").notes.prints == 0
+
+
+def test_megabytes_on_a_descriptor_are_capped(bench):
+    found = bench.run("writes_megabytes", fresh=True)
+    assert isinstance(found, Values), kind_of(found)
+    if bench.kind == "linux":
+        assert found.values["out"] == "refused"
+    shown = bench.process.output()
+    assert shown.startswith("yyyy")
+    assert len(shown) <= 5000
+    assert found.notes.prints == 0
+
+
+# --- the protocol ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["forges_an_id", "answers_twice", "sends_rubbish", "claims_a_huge_frame",
+                                  "overflows_shapes", "odd_notes"])  # fmt: skip
+def test_forged_answers_are_malformed(bench, name):
+    found = bench.run(name, limits=Limits(wall_seconds=20.0))
+    assert isinstance(found, Malformed), kind_of(found)
+    assert bench.process.dead
+    again = bench.run("add", 1, 2)
+    assert again.values["out"] == 3, "nothing of the forged answer reaches the next question"
+
+
+def test_half_an_answer_times_out(bench):
+    bench.run("counts")
+    assert isinstance(bench.run("sends_half", limits=SHORT), TimedOut)
+
+
+@pytest.mark.parametrize("name", ["hangs_up", "closes_everything"])
+def test_hanging_up_is_death(bench, name):
+    found = bench.run(name)
+    assert isinstance(found, Died), kind_of(found)
+
+
+# --- threads and processes ------------------------------------------------------------------------------------
+
+
+def test_a_thread_left_running_disturbs_nothing(bench):
+    assert isinstance(bench.run("leaves_a_thread"), Values)
+    assert bench.run("add", 1, 2).values["out"] == 3
+    bench.process.kill()
+    assert bench.run("leaves_a_thread").values["out"] == 2, "the thread did not outlive its process"
+
+
+def children(pid):
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def descendants(pid):
+    found = []
+    for child in children(pid):
+        try:
+            found += [child, *descendants(child)]
+        except OSError:
+            continue
+    return found
+
+
+def settled(bench, wanted, seconds=20.0):
+    """Whether the zygote soon has exactly that many descendants."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if len(descendants(bench.zygote_pid)) == wanted:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_process_left_behind_ends_with_its_worker(linux):
+    if os.geteuid() != 0:
+        pytest.skip("bounded only for root")
+    linux.run("counts", fresh=True)
+    assert settled(linux, 2), "one worker and the one that waits"
+    assert isinstance(linux.run("leaves_a_process"), Values)
+    linux.process.kill()
+    assert settled(linux, 1), "the one that waits"
+
+
+def test_a_fork_bomb_is_bounded_and_leaves_nothing(linux):
+    if os.geteuid() != 0:
+        pytest.skip("the number of processes can be limited for root only")
+    found = linux.run("fork_bomb", limits=Limits(wall_seconds=2.0, cpu_seconds=10.0))
+    assert isinstance(found, (TimedOut, Malformed)), kind_of(found)
+    assert settled(linux, 1)
+    assert linux.run("add", 1, 2).values["out"] == 3
+
+
+def test_no_descriptor_is_lost(bench):
+    def count():
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    if not LINUX:
+        pytest.skip("counted through /proc")
+    bench.run("counts", fresh=True)
+    before = count()
+    for _ in range(3):
+        bench.run("counts", fresh=True)
+    assert count() == before
+
+
+# --- what a worker can see --------------------------------------------------------------------------------------
+
+
+def test_only_the_submission_is_in_sight(linux):
+    assert linux.run("listing", "/", fresh=True).values["out"] == ["m.py"]
+    for path in ("/etc/passwd", "/proc/self/maps", str(FIXTURES / "behaviours" / "m.py")):
+        assert linux.run("reads", path).kind == "FileNotFoundError"
+    assert linux.run("environment").values["out"] == {}
+    assert linux.run("descriptors").values["out"] == [0, 1, 2, 3]
+    assert linux.run("objects_of_the_grader").values["out"] == []
+
+
+def test_nothing_can_be_written_or_reached(linux):
+    if os.geteuid() != 0:
+        pytest.skip("for root; see test_unprivileged for others")
+    assert linux.run("writes", "planted.txt").kind == "PermissionError"
+    assert linux.run("leaves_its_root").kind == "PermissionError"
+    assert min(linux.run("who").values["out"]) >= 61_000
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert isinstance(linux.run("connects", server.getsockname()[1]), Raised)
+
+
+def test_two_workers_are_two_users(linux):
+    if os.geteuid() != 0:
+        pytest.skip("only root can give each worker a user of its own")
+    first = linux.run("who").values["out"]
+    assert linux.run("who", fresh=True).values["out"] != first
+
+
+def test_protections_are_stated(bench):
+    bench.run("counts")
+    said = bench.sandbox.protections
+    assert said["back end"] == ("confined process" if bench.kind == "linux" else "plain process")
+    assert {"files", "network", "identity", "memory", "processes"} <= set(said)
+    if bench.kind == "portable":
+        assert "No sandbox" in said["note"]

@@ -1,0 +1,168 @@
+"""The import order is strict, the command line stays free of torch, and Linux-only modules stay where they belong."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import grader
+
+PACKAGE = Path(grader.__file__).parent
+
+# Each row imports only from itself and from rows above it; this is the table of docs/architecture.md, with packages
+# that serve two processes split where one of their modules stands lower or higher than the rest.
+LAYERS = (
+    ("errors", "assignment", "model", "text"),
+    ("manifest_yaml",),
+    ("manifest_types",),
+    ("locate", "statements"),
+    ("manifest_totals", "manifest_checks"),
+    ("manifest",),
+    ("notebooks", "messages"),
+    ("templates", "people", "marks"),
+    ("intake",),
+    ("rules",),
+    ("wire", "probing"),
+    ("worker",),
+    ("sandbox",),
+    ("suite",),
+    ("kept", "reference", "scoring"),
+    ("judge",),
+    ("journal",),
+    ("engine",),
+    ("reports",),
+    ("grading", "proofs"),
+    ("commands",),
+    ("cli",),
+)
+RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
+# Files that are data or attacks, not modules of the framework.
+LEFT_OUT = ("scaffold", "sandbox/attacks")
+
+LINUX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "ctypes"}
+LINUX_BACK_END = {"grader.sandbox.linux", "grader.sandbox.zygote", "grader.sandbox.confine"}
+# Who may import those, at the top of the file or inside a function that only a Linux run reaches.
+AT_THE_TOP = {"sandbox/confine.py", "sandbox/linux.py", "sandbox/zygote.py"}
+INSIDE = {"journal.py", "judge/main.py", "commands/doctor.py"}
+
+TORCH_FREE = (
+    "grader.cli",
+    "grader.engine",
+    "grader.grading",
+    "grader.journal",
+    "grader.messages",
+    "grader.proofs",
+    "grader.sandbox.launch",
+    *(f"grader.commands.{path.stem}" for path in sorted((PACKAGE / "commands").glob("*.py"))),
+)
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if path.name != "__init__.py" or path.parent != PACKAGE:
+            if not name.startswith(LEFT_OUT):
+                yield name, path
+
+
+def imports(path):
+    """(module, whether it is at the top level) of every import, `from grader import x` as grader.x."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) in top
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the layering"
+            base = node.module or ""
+            if base in ("grader", "grader.sandbox", "grader.commands", "grader.worker"):
+                for alias in node.names:
+                    yield f"{base}.{alias.name}", id(node) in top
+            else:
+                yield base, id(node) in top
+
+
+def layer(module):
+    return module.split(".")[1] if module.startswith("grader.") else None
+
+
+def test_every_module_has_a_place():
+    present = {name.split("/")[0].removesuffix(".py") for name, _ in modules()}
+    assert present == set(RANK), "add the new module to LAYERS and to docs/architecture.md"
+
+
+@pytest.mark.parametrize("name", [name for name, _ in modules()])
+def test_imports_only_go_up_the_table(name):
+    own = name.split("/")[0].removesuffix(".py")
+    for imported, _ in imports(PACKAGE / name):
+        other = layer(imported)
+        if other not in (None, own, "__version__"):
+            assert RANK[other] < RANK[own], f"{name} imports grader.{other}, which stands beside or below it"
+
+
+def test_linux_only_modules_are_imported_by_the_linux_back_end_alone():
+    wrong = []
+    for name, path in modules():
+        for imported, at_top in imports(path):
+            if imported in LINUX_BACK_END or imported.split(".")[0] in LINUX_ONLY:
+                allowed = name in AT_THE_TOP or (name in INSIDE and not at_top)
+                wrong += [] if allowed else [f"{name} imports {imported}"]
+    assert wrong == []
+
+
+def python(code, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_command_line_side_imports_no_torch():
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "    heavy = {'torch', 'numpy', 'pytest', 'hypothesis'} & set(sys.modules)\n"
+        "    assert not heavy, f'{name} imports {heavy}'\n"
+    )
+    done = python(code, *TORCH_FREE)
+    assert done.returncode == 0, done.stderr
+
+
+NO_TORCH = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "pytest", "hypothesis"):
+            raise ImportError(f"{name} must not be imported here")
+sys.meta_path.insert(0, Refuse())
+sys.argv = ["grader", *sys.argv[1:]]
+from grader.cli import main
+main()
+"""
+ASSIGNMENTS = str(Path(__file__).parent / "fixtures" / "assignments")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--help"], 0, "grade deep-learning assignments"),
+        (["grade", "--help"], 0, "--only"),
+        (["--version"], 0, "grader "),
+        (["template", "tiny", "--check", "--assignments", ASSIGNMENTS], 0, "up to date"),
+        (["score", "/nowhere"], 2, "holds no journal"),
+        (["grade", "tinny", ".", "--assignments", ASSIGNMENTS], 2, "did you mean tiny"),
+    ],
+)
+def test_commands_that_run_no_code_need_no_torch(arguments, code, words):
+    done = python(NO_TORCH, *arguments, COLUMNS="200")
+    assert done.returncode == code, done.stderr
+    assert words in (done.stdout + done.stderr).lower()
