@@ -157,6 +157,14 @@ def verify(
 
 
 @app.command()
+def calibrate(slug: Slug, assignments: Assignments = None) -> None:
+    """Evidence for tolerances: rounding noise of the reference, and what the bounds would wrongly accept."""
+    from grader.commands import calibrate as command
+
+    _end(command.run(slug, assignments))
+
+
+@app.command()
 def template(
     slug: Slug,
     check: Annotated[bool, typer.Option("--check", help="Only say whether the committed templates are stale.")] = False,

@@ -19,6 +19,7 @@ from grader.errors import AuthorError, GraderError
 from grader.locate import Folders
 from grader.messages import PacketPort, PipePort, Port
 from grader.model import CheckResult, Submission, Violation
+from grader.proofs import Examination
 from grader.sandbox.launch import start_judge, start_portable_judge, start_zygote
 from grader.text import clean
 
@@ -113,6 +114,20 @@ class Engine:
             if message is None:
                 raise GraderError(f"the judge process ended unexpectedly:\n{self._error_text()}")
             yield from self._handle(message, present)
+
+    def examine(self) -> dict[str, Examination]:
+        """What the reference alone shows about each item."""
+        self.port.send({"do": "examine"})
+        found: dict[str, Examination] = {}
+        while True:
+            message: dict[str, Any] | None = self.port.receive()
+            if message is None:
+                raise GraderError(f"the judge process ended unexpectedly:\n{self._error_text()}")
+            if message["item"] is None:
+                return found
+            found[message["item"]] = Examination(
+                noise=message["noise"], bound=message["bound"], lets_pass=tuple(message["lets_pass"])
+            )
 
     def _handle(self, message: Mapping[str, Any], present: dict[str, _Open]) -> Iterator[tuple[str, Event]]:
         key, say = message["key"], message["say"]

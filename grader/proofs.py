@@ -10,6 +10,8 @@ from grader.kept import Kept
 from grader.model import Graded
 from grader.scoring import score
 
+HEADROOM = 4  # other processors and thread counts round differently; four times what is seen here was never reached
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
@@ -19,6 +21,19 @@ class Claim:
     title: str
     kept: Kept | None = None
     role: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """What the reference alone shows about an item.
+
+    `noise` is the largest share of a bound that float32's rounding uses up (None: nothing is compared with the
+    reference), `bound` the relative bound, `lets_pass` the wrong values that the test accepts.
+    """
+
+    noise: float | None
+    bound: float
+    lets_pass: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +76,21 @@ def unknown_names(assignment: Assignment, kept: Sequence[Kept]) -> list[str]:
         for entry in kept
         for name in (*(set(entry.fails) | set(entry.passes)) - items, *set(entry.breaks) - rules)
     ]
+
+
+def tolerance_problems(found: Mapping[str, Examination]) -> list[str]:
+    """Items whose bound does not clear the rounding noise, or lets obviously wrong values pass."""
+    problems = [
+        f"item {name!r}: rounding alone uses {entry.noise:.0%} of the bound; at most {1 / HEADROOM:.0%} is safe"
+        for name, entry in found.items()
+        if entry.noise is not None and entry.noise > 1 / HEADROOM
+    ]
+    problems += [
+        f"item {name!r} accepts the reference's values replaced by {what}"
+        for name, entry in found.items()
+        for what in entry.lets_pass
+    ]
+    return problems
 
 
 def not_passed(graded: Graded) -> dict[str, str]:

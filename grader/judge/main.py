@@ -36,6 +36,7 @@ import grader
 from grader.assignment import Assignment, Item
 from grader.errors import AuthorError, GraderError
 from grader.judge.drawing import forget_local_constants
+from grader.judge.examining import examine
 from grader.judge.handed import HandedIn, file_specs, reference_files
 from grader.judge.plugin import JudgePlugin, pytest_arguments
 from grader.judge.recording import Recorded, record
@@ -123,6 +124,9 @@ class JudgeParent:
             message = self.port.receive()
             if message is None or message["do"] == "stop":
                 break
+            if message["do"] == "examine":
+                self._examine(trial)
+                continue
             job = job_of(message)
             if forks:
                 self._fork(trial, job)
@@ -130,6 +134,13 @@ class JudgeParent:
                 judge(trial, self.sandbox, job, self.port)
         for running in self.running:
             signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
+
+    def _examine(self, trial: Trial) -> None:
+        handed = reference_handed(self.assignment)
+        for name, recorded in trial.records.items():
+            found = examine(trial.plugin, recorded, trial.reference, handed, trial.book)
+            self.port.send({"say": "examined", "item": name, **dataclasses.asdict(found)})
+        self.port.send({"say": "examined", "item": None})
 
     def prepare(self, plugin: JudgePlugin) -> Trial:
         """The reference run."""
@@ -141,7 +152,7 @@ class JudgeParent:
         book = Book()
         modules = Modules(assignment.reference, specs, assignment.globals)
         reference = ReferenceSide(modules, book, probes)
-        handed = HandedIn(assignment.reference, files, {file.id: file.path for file in assignment.files})
+        handed = reference_handed(assignment)
         wanted = [item for item in assignment.items if self._is_wanted(item, files)]
         imported = set(sys.modules)
         records = record(plugin, wanted, reference, handed, self.settings.seed)
@@ -201,6 +212,12 @@ class JudgeParent:
             code = 0
         finally:
             os._exit(code)
+
+
+def reference_handed(assignment: Assignment) -> HandedIn:
+    """The reference's files as a test may read them."""
+    expected = {file.id: file.path for file in assignment.files}
+    return HandedIn(assignment.reference, reference_files(assignment), expected)
 
 
 def judge(trial: Trial, sandbox: Sandbox, job: Job, port: Port) -> None:

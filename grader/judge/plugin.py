@@ -202,6 +202,8 @@ def pytest_arguments(suite: Path, report: Path | None) -> list[str]:
         "-p",
         "no:faulthandler",
         "-p",
+        "no:logging",  # it visits every logger that torch has, three times per test
+        "-p",
         "no:hypothesispytest",
         f"--ignore={suite / 'submissions'}",
         f"--ignore={suite / 'provided'}",

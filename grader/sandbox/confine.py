@@ -24,6 +24,7 @@ PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
+CAPABILITIES_V3 = 0x20080522
 LANDLOCK_READ = 0b1100  # read files, list directories
 LANDLOCK_ALL = (1 << 13) - 1  # every right of ABI 1
 FIRST_UID = 61_000
@@ -49,9 +50,10 @@ def apply(wanted: Confinement) -> dict[str, str]:
     as_root = os.geteuid() == 0
     facts = {"network": _cut_network(as_root)}
     pages = int(_read("/proc/self/statm").split()[0])
-    facts["files"], root = _confine_files(wanted.root, as_root or "user" in facts["network"])
+    facts["files"], root = _confine_files(wanted.root, as_root, as_root or "user" in facts["network"])
     facts.update(_limit(wanted, pages * resource.getpagesize(), as_root))
     facts["identity"] = _drop_identity(wanted.number, as_root)
+    _drop_capabilities()
     # A change of identity clears the signal that ties the worker's life to the zygote's.
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     prctl(PR_SET_DUMPABLE, 0)
@@ -83,12 +85,15 @@ def _cut_network(as_root: bool) -> str:
     return "cut (own network namespace in a user namespace)"
 
 
-def _confine_files(root: str, may_chroot: bool) -> tuple[str, str]:
+def _confine_files(root: str, as_root: bool, may_chroot: bool) -> tuple[str, str]:
     os.chdir(root)
     if may_chroot:
         with contextlib.suppress(PermissionError):
             os.chroot(root)
             os.chdir("/")
+            # Without a user of its own the worker owns the submission's files, and could change them.
+            if not as_root and _landlock("/"):
+                return "only the submission, read-only (root directory changed, Landlock)", "/"
             return "only the submission (root directory changed)", "/"
     if _landlock(root):
         return "only the submission, read-only (Landlock)", root
@@ -138,6 +143,13 @@ def _drop_identity(number: int, as_root: bool) -> str:
     except PermissionError as error:
         return f"the grader's own user: {error.strerror}"
     return "own user"
+
+
+def _drop_capabilities() -> None:
+    """Give up every capability: in a user namespace of our own we have all, CAP_SYS_CHROOT and a way out among them."""
+    header = struct.pack("<Ii", CAPABILITIES_V3, 0)
+    if libc.capset(header, bytes(24)) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def limit_processor_time(seconds: float) -> None:

@@ -35,6 +35,9 @@ def missing_module(observation: Observation) -> str | None:
 def may_preload(name: str) -> bool:
     """Whether a module belongs to the standard library or to torch and its needs, is installed, and is harmless."""
     top = name.split(".")[0]
+    # A program would run, and end the process that forks all workers.
+    if "__main__" in name.split("."):
+        return False
     if any(name == refused or name.startswith(refused + ".") for refused in _REFUSED):
         return False
     if top not in _PACKAGES and top not in sys.stdlib_module_names:

@@ -17,16 +17,20 @@ def no_processor_limit(seconds: float) -> None:
     """The wall clock alone limits a portable worker."""
 
 
-def end_with_the_judge() -> None:
-    """Wait for the end of standard input, which the judge keeps open while it lives: code in a loop reads no channel."""
-    sys.stdin.buffer.read()
-    os._exit(0)
+def end_with(descriptor: int) -> None:
+    """End this process at the end of a pipe that the judge holds open while it lives: a loop reads no channel."""
+    try:
+        os.read(descriptor, 1)
+    finally:
+        os._exit(0)
 
 
 def main(arguments: list[str]) -> None:
-    """Connect, present the token, serve until the judge closes the channel."""
+    """Connect, present the token, serve until the judge closes the channel or is gone."""
     token = sys.stdin.readline().strip()
-    threading.Thread(target=end_with_the_judge, daemon=True).start()
+    threading.Thread(target=end_with, args=(os.dup(0),), daemon=True).start()
+    # Student code that asks for input gets its end at once.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     probes = load_suite(Path(arguments[1]))
     warm_up()
     connection = socket.create_connection(("127.0.0.1", int(arguments[0])))

@@ -33,6 +33,7 @@ from grader.sandbox import confine
 from grader.sandbox.preload import load_suite, warm_up
 from grader.wire import WORKER_CAPS, Channel, encode
 from grader.worker.loading import Probe
+from grader.worker.ownership import module_files
 from grader.worker.service import serve
 
 CHANNEL_FD = 3
@@ -62,6 +63,7 @@ class Zygote:
 
     def __init__(self, control: socket.socket, probes: dict[str, Probe]) -> None:
         self.probes = probes
+        self.known = module_files()
         self.selector = selectors.DefaultSelector()
         self.controls: set[socket.socket] = set()
         self.workers: dict[int, int] = {}  # pid -> number
@@ -118,8 +120,9 @@ class Zygote:
     def preload(self, control: socket.socket, modules: list[str]) -> None:
         """Import modules for all workers from now on, and replace the one that was forked before."""
         for name in modules:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception, SystemExit):
                 importlib.import_module(name)
+        self.known = module_files()
         gc.freeze()
         if self.spare is not None:
             self.spare.channel.close()
@@ -193,12 +196,12 @@ class Zygote:
                 os.dup2(source, target)
             os.closerange(CHANNEL_FD + 1, 1 << 16)
             channel.detach()
-            work(Channel(socket.socket(fileno=CHANNEL_FD), WORKER_CAPS), self.probes)
+            work(Channel(socket.socket(fileno=CHANNEL_FD), WORKER_CAPS), self.probes, self.known)
         finally:
             os._exit(70)
 
 
-def work(channel: Channel, probes: dict[str, Probe]) -> None:
+def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str]) -> None:
     """Confine this process as the first frame says, then serve."""
     frame = channel.receive()
     tree = frame.tree
@@ -211,7 +214,7 @@ def work(channel: Channel, probes: dict[str, Probe]) -> None:
         )
     )
     channel.send(frame.id, "answer", encode(facts))
-    serve(channel, probes, confine.limit_processor_time)
+    serve(channel, probes, confine.limit_processor_time, known)
     os._exit(0)
 
 

@@ -29,6 +29,10 @@ DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
 }
 # Set once by the judge from the manifest; the defaults hold in plain scripts that try a suite out.
 tolerances: ContextVar[Mapping[str, Tolerance]] = ContextVar("tolerances", default=DEFAULT_TOLERANCES)
+# How often values were compared with the reference's; the gate asks only tests that do.
+comparisons: ContextVar[int] = ContextVar("comparisons", default=0)
+# The largest share of a bound that a compared tensor used up; calibration reads it.
+share_used: ContextVar[float] = ContextVar("share_used", default=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +79,19 @@ def assert_agrees(
         if unknown:
             raise KeyError(f"the probe returns no value named {', '.join(sorted(unknown))}")
         expected = {name: expected[name] for name in only}
+    comparisons.set(comparisons.get() + _floats(expected))
     found = differences(actual, expected, rtol=rtol, atol=atol)
     if found:
         raise Disagreement(found)
+
+
+def _floats(value: object) -> int:
+    """The number of non-empty floating-point tensors in a tree."""
+    if isinstance(value, Tensor):
+        return int(value.is_floating_point() and value.numel() > 0)
+    if isinstance(value, Mapping):
+        return sum(map(_floats, value.values()))
+    return sum(map(_floats, value)) if isinstance(value, (list, tuple)) else 0
 
 
 def require(condition: bool | Tensor, message: str) -> None:
@@ -198,7 +212,9 @@ def _mismatch_of_tensors(
     rule = tolerances.get().get(str(expected.dtype).removeprefix("torch."), DEFAULT_TOLERANCES["float32"])
     scale = wide_expected[known].abs().max().item() if bool(known.any()) else 0.0
     bound = (rule.atol if atol is None else atol) + (rule.rtol if rtol is None else rtol) * scale
-    if distance.max().item() <= bound:
+    worst = distance.max().item()
+    share_used.set(max(share_used.get(), worst / bound if bound else 0.0))
+    if worst <= bound:
         return None
     return _described(path, actual, expected, distance, bound)
 

@@ -72,7 +72,10 @@ def perform(
 
 def seed_everything(seed: int) -> None:
     """Equal random numbers on both sides: torch, numpy and random."""
-    torch.manual_seed(seed)
+    # What torch.manual_seed does, without the stack trace that it keeps for a GPU that is not in use.
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
     numpy.random.seed(seed % 2**32)
     random.seed(seed)
 

@@ -32,8 +32,16 @@ class Session:
     files: StudentFiles
 
 
-def serve(channel: Channel, probes: Mapping[str, Probe], before_run: Callable[[float], None]) -> None:
-    """Answer requests until the judge closes the channel. `before_run` gets the processor seconds of each request."""
+def serve(
+    channel: Channel,
+    probes: Mapping[str, Probe],
+    before_run: Callable[[float], None],
+    known: frozenset[str] | None = None,
+) -> None:
+    """Answer requests until the judge closes the channel. `before_run` gets the processor seconds of each request.
+
+    `known` are the files of the modules that were imported before, where that is known (see `StudentFiles`).
+    """
     session: Session | None = None
     while True:
         try:
@@ -41,7 +49,7 @@ def serve(channel: Channel, probes: Mapping[str, Probe], before_run: Callable[[f
         except ChannelClosed:
             return
         if frame.kind == "open":
-            session = open_session(frame)
+            session = open_session(frame, known)
             answer: dict[str, object] = {"status": "values", "values": {}, "notes": {}}
         else:
             assert session is not None
@@ -62,7 +70,7 @@ def reply(channel: Channel, frame_id: str, answer: dict[str, object], files: Stu
     channel.send(frame_id, "answer", encoded)
 
 
-def open_session(frame: Frame) -> Session:
+def open_session(frame: Frame, known: frozenset[str] | None = None) -> Session:
     """Set up the search path and the stand-ins for missing modules."""
     tree = frame.tree
     root = str(tree["root"])
@@ -79,7 +87,7 @@ def open_session(frame: Frame) -> Session:
         for s in map(_dict, _list(tree["files"]))
     ]
     modules = Modules(Path(root), specs, _dict(tree["globals"]))
-    students = StudentFiles(root)
+    students = StudentFiles(root, known)
     return Session(modules, Capture(students), students)
 
 

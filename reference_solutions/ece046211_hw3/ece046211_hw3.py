@@ -7,8 +7,8 @@
 # | Student 1 | fill in | fill in | fill in |
 # | Student 2 | fill in | fill in | fill in |
 #
-# Hand in one notebook `ece046211_hw3_<id1>_<id2>.ipynb`, **saved with its outputs**: a code cell that was not run earns
-# nothing. Theory answers are typed, either into this notebook or into a PDF of the same name; then both go into one zip.
+# Hand in one notebook `ece046211_hw3_<id1>_<id2>.ipynb`, **saved with its outputs**: a code cell that was not run
+# earns nothing. Theory answers are typed, either into this notebook or into a PDF of the same name; then both go into one zip.
 
 # %% [markdown]
 # # Part 1 – Theory
@@ -61,8 +61,7 @@ class WikiText2:
 
     def __iter__(self):
         packed = self.path.with_name(self.path.name + ".gz")
-        opened = gzip.open(packed, "rt", encoding="utf8") if packed.exists() else self.path.open(encoding="utf8")
-        with opened as lines:
+        with gzip.open(packed, "rt", encoding="utf8") if packed.exists() else self.path.open(encoding="utf8") as lines:
             yield from lines
 
 
@@ -185,8 +184,8 @@ print("target", [itos[number] for number in target.reshape(data.shape)[:, 0]])
 # | scheduler | any, for example `StepLR(optimizer, 1.0, gamma=0.95)` |
 # | layer normalisation | after (`norm_first=False`) or before (`norm_first=True`) the sub-layers |
 #
-# Build a `TransformerModel` for the words of the vocabulary and send it to `device`. Print the number of tokens, **all**
-# hyper-parameters, and the model.
+# Build a `TransformerModel` for the words of the vocabulary and send it to `device`. Print the number of tokens,
+# **all** hyper-parameters, and the model.
 
 
 # %%
@@ -353,7 +352,8 @@ print(f"| end of training | test loss {test_loss:5.2f} | test ppl {math.exp(test
 # Task 4: plot loss and perplexity over the epochs.
 # BEGIN SOLUTION
 plt.figure(figsize=(9, 3))
-for place, (name, values) in enumerate([("loss (nats per word)", val_losses), ("perplexity", np.exp(val_losses))], start=1):
+curves = [("loss (nats per word)", val_losses), ("perplexity", np.exp(val_losses))]
+for place, (name, values) in enumerate(curves, start=1):
     plt.subplot(1, 2, place)
     plt.plot(range(1, epochs + 1), values)
     plt.xlabel("epoch")

@@ -27,7 +27,7 @@ class DataCase(Case):
             self.val_rows * EVAL_BATCH + self.rest % EVAL_BATCH,
             self.test_rows * EVAL_BATCH + self.rest % EVAL_BATCH,
         )
-        return {"train": draw.permutation(lengths[0]), "val": draw.permutation(lengths[1]), "test": draw.permutation(lengths[2])}
+        return dict(zip(("train", "val", "test"), map(draw.permutation, lengths), strict=True))
 
 
 def data_cases():

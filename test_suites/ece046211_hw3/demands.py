@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import probes
-from grader.suite import require
 from printed import OPTIMIZERS
 from saved import GIVEN, CodeCell, Saved
+
+from grader.suite import require
 
 
 def notebook_of(submission) -> Saved:
@@ -26,8 +27,8 @@ def require_run(saved: Saved, cells: Iterable[CodeCell | None]) -> None:
         if cell is not None:
             require(
                 saved.was_run(cell),
-                f"Cell {cell.number} was saved without having been run. The handout gives no points for code cells that "
-                "were not run: run the notebook and save it with its outputs.",
+                f"Cell {cell.number} was saved without having been run. The handout gives no points for code cells "
+                "that were not run: run the notebook and save it with its outputs.",
             )
 
 
@@ -42,7 +43,7 @@ def text_of(saved: Saved, cells: Iterable[CodeCell]) -> str:
 
 
 def model_cells(saved: Saved) -> tuple[CodeCell, ...]:
-    """The cells that choose hyper-parameters and build model, criterion, optimizer and scheduler, with what they need."""
+    """The cells that make model, criterion, optimizer and scheduler, with the cells that they need."""
     kinds = ("CrossEntropyLoss", "NLLLoss", *OPTIMIZERS)
     wanted = saved.calling("TransformerModel", *kinds, *(f".{kind}" for kind in kinds))
     schedulers = tuple(cell for cell in saved.cells if cell.reads & {"lr_scheduler"} or _makes_a_scheduler(cell))
@@ -55,7 +56,7 @@ def _makes_a_scheduler(cell: CodeCell) -> bool:
 
 
 def task_3_text(saved: Saved) -> str:
-    """What was printed between the model's class and, without it, the cell that trains; and where values were chosen."""
+    """What was printed from the model's class up to, without it, the cell that trains; and where values were chosen."""
     building = model_cells(saved)
     numbers = [cell.number for cell in building]
     defined = saved.defining("TransformerModel")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from grader.notebooks import stale_outputs
 from printed import literal, named_values, numbers, printed_model, split_models
 from saved import Saved
+
+from grader.notebooks import stale_outputs
 
 NO_COUNT = "no execution count"
 
@@ -44,4 +45,5 @@ def _errors(saved: Saved) -> list[str]:
 
 def _order(saved: Saved) -> list[str]:
     # Front ends that keep no counts at all say nothing about the order.
-    return [f"Cell {entry.cell}: {entry.reason}." for entry in stale_outputs(saved.notebook) if NO_COUNT not in entry.reason]
+    found = stale_outputs(saved.notebook)
+    return [f"Cell {entry.cell}: {entry.reason}." for entry in found if NO_COUNT not in entry.reason]

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+
 from grader.notebooks import percent_cells
 from grader.worker import absent
 
@@ -34,7 +35,9 @@ REFERENCE = SUITE.parents[1] / "reference_solutions" / SUITE.name
 SEED = 46211
 SUBJECTS = ("the river", "an old tower", "the small engine", "a quiet village", "the third album", "her first novel")
 VERBS = ("reached", "described", "followed", "opened", "carried", "crossed", "replaced")
-OBJECTS = ("the northern coast", "a new bridge", "two short songs", "the winter market", "most of the critics", "one judge")
+OBJECTS = (
+    "the northern coast", "a new bridge", "two short songs", "the winter market", "most of the critics", "one judge",
+)  # fmt: skip
 ENDINGS = (".", ", and it rained .", "( again ) .", "in 1912 .", "; nobody knew why .", "before the war .")
 
 
@@ -105,9 +108,8 @@ def known_text(words: list[str], vocabulary: int) -> dict[str, object]:
 def wikitext_entries(folder: Path, tokenizer) -> dict[str, object]:
     """WikiText-2 with and without a mark at every end of line (old templates also added two special words)."""
     packed = folder / "train.txt.gz"
-    opened = gzip.open(packed, "rt", encoding="utf8") if packed.exists() else (folder / "train.txt").open(encoding="utf8")
-    with opened as file:
-        lines = [tokenizer(line) for line in file.read().split("\n")]
+    data = gzip.decompress(packed.read_bytes()) if packed.exists() else (folder / "train.txt").read_bytes()
+    lines = [tokenizer(line) for line in data.decode("utf8").split("\n")]
     plain = [word for line in lines for word in line]
     marked = [word for line in lines for word in [*line, "<eos>"]]
     return {

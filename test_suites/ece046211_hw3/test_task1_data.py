@@ -5,10 +5,11 @@ import re
 import torch
 from cases import BATCH, EVAL_BATCH, data_cases
 from demands import not_attempted, notebook_of, require_run, sources, text_of
-from grader.suite import assert_agrees, item, require
 from hypothesis import given
 from printed import known_texts, shows_words
 from probes import data_tensors
+
+from grader.suite import assert_agrees, item, require
 
 _SHAPE = re.compile(r"[\[(]\s*(\d+)\s*,\s*(\d+)\s*[\])]")
 

@@ -4,9 +4,10 @@ import re
 
 from cases import batch_cases
 from demands import not_attempted, notebook_of, require_run, text_of
-from grader.suite import assert_agrees, item, require
 from hypothesis import given
 from probes import chunk
+
+from grader.suite import assert_agrees, item, require
 
 
 @item("get_batch.exact")

@@ -3,9 +3,10 @@
 from collections import Counter
 
 from demands import model_cells, not_attempted, notebook_of, require_run, sources, task_3_text
-from grader.suite import item, partial, require
 from printed import known_texts, named_values, numbers, printed_model, split_models
 from probes import hyper_parameters
+
+from grader.suite import item, partial, require
 
 WORDS = 37
 RANGES = {

@@ -3,9 +3,10 @@
 import torch
 from cases import epoch_cases, pattern_cases
 from demands import not_attempted, notebook_of, require_run
-from grader.suite import assert_agrees, item, require, require_close, routes
 from hypothesis import given
 from probes import epochs_of_training
+
+from grader.suite import assert_agrees, item, require, require_close, routes
 
 
 def _trained(student, submission, case, route, **options):

@@ -1,8 +1,9 @@
 """Task 5: three sentences of 20 words."""
 
 from demands import not_attempted, notebook_of, require_run, text_of
-from grader.suite import item, partial, require
 from printed import listed
+
+from grader.suite import item, partial, require
 
 COUNT, WORDS = 3, 20
 

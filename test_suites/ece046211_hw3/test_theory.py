@@ -2,9 +2,10 @@
 
 import torch
 from cases import attention_cases, recurrent_cases
-from grader.suite import assert_agrees, item, require
 from hypothesis import given
 from probes import count, residual_layers, row, through_time
+
+from grader.suite import assert_agrees, item, require
 
 SIZES = ((5, 3, 7), (11, 2, 4), (2, 13, 6))
 

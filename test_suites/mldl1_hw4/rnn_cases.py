@@ -126,9 +126,14 @@ def whole_cases() -> SearchStrategy[Whole]:
     return cases(Whole, distinct=DISTINCT, batch=sizes(1, 5), steps=sizes(1, 6))
 
 
+def start_cases() -> SearchStrategy[Whole]:
+    """Few steps, because the first state fades; two examples, because one alone is certain after a wrong softmax."""
+    return cases(Whole, distinct=DISTINCT, batch=sizes(2, 5), steps=sizes(1, 3))
+
+
 def padded_cases() -> SearchStrategy[Padded]:
-    """From one example on; with two or more, the last one is padded."""
-    return cases(Padded, distinct=DISTINCT, batch=sizes(1, 5), steps=sizes(2, 7))
+    """Three examples or more, of which the last one is padded."""
+    return cases(Padded, distinct=DISTINCT, batch=sizes(3, 6), steps=sizes(2, 7))
 
 
 def size_cases() -> SearchStrategy[Sizes]:

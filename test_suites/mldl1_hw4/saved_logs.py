@@ -23,9 +23,10 @@ _TOKEN = re.compile(
     r"|(?<![a-z])(?P<perplexity>ppls?|perplexit(?:y|ies))(?![a-z])"
     r"|(?<![a-z])(?P<loss>loss(?:es)?)(?![a-z])"
     r"|(?<![a-z])(?P<rate>lrs?|learning rates?)(?![a-z])"
-    r"|(?P<number>(?<![\w.])[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?(?![\w])|(?<![a-z])(?:nan|inf)(?![a-z]))(?P<percent>\s*%)?"
+    r"|(?P<number>(?<![\w.])[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?(?![\w])|(?<![a-z])(?:nan|inf)(?![a-z]))"
+    r"(?:\s*/\s*(?P<whole>\d+))?(?P<percent>\s*%)?"
 )
-_BETWEEN = re.compile(r"[\s:=\[\]'\"|,.~>_-]*(?:(?:of|is|was|at|reached)\b[\s:=~]*)?")
+_BETWEEN = re.compile(r"(?:@\d)?[\s:=\[\]'\"|,.~>_-]*(?:(?:of|is|was|at|reached)\b[\s:=~]*)?")
 _ASIDE = re.compile(r"\([^()]*\)")
 _PLOTS = re.compile(r"plot|label|title|legend|scatter|semilog|for .* in .*history|def \w*(?:draw|show)")
 _PROGRESS = re.compile(r"\d+%\s*\||\bit/s\b|\bs/it\b")
@@ -63,7 +64,6 @@ class Figure:
     cell: int
     line: int
     text: str
-    epoch: bool = False
 
     @property
     def possible(self) -> bool:
@@ -88,12 +88,11 @@ def figures(notebook: Notebook) -> list[Figure]:
 
 def _in_line(line: str, cell: int, number: int) -> Iterator[Figure]:
     text = _ASIDE.sub(" ", line.lower())
-    epoch = "epoch" in text
     split: Split = ""
     metric: Metric | None = None
     end = 0
     for match in _TOKEN.finditer(text):
-        kind = match.lastgroup if match.lastgroup != "percent" else "number"
+        kind = "number" if match["number"] else match.lastgroup
         if kind in ("train", "valid", "test"):
             split = kind  # type: ignore[assignment]
         elif kind != "number":
@@ -104,9 +103,11 @@ def _in_line(line: str, cell: int, number: int) -> Iterator[Figure]:
             near = _BETWEEN.fullmatch(text[end : match.start()]) is not None
             if near or (percent and metric == "accuracy"):
                 value = float(match["number"])
-                if metric == "accuracy" and not percent and 0 <= value <= 1 and "." in match["number"]:
+                if metric == "accuracy" and match["whole"]:
+                    value *= 100 / max(1, int(match["whole"]))  # 6696/10000
+                elif metric == "accuracy" and not percent and 0 <= value <= 1 and "." in match["number"]:
                     value *= 100  # a share
-                yield Figure(metric, split, value, cell, number, match["number"], epoch)
+                yield Figure(metric, split, value, cell, number, match["number"])
                 metric = None
 
 

@@ -32,7 +32,7 @@ def _believe(notebook: Any, chosen: Figure, what: str, odd: Sequence[str]) -> No
 def _accuracy(submission: Any, file_id: str, good: float, too_good: float) -> None:
     notebook = submission.notebook(file_id)
     found = figures(notebook)
-    candidates = of(found, "accuracy", "test", "valid", "")
+    candidates = of(found, "accuracy", "test", "valid") or of(found, "accuracy", "")
     require(log_lines(found) >= 2, "the saved outputs hold no training log (losses or accuracies of several epochs)")
     require(bool(candidates), "the saved outputs hold no accuracy on the test split")
     _require_possible([figure for figure in found if figure.metric in ("accuracy", "perplexity")])

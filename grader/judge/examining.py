@@ -1,0 +1,152 @@
+"""Examination of a suite with the reference alone: how large is rounding noise, and what would wrongly pass?
+
+Noise: the reference, computed in float64, is put in the student's place; the largest share of a bound that float32's
+rounding uses up says how much room an honest submission has. Gate: the reference's own values, blanked, made constant
+or perturbed by one part in a thousand, are put there; a test that compares values must object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+
+from grader.judge.calls import Call, cloned
+from grader.judge.drawing import inner_of
+from grader.judge.plugin import Handed, JudgePlugin, Stage
+from grader.judge.recording import Recorded
+from grader.judge.sides import Book, ReferenceSide, Side
+from grader.proofs import Examination
+from grader.suite.agreement import comparisons, share_used, tolerances
+from grader.worker.loading import Probe
+
+Change = Callable[[torch.Tensor], torch.Tensor]
+PERTURBATION = 1e-3
+
+
+def blanked(tensor: torch.Tensor) -> torch.Tensor:
+    """All zeros."""
+    return torch.zeros_like(tensor)
+
+
+def constant(tensor: torch.Tensor) -> torch.Tensor:
+    """Every entry the mean."""
+    return torch.full_like(tensor, tensor[tensor.isfinite()].mean().item() if bool(tensor.isfinite().any()) else 0.0)
+
+
+def perturbed(tensor: torch.Tensor) -> torch.Tensor:
+    """Every entry off by up to one part in a thousand of the largest."""
+    generator = torch.Generator().manual_seed(tensor.numel())
+    scale = tensor[tensor.isfinite()].abs().max() if bool(tensor.isfinite().any()) else torch.tensor(0.0)
+    signs = torch.randint(0, 2, tensor.shape, generator=generator).to(tensor.dtype) * 2 - 1
+    return tensor + PERTURBATION * scale * signs
+
+
+GATE: Mapping[str, Change] = {"zeros": blanked, "a constant": constant, "a relative error of 1e-3": perturbed}
+
+
+class ChangedSide:
+    """A student who hands in the reference's values, changed."""
+
+    def __init__(self, reference: ReferenceSide, change: Change) -> None:
+        self._reference = reference
+        self._change = change
+
+    def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
+        """The changed values."""
+        tree = cloned(self._reference.run(probe, case, **options))
+        changed = change_floats(tree, self._change)
+        assert isinstance(changed, dict)
+        return changed
+
+    def fresh(self) -> ChangedSide:
+        """Itself."""
+        return self
+
+
+class Float64Side:
+    """A student who computes as the reference does, in float64."""
+
+    def __init__(self, reference: ReferenceSide, book: Book) -> None:
+        self._reference = reference
+        self._book = book
+
+    def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
+        """The values, rounded to float32 at the end."""
+        call = self._book.call(probe, case, options)
+        inputs = change_floats(cloned(call.inputs), torch.Tensor.double)
+        assert isinstance(inputs, dict)
+        torch.set_default_dtype(torch.float64)
+        try:
+            wide = self._reference.compute(Call(call.key, inputs, call.options))
+        finally:
+            torch.set_default_dtype(torch.float32)
+        values = change_floats(wide, torch.Tensor.float)
+        assert isinstance(values, dict)
+        return values
+
+    def fresh(self) -> Float64Side:
+        """Itself."""
+        return self
+
+
+def examine(
+    plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, handed: Handed, book: Book
+) -> Examination:
+    """Measure the noise of one item (None where float64 cannot be used) and try its gate."""
+
+    def accepts(side: Side) -> bool:
+        return _accepts(plugin, recorded, Stage(side, reference, handed, _nothing))
+
+    lets_pass = []
+    for name, change in GATE.items():
+        comparisons.set(0)
+        if accepts(ChangedSide(reference, change)) and comparisons.get() > 0:
+            lets_pass.append(name)
+    share_used.set(0.0)
+    comparisons.set(0)
+    accepts(Float64Side(reference, book))
+    noise = share_used.get() if comparisons.get() > 0 else None
+    return Examination(noise=noise, bound=tolerances.get()["float32"].rtol, lets_pass=tuple(lets_pass))
+
+
+def _nothing(test: pytest.Function, fixtures: dict[str, object]) -> None:
+    """Replaced for every run."""
+
+
+def change_floats(value: object, change: Change) -> object:
+    """A tree with `change` applied to its floating-point tensors."""
+    if isinstance(value, torch.Tensor):
+        return change(value) if value.is_floating_point() and value.numel() else value
+    if isinstance(value, Mapping):
+        return {name: change_floats(entry, change) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [change_floats(entry, change) for entry in value]
+    return value
+
+
+def _accepts(plugin: JudgePlugin, recorded: Recorded, stage: Stage) -> bool:
+    """Whether the item's test has nothing against this student on any case."""
+    objections: list[bool] = []
+
+    def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
+        objections.extend(_objects(inner_of(test.obj), fixtures, drawn, recorded) for drawn in recorded.cases)
+
+    with plugin.staged(replace(stage, perform=perform)):
+        plugin.run(recorded.item.id, log=False)
+    return bool(objections) and not any(objections)
+
+
+def _objects(
+    inner: Callable[..., object], fixtures: dict[str, object], drawn: dict[str, object], recorded: Recorded
+) -> bool:
+    for route in recorded.routes:
+        arguments = {**fixtures, **drawn}
+        try:
+            inner(**{**arguments, "route": route} if "route" in fixtures else arguments)
+        except Exception:
+            # A disagreement, part of the credit, or a test that stumbles: the student would fail it as well.
+            return True
+    return False

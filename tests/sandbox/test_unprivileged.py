@@ -1,0 +1,101 @@
+"""The Linux back end without root: on a laptop or a shared server."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from benches import FIXTURES
+
+import grader
+
+USER = 54_321
+HELPER = Path(__file__).with_name("unprivileged.py")
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the Linux back end")
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What the helper saw as an ordinary user."""
+    root = tmp_path_factory.mktemp("unprivileged") / "submission"
+    root.mkdir()
+    shutil.copy(FIXTURES / "behaviours" / "m.py", root / "m.py")
+    paths = [Path(grader.__file__).parent.parent, sysconfig.get_path("purelib"), HELPER.parent]
+    environment = {"PYTHONPATH": os.pathsep.join(map(str, paths)), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    if os.geteuid() != 0:
+        command = [sys.executable, str(HELPER), str(root)]
+    else:
+        command = as_somebody_else(root, tmp_path_factory)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False, cwd="/")
+    if done.returncode:
+        pytest.fail(done.stderr[-3000:])
+    return json.loads(done.stdout)
+
+
+def as_somebody_else(root, tmp_path_factory):
+    """The command that runs the helper as another user who can read this interpreter."""
+    for tool in ("unshare", "setpriv", "mount"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool} to become an ordinary user")
+    os.chown(root, USER, USER)
+    for folder in (root, root.parent, root.parent.parent, root.parent.parent.parent):
+        if folder != Path("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    home = tmp_path_factory.mktemp("python")
+    home.chmod(0o755)
+    base = Path(sys.base_prefix)
+    python = home / Path(os.path.realpath(sys.executable)).relative_to(base)
+    script = (
+        f"mount --bind {base} {home} && exec setpriv --reuid {USER} --regid {USER} --clear-groups "
+        f"{python} {HELPER} {root}"
+    )
+    probe = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {base} {home}"], check=False)
+    if probe.returncode:
+        pytest.skip("cannot mount this interpreter where another user could read it")
+    return ["unshare", "-m", "sh", "-c", script]
+
+
+def test_it_is_an_ordinary_user(found):
+    assert found["uid"] != 0
+
+
+def test_honest_code_works_and_faults_are_told_apart(found):
+    assert (found["honest"], found["again"]) == (3, 7)
+    assert found["raises"] == "ValueError"
+    assert found["hole"] == "NotImplementedYet"
+    assert found["memory"] == "OutOfMemory"
+    assert found["segfault"] == "Died"
+
+
+def test_nothing_is_inherited(found):
+    assert found["environment"] == {}
+    assert found["descriptors"] == [0, 1, 2, 3]
+
+
+def test_only_the_submission_can_be_read(found):
+    if "not confined" in found["protections"]["files"]:
+        pytest.skip("this kernel offers an ordinary user neither name spaces nor Landlock")
+    assert found["outside"] in ("FileNotFoundError", "PermissionError")
+
+
+def test_nobody_leaves_a_changed_root(found):
+    """The user is root of its own name space, unless that was given up."""
+    assert found["escape"] == "PermissionError"
+
+
+def test_the_submission_cannot_be_changed(found):
+    if "read-only" not in found["protections"]["files"]:
+        pytest.skip(found["protections"]["files"])
+    assert found["write"] in ("PermissionError", "OSError")
+
+
+def test_the_network_is_cut_where_it_says_so(found):
+    if found["protections"]["network"].startswith("not cut"):
+        pytest.skip(found["protections"]["network"])
+    assert found["network"] in ("ConnectionRefusedError", "OSError")
