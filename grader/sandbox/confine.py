@@ -27,6 +27,8 @@ LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 4
 CAPABILITIES_V3 = 0x20080522
 LANDLOCK_READ = 0b1100  # read files, list directories
 LANDLOCK_ALL = (1 << 13) - 1  # every right of ABI 1
+LANDLOCK_VERSION = 1  # the flag that asks for the ABI
+LANDLOCK_SCOPES = 0b11  # abstract sockets and signals, from ABI 6
 FIRST_UID = 61_000
 UIDS = 4_000
 PROCESSES = 64
@@ -101,8 +103,13 @@ def _confine_files(root: str, as_root: bool, may_chroot: bool) -> tuple[str, str
 
 
 def _landlock(root: str) -> bool:
-    """Restrict this process to reading below `root`. False where the kernel has no Landlock."""
-    attributes = struct.pack("<Q", LANDLOCK_ALL)
+    """Restrict this process to reading below `root`, and from Linux 6.12 on to signals among its own children.
+
+    False where the kernel has no Landlock.
+    """
+    version = libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_VERSION)
+    scoped = struct.pack("<QQ", 0, LANDLOCK_SCOPES) if version >= 6 else b""
+    attributes = struct.pack("<Q", LANDLOCK_ALL) + scoped
     ruleset = libc.syscall(LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     if ruleset < 0:
         return False

@@ -18,6 +18,7 @@ class Capture(io.TextIOBase):
         self._limit = limit
         self._pieces: list[str] = []
         self._size = 0
+        self._place: tuple[int, int] | None = None
         self.prints = 0
 
     def writable(self) -> bool:
@@ -27,8 +28,13 @@ class Capture(io.TextIOBase):
     def write(self, text: str) -> int:
         """Keep the text up to the limit; count it when a student's frame wrote it."""
         text = str(text)
-        if text != "\n" and self._files.owns(sys._getframe(1).f_code.co_filename):
-            self.prints += 1
+        frame = sys._getframe(1)
+        if self._files.owns(frame.f_code.co_filename):
+            # `print` writes its arguments, their separators and the end one by one, all from the same place.
+            place = (id(frame), frame.f_lasti)
+            if text != "\n" and place != self._place:
+                self.prints += 1
+            self._place = None if text.endswith("\n") else place
         if self._size < self._limit:
             self._pieces.append(text[: self._limit - self._size])
         self._size += len(text)

@@ -77,7 +77,7 @@ def _take(statement: Statement, cell: Cell, namespace: dict[str, object], taken:
     try:
         with clock():
             exec(compile(tree, cell.name, "exec", dont_inherit=True), namespace)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         taken.notes.append(f"{where}: {type(error).__name__}: {str(error)[:200]}")
         for name in statement.names:
             taken.failures[name] = error

@@ -180,7 +180,7 @@ class Modules:
         try:
             with clock():
                 exec(code, vars(module))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # The definitions above and below the statement that failed are still worth grading.
             self.notes.append(f"{spec.path} raised {type(error).__name__} while it was imported: {str(error)[:200]}")
             text = self._bytes(spec.path).decode("utf-8", errors="replace")

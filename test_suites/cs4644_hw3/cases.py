@@ -246,12 +246,12 @@ class HiddenCase(ModelCase):
 @dataclass(frozen=True)
 class CacheCase(ModelCase):
     def inputs(self):
-        draw = self.draw()
+        draw, half = self.draw(), self.vocab // 2
         return {
             "config": self.config(),
             "weights": self.weights(draw),
-            "prefix": draw.integers(self.batch, self.prefix, high=self.vocab),
-            "idx": draw.integers(self.batch, self.time, high=self.vocab),
+            "prefix": draw.integers(self.batch, self.prefix, high=half),  # other ids than behind it: a cache must show
+            "idx": draw.integers(self.batch, self.time, low=half, high=self.vocab),
             "targets": self.targets(draw),
             "mask": torch.ones(self.batch, 1, self.prefix + self.time, self.prefix + self.time),
         }

@@ -45,7 +45,8 @@ def numbers(text: str) -> list[Number]:
 def exponential_pairs(text: str) -> list[tuple[float, float]]:
     """Pairs (loss, perplexity) among the numbers of a text whose perplexity is the exponential of the loss."""
     found = numbers(text)
-    return [(loss.value, ppl.value) for loss in found for ppl in found if loss is not ppl and _is_exponential(loss, ppl)]
+    pairs = [(loss, ppl) for loss in found for ppl in found if loss is not ppl]
+    return [(loss.value, ppl.value) for loss, ppl in pairs if _is_exponential(loss, ppl)]
 
 
 def _is_exponential(loss: Number, ppl: Number) -> bool:
@@ -130,7 +131,7 @@ def shows_words(text: str, wanted: frozenset[str], length: int = 20) -> bool:
 
 
 def split_models(text: str) -> tuple[str, str]:
-    """(a text without printed modules, the printed modules): their numbers are no hyper-parameters that were printed."""
+    """(a text without printed modules, the printed modules): their numbers are no printed hyper-parameters."""
     plain, modules, depth = [], [], 0
     for line in text.splitlines():
         if depth > 0 or _MODULE.search(line.rstrip()):
@@ -158,11 +159,12 @@ def printed_model(modules: str) -> dict[str, float]:
 
 
 def named_values(saved: Saved) -> dict[str, float]:
-    """Hyper-parameters that the call of `TransformerModel` and of the optimiser name as numbers; others are left out."""
+    """Hyper-parameters that the calls of `TransformerModel` and of the optimiser name as numbers."""
     cells = saved.calling("TransformerModel", *OPTIMIZERS, *(f".{name}" for name in OPTIMIZERS))
     literals = _literals(saved)
     found: dict[str, float] = {}
-    for node in (node for cell in cells for step in cell.running for node in ast.walk(step) if isinstance(node, ast.Call)):
+    nodes = [node for cell in cells for step in cell.running for node in ast.walk(step)]
+    for node in (node for node in nodes if isinstance(node, ast.Call)):
         name = called(node).removeprefix(".")
         if name == "TransformerModel":
             found.update(_arguments(node, ("words", "embedding", "heads", "hidden", "layers", "dropout"), literals))

@@ -54,7 +54,7 @@ def unchanged(notebook):
 
 
 def run_cells(notebook, cells):
-    """Run cells by their full text; the first exception is returned, because what a cell made before it still counts."""
+    """Run cells by their full text. Returns the first exception: what a cell made before it still counts."""
     failure = None
     for source in cells:
         try:
@@ -248,7 +248,7 @@ def _arguments(function, values, known):
         role = known.get(name)
         if role is not None:
             arguments[name] = values[role]
-        elif parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        elif parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             raise TypeError(f"train has a parameter {name!r}; the template has train(model, bptt)")
     return arguments
 
@@ -332,7 +332,7 @@ def row(modules, Q, K, V, i):
 
 
 def residual_layers(modules, width, layers, samples):
-    """The variance of u after every layer, relative to that of the input, and one branch's mean over initialisations."""
+    """The variance of u after every layer, relative to the input's, and a branch's mean over initialisations."""
     initialise = modules["answers"].initialise
     u = torch.randn(samples, width)
     start, first, variances = u[0].relu(), float(u.var()), []

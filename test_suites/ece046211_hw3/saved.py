@@ -14,7 +14,8 @@ from grader.notebooks import Cell, Notebook, statements
 
 # What probes put into the notebook's namespace; a cell that makes these need not be run for another one.
 GIVEN = frozenset(
-    ("vocab", "itos", "device", "tokenizer", "train_data", "val_data", "test_data", "train_iter", "val_iter", "test_iter")
+    ("vocab", "itos", "device", "tokenizer", "train_data", "val_data", "test_data")
+    + ("train_iter", "val_iter", "test_iter")
 )
 _HOLE = re.compile(r"=\s*(#.*)?$", re.MULTILINE)
 
@@ -52,9 +53,8 @@ class CodeCell:
     @cached_property
     def running(self) -> tuple[ast.stmt, ...]:
         """The statements that do something when the cell is run."""
-        return tuple(
-            piece.node for piece in self.pieces if piece.node is not None and piece.kind not in ("import", "function", "class")
-        )
+        definitions = ("import", "function", "class")
+        return tuple(piece.node for piece in self.pieces if piece.node is not None and piece.kind not in definitions)
 
     @cached_property
     def assigns(self) -> frozenset[str]:

@@ -51,7 +51,7 @@ def test_shape(student, submission):
     rows = {text.shape[0] for text in known_texts()}
     require(
         any(count in rows and columns == BATCH for count, columns in shapes),
-        f"The printed shape is {shapes[0]}. WikiText-2 batchified with {BATCH} columns has the shape (102499, {BATCH}).",
+        f"The printed shape is {shapes[0]}; WikiText-2 batchified with {BATCH} columns has (102499, {BATCH}).",
     )
 
 

@@ -13,7 +13,7 @@ from grader.suite import assert_agrees, item, require
 @item("get_batch.exact")
 @given(case=batch_cases())
 def test_get_batch(student, reference, submission, case):
-    """`target` holds the next word of every position of `data`, flattened in the order of `data`, also in the last chunk."""
+    """`target` holds the word after every position of `data`, flattened as `data` is, also in the last chunk."""
     saved = notebook_of(submission)
     if saved.unfilled("get_batch"):
         not_attempted(student, "a complete get_batch")
@@ -29,7 +29,8 @@ def test_sample(student, submission):
     if not cells:
         not_attempted(student, "a sample made by get_batch")
     require_run(saved, cells[:1])
-    until = min((cell.number for cell in saved.cells if "TransformerModel" in cell.defines), default=cells[-1].number + 1)
+    model = saved.defining("TransformerModel")
+    until = model.number if model else cells[-1].number + 1
     shown = [cell for cell in saved.cells if cell in cells or cells[0].number < cell.number < until]
     entries = re.findall(r"\w+|[^\w\s]", re.sub(r"(torch\.)?Size\([^)]*\)|device='[^']*'", "", text_of(saved, shown)))
-    require(len(entries) >= 4, "The saved output shows no sample of data and target (their shapes alone are no sample).")
+    require(len(entries) >= 4, "The saved output shows no sample of data and target; their shapes are none.")

@@ -17,6 +17,7 @@ RANGES = {
     "dropout": ("dropout", 0.0, 0.3),
 }
 RATE = (5e-3, 5.0)
+NAMES = (*RANGES, "words_in", "words_out", "criterion", "reduction", "optimizer", "rate", "scheduler", "trains_model")
 OPTIMIZERS = ("SGD", "Adam", "RAdam")
 
 
@@ -27,33 +28,38 @@ def _chosen(student, submission):
     cells = model_cells(saved)
     values = student.run(hyper_parameters, {"words": WORDS}, cells=sources(cells))
     require_run(saved, cells)
-    return values
+    return {name: values.get(name) for name in NAMES}
+
+
+def _number(values, name):
+    return isinstance(values[name], int | float) and not isinstance(values[name], bool)
 
 
 @item("hyper.sizes")
 def test_sizes(student, submission):
     """Embedding and hidden size are from 200 to 250, layers and heads from 2 to 4, dropout from 0 to 0.3."""
     values = _chosen(student, submission)
-    require(values["embedding"] is not None, "The cell builds no TransformerModel.")
     for name, (words, low, high) in RANGES.items():
+        require(_number(values, name), f"The {words} cannot be read: no TransformerModel was built.")
         require(low <= values[name] <= high, f"The {words} is {values[name]:g}; choose from [{low:g}, {high:g}].")
 
 
 @item("hyper.training")
 def test_training(student, submission):
-    """The loss is `nn.CrossEntropyLoss()`, the optimiser SGD, Adam or RAdam, its rate from 5e-3 to 5, with a scheduler."""
+    """Cross-entropy loss; SGD, Adam or RAdam with a rate from 5e-3 to 5; a learning-rate scheduler."""
     values = _chosen(student, submission)
     require(
         values["criterion"] == "CrossEntropyLoss" and values["reduction"] == "mean",
-        f"The criterion is {values['criterion']} (reduction {values['reduction']}); the handout asks for nn.CrossEntropyLoss().",
+        f"The criterion is {values['criterion']} (reduction {values['reduction']}), expected nn.CrossEntropyLoss().",
     )
     require(
         values["optimizer"] in OPTIMIZERS,
         f"The optimiser is {values['optimizer']}; choose from {', '.join(OPTIMIZERS)}.",
     )
+    require(_number(values, "rate"), "The learning rate cannot be read from the optimiser.")
     require(RATE[0] <= values["rate"] <= RATE[1], f"The learning rate is {values['rate']:g}; choose from [5e-3, 5.0].")
-    require(values["scheduler"] is not None, "There is no learning-rate scheduler; any of torch.optim.lr_scheduler will do.")
-    require(values["trains_model"], "The optimiser does not hold the parameters of the model.")
+    require(values["scheduler"] is not None, "There is no scheduler; any of torch.optim.lr_scheduler will do.")
+    require(values["trains_model"] is True, "The optimiser does not hold the parameters of the model.")
 
 
 @item("hyper.tokens")
@@ -63,7 +69,7 @@ def test_tokens(student, submission):
     known = {WORDS, *(text.words for text in known_texts())}
     require(
         values["words_in"] == values["words_out"] and values["words_in"] in known,
-        f"For a vocabulary of {WORDS} words the model reads {values['words_in']} and predicts {values['words_out']} words.",
+        f"For {WORDS} words in the vocabulary the model reads {values['words_in']} and predicts {values['words_out']}.",
     )
 
 

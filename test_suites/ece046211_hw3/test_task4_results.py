@@ -26,10 +26,8 @@ def test_bptt(student, submission):
     """The model is trained with `bptt = 35`."""
     saved, cells = _training(student, submission)
     values = [value for cell in cells for value in _lengths(saved, cell)]
-    require(
-        LENGTH in values,
-        f"The cell that trains uses {', '.join(f'{value:g}' for value in values) or 'an unknown number'} as bptt, not 35.",
-    )
+    found = ", ".join(str(value) for value in values) or "an unknown number"
+    require(LENGTH in values, f"The cell that trains uses {found} as bptt; the handout asks for {LENGTH}.")
 
 
 def _lengths(saved, cell):
@@ -77,9 +75,8 @@ def test_test_data(student, submission):
     require_run(saved, cells)
     after = [cell for cell in saved.cells if cell in cells or cell.number > cells[0].number]
     lines = text_of(saved, after).splitlines()
-    require(
-        any("test" in line.lower() and numbers(line) for line in lines), "The saved output shows no result on the test data."
-    )
+    told = any("test" in line.lower() and numbers(line) for line in lines)
+    require(told, "The saved output shows no result on the test data.")
     if not any(exponential_pairs(result) for result in _perplexities(lines, "test")):
         partial(0.5, "Of loss and perplexity on the test data only one is printed, or the perplexity is not exp(loss).")
     require(

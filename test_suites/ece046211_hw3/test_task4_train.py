@@ -31,7 +31,7 @@ def test_mask(student, reference, submission, case, route):
             mask.shape == (rows, rows),
             f"Chunk {number} has {rows} rows, so its mask should be ({rows}, {rows}); it is {tuple(mask.shape)}.",
         )
-        require(bool(mask.any()) or rows == 1, f"Chunk {number} of {rows} rows hides nothing: the model sees the future.")
+        require(bool(mask.any()) or rows == 1, f"Nothing is hidden in chunk {number}: the model sees the future.")
     assert_agrees(found, expected, only=("blocked",))
 
 
@@ -53,7 +53,8 @@ def test_clip(student, submission, case, route):
     found = _trained(student, submission, case, route, rate=1.0)
     require(bool(found["backward"]) and bool(found["used"]), "No step of the optimiser was made.")
     raw, used = found["backward"][0], found["used"][0]
-    require_close(used, raw * min(1.0, 0.5 / (raw.norm().item() + 1e-6)), "the gradient that the optimiser gets", rtol=1e-3)
+    clipped = raw * min(1.0, 0.5 / (raw.norm().item() + 1e-6))
+    require_close(used, clipped, "the gradient that the optimiser gets", rtol=1e-3)
 
 
 @item("train.steps")
@@ -82,5 +83,5 @@ def test_learns(student, submission, case, route):
     found = _trained(student, submission, case, route, rate=0.5, epochs=4)
     require(
         found["after"] < found["before"] - 0.1,
-        f"The loss on the training text was {found['before']:.3f} before training and is {found['after']:.3f} after it.",
+        f"The loss on the training text was {found['before']:.3f} before training, it is {found['after']:.3f} after.",
     )

@@ -19,7 +19,7 @@ def test_multiplications(student):
         extra = (found - T * T * (D + M)) / (T * T)
         require(
             extra in (0, 1, 2),
-            f"For T = {T}, D = {D}, M = {M} the answer is {found}; Q K^T and the product with V take {T * T * (D + M)}.",
+            f"For T = {T}, D = {D}, M = {M} the answer is {found}; Q Kᵀ and mixing V take {T * T * (D + M)}.",
         )
         extras.add(extra)
     require(len(extras) == 1, "Scaling and division are counted for some sizes and not for others.")
@@ -40,7 +40,7 @@ def test_initialisation(student):
     found = student.run(residual_layers, {"width": 24, "layers": 20, "samples": 200})
     worst = max(found["variances"], key=lambda variance: abs(variance - 1))
     require(abs(worst - 1) < 0.01, f"The variance should stay 1 in all of 20 layers; in one it is {worst:.4g}.")
-    require(bool(found["branch"].abs().max() < 0.05), "The mean of a branch over initialisations, given its input, is not 0.")
+    require(bool(found["branch"].abs().max() < 0.05), "The mean of a branch, given its input, is not 0.")
 
 
 @item("answers.bptt")

@@ -99,3 +99,9 @@ def test_the_network_is_cut_where_it_says_so(found):
     if found["protections"]["network"].startswith("not cut"):
         pytest.skip(found["protections"]["network"])
     assert found["network"] in ("ConnectionRefusedError", "OSError")
+
+
+def test_the_grader_cannot_be_killed_where_the_kernel_can_forbid_it(found):
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 12) or "Landlock" not in found["protections"]["files"]:
+        pytest.skip("needs Landlock with scopes, from Linux 6.12 on")
+    assert found["signal"] == "PermissionError"

@@ -36,6 +36,7 @@ def main(root):
         found["descriptors"] = told(bench.run("descriptors"))
         with socket.create_server(("127.0.0.1", 0)) as server:
             found["network"] = told(bench.run("connects", server.getsockname()[1]))
+        found["signal"] = told(bench.run("signals", os.getpid()))
         found["again"] = told(bench.run("add", 3, 4))
     finally:
         bench.close()
