@@ -102,38 +102,60 @@ def _judge(
 
 
 def grade_in_memory(
-    assignment: Assignment, folders: Folders, found: Iterable[Submission], *, seed: str, items: tuple[str, ...],
-    portable: bool, jobs: int = 1, tell: Callable[[Progress], None] = lambda progress: None,
+    assignment: Assignment,
+    folders: Folders,
+    found: Iterable[Submission],
+    *,
+    seed: str,
+    items: tuple[str, ...],
+    portable: bool,
+    jobs: int = 1,
+    tell: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Graded]:
-    """Judge submissions without a journal: for self-checks and proofs."""
-    graded: dict[str, Graded] = {}
-    present = list(found)
+    """Judge submissions without a journal, in processes of their own: for self-checks and replays."""
     with Engine(Order(folders=folders, seed=seed, items=items, portable=portable)) as engine:
-        for entry in present:
-            graded[entry.key] = Graded(
-                key=entry.key,
-                digest=entry.digest,
-                notes=entry.notes,
-                files=entry.files,
-                submitted_at=entry.submitted_at,
-                late=entry.late,
-                track=entry.track,
-                versions=engine.versions,
-                seed=seed,
-            )
-        done = 0
-        for key, event in engine.grade([(entry, items) for entry in present], jobs):
-            before = graded[key]
-            match event:
-                case CheckResult():
-                    graded[key] = replace(before, results={**before.results, event.item: event})
-                case Violation():
-                    graded[key] = replace(before, violations=(*before.violations, event))
-                case Finished():
-                    graded[key] = replace(before, protections=event.protections, seconds=event.seconds)
-                    done += 1
-                    tell(Progress(key=key, done=done, of=len(present)))
-    return [graded[entry.key] for entry in present]
+        return judge_all(engine, list(found), seed=seed, items=items, jobs=jobs, tell=tell)
+
+
+def judge_all(
+    engine: Engine,
+    found: Sequence[Submission],
+    *,
+    seed: str,
+    items: tuple[str, ...],
+    jobs: int = 1,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> list[Graded]:
+    """Judge submissions with an engine that runs; the results in the order of `found`."""
+    graded = {entry.key: ungraded(entry, seed, engine.versions) for entry in found}
+    done = 0
+    for key, event in engine.grade([(entry, items) for entry in found], jobs):
+        before = graded[key]
+        match event:
+            case CheckResult():
+                graded[key] = replace(before, results={**before.results, event.item: event})
+            case Violation():
+                graded[key] = replace(before, violations=(*before.violations, event))
+            case Finished():
+                graded[key] = replace(before, protections=event.protections, seconds=event.seconds)
+                done += 1
+                tell(Progress(key=key, done=done, of=len(found)))
+    return [graded[entry.key] for entry in found]
+
+
+def ungraded(entry: Submission, seed: str, versions: Mapping[str, str]) -> Graded:
+    """A submission as scoring sees it before anything was judged."""
+    return Graded(
+        key=entry.key,
+        digest=entry.digest,
+        notes=entry.notes,
+        files=entry.files,
+        submitted_at=entry.submitted_at,
+        late=entry.late,
+        track=entry.track,
+        versions=versions,
+        seed=seed,
+    )
 
 
 def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> list[Report]:

@@ -11,12 +11,13 @@ from pathlib import Path
 from grader import intake
 from grader.assignment import Assignment
 from grader.commands.shared import job_count, open_assignment, progress_bar, require_reference
+from grader.engine import Engine, Order
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
-from grader.grading import PUBLIC_SEED, automatic_items, grade_in_memory
+from grader.grading import PUBLIC_SEED, automatic_items, judge_all
 from grader.kept import Kept, edited_sources, read_kept
 from grader.locate import Folders, known_slugs
 from grader.model import Refused, Submission
-from grader.proofs import Claim, Finding, judge_claim, never_failed, unknown_names
+from grader.proofs import Claim, Examination, Finding, judge_claim, never_failed, tolerance_problems, unknown_names
 from grader.reference import lay_out
 from grader.templates import generate
 
@@ -37,7 +38,8 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     kept = read_kept(assignment.suite)
     problems = [*generate.proofs_of(assignment), *generate.stale(assignment)]
     problems += [*unknown_names(assignment, kept), *never_failed(assignment, kept)]
-    findings = _findings(assignment, folders, kept, jobs)
+    findings, examined = _findings(assignment, folders, kept, jobs)
+    problems += tolerance_problems(examined)
     for finding in findings:
         mark = "ok     " if not finding.problems else "PROBLEM"
         sys.stdout.write(f"{mark} {finding.claim.key}: {finding.claim.title}\n")
@@ -51,30 +53,26 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     return not count
 
 
-def _findings(assignment: Assignment, folders: Folders, kept: Sequence[Kept], jobs: int) -> list[Finding]:
+def _findings(
+    assignment: Assignment, folders: Folders, kept: Sequence[Kept], jobs: int
+) -> tuple[list[Finding], dict[str, Examination]]:
     with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
         claims = dict(_laid_out(assignment, kept, Path(scratch) / "handed-in"))
         paths = [Path(scratch) / "handed-in" / key for key in claims]
         found = intake.take(paths, assignment, Path(scratch).resolve() / "work", single=True)
         present = [entry for entry in found if isinstance(entry, Submission)]
-        with progress_bar(f"verify {assignment.slug}") as tell:
-            graded = grade_in_memory(
-                assignment,
-                folders,
-                present,
-                seed=PUBLIC_SEED,
-                items=automatic_items(assignment),
-                portable=False,
-                jobs=job_count(jobs),
-                tell=tell,
-            )
+        items = automatic_items(assignment)
+        order = Order(folders=folders, seed=PUBLIC_SEED, items=items)
+        with progress_bar(f"verify {assignment.slug}") as tell, Engine(order) as engine:
+            examined = engine.examine()
+            graded = judge_all(engine, present, seed=PUBLIC_SEED, items=items, jobs=job_count(jobs), tell=tell)
     findings = [judge_claim(claims[entry.key], entry, assignment) for entry in graded]
     refused = [
         Finding(claim=claims[entry.key], problems=(f"refused by intake: {entry.reason}",))
         for entry in found
         if isinstance(entry, Refused)
     ]
-    return findings + refused
+    return findings + refused, examined
 
 
 def _laid_out(assignment: Assignment, kept: Sequence[Kept], target: Path) -> list[tuple[str, Claim]]:

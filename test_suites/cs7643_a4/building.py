@@ -83,11 +83,11 @@ def watch(module: nn.Module) -> list:
     return seen
 
 
-def bind_encoder(modules, net: nn.Module, weights: Mapping) -> Bound:
-    """Bind an LSTM-mode encoder; layers of other sizes after the LSTM keep their own weights (graded in RNN mode)."""
+def bind_lstm_mode(modules, net: nn.Module, weights: Mapping, head: Sequence[str]) -> Bound:
+    """Bind embedding and LSTM, and the layers after it; those of other sizes keep their own weights (graded before)."""
     roles = ["embedding", "recurrent"]
     try:
-        return bind_roles(modules, net, weights, [*roles, "bridge_in", "bridge_out"], "LSTM")
+        return bind_roles(modules, net, weights, [*roles, *head], "LSTM")
     except BindingError:
         return bind_roles(modules, net, weights, roles, "LSTM")
 

@@ -212,7 +212,7 @@ class DecoderCase(Case):
 
 
 def decoder_cases(model: str = "RNN", equal: bool = True, smallest: int = 2):
-    """`smallest` batch: a batch of one is graded once, where the output of a step is; so are hidden sizes that differ."""
+    """`smallest` batch: one sentence, and hidden sizes that differ, are graded once, with the output of a step."""
     return cases(
         DecoderCase,
         distinct={"emb_size": (2, 8), "encoder_hidden": (2, 8), "decoder_hidden": (2, 8)},

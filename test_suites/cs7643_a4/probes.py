@@ -9,9 +9,9 @@ import torch
 from building import (
     attend,
     backward,
-    bind_encoder,
     bind_full,
     bind_heads,
+    bind_lstm_mode,
     bind_roles,
     bind_without,
     bound_or_hole,
@@ -88,7 +88,9 @@ def encoder(modules, tokens, sizes, weights, upstream, part):
 def encoder_lstm(modules, tokens, sizes, weights, upstream):
     """The encoder in LSTM mode. `hidden_as_in_rnn_mode` is what its own RNN mode makes of the same last state."""
     net = build_encoder(modules, sizes, "LSTM").eval()
-    bound = bound_or_hole(lambda: bind_encoder(modules, net, weights), lambda: net(tokens))
+    bound = bound_or_hole(
+        lambda: bind_lstm_mode(modules, net, weights, ["bridge_in", "bridge_out"]), lambda: net(tokens)
+    )
     seen = watch(bound.module("recurrent"))
     output, state = net(tokens)
     values = {"output": output, **state_of(state, "LSTM")}
@@ -125,25 +127,34 @@ def compute_attention(modules, state, encoder_outputs, sizes, upstream, **_):
     }
 
 
-def decoder(modules, tokens, state, sizes, weights, upstream, model, **_):
-    """One step without attention. In LSTM mode the output may also be what its own RNN mode makes of the same state."""
-    net = build_decoder(modules, sizes, model, attention=False).eval()
-    leaves = [tensor.requires_grad_() for tensor in (state["hidden"], state["cell"])]
-    given = leaves[0] if model == "RNN" else tuple(leaves)
+def decoder(modules, tokens, state, sizes, weights, upstream, **_):
+    """One step of an RNN decoder without attention, with gradients."""
+    net = build_decoder(modules, sizes, "RNN", attention=False).eval()
+    hidden = state["hidden"].requires_grad_()
     roles = ["embedding", "recurrent", "to_words"]
-    bound = bound_or_hole(lambda: bind_roles(modules, net, weights, roles, model), lambda: net(tokens, given))
+    bound = bound_or_hole(lambda: bind_roles(modules, net, weights, roles), lambda: net(tokens, hidden))
+    output, new = net(tokens, hidden)
+    backward({"output": output, "hidden": new}, upstream)
+    return {"output": output, "hidden": new, "gradients": {"previous hidden": gradient(hidden), **bound.gradients()}}
+
+
+def decoder_lstm(modules, tokens, state, sizes, weights, upstream, **_):
+    """One step of an LSTM decoder without attention.
+
+    `output_as_in_rnn_mode` is what its own RNN mode makes of the same recurrent output.
+    """
+    net = build_decoder(modules, sizes, "LSTM", attention=False).eval()
+    given = tuple(state[name].requires_grad_() for name in ("hidden", "cell"))
+    bound = bound_or_hole(lambda: bind_lstm_mode(modules, net, weights, ["to_words"]), lambda: net(tokens, given))
     seen = watch(bound.module("recurrent"))
     output, new = net(tokens, given)
-    values = {"output": output, **state_of(new, model)}
-    graded = values if model == "RNN" else {name: values[name] for name in ("hidden", "cell")}
-    backward(graded, upstream)
-    found = {"previous hidden": gradient(state["hidden"]), **bound.gradients()}
-    if model == "RNN":
-        return {**values, "gradients": found}
+    values = state_of(new, "LSTM")
+    backward(values, upstream)
+    found = {name: value for name, value in bound.gradients().items() if not name.startswith("to_words")}
+    found |= {f"previous {name}": gradient(tensor) for name, tensor in state.items()}
     twin = build_decoder(modules, sizes, "RNN", attention=False).eval()
-    own = in_rnn_mode(twin, net, seen, lambda: twin(tokens, leaves[0])[0])
-    found = {name: value for name, value in found.items() if not name.startswith("to_words")}
-    return {**values, "output_as_in_rnn_mode": own, "gradients": found}
+    own = in_rnn_mode(twin, net, seen, lambda: twin(tokens, given[0])[0])
+    return {"output": output, **values, "output_as_in_rnn_mode": own, "gradients": found}
 
 
 def decoder_attention(modules, tokens, state, encoder_outputs, sizes, weights, mix, upstream, model, route):

@@ -8,6 +8,7 @@ from probes import (
     decoder,
     decoder_attention,
     decoder_dropout,
+    decoder_lstm,
     encoder,
     encoder_dropout,
     encoder_lstm,
@@ -82,14 +83,14 @@ def test_compute_attention(student, reference, case):
 @given(case=decoder_cases(equal=False, smallest=1))
 def test_decoder_rnn(student, reference, case):
     """One step with an RNN gives log-probabilities (N, words) and the new state, for N = 1 too; gradients agree."""
-    assert_agrees(student.run(decoder, case, model="RNN"), reference.run(decoder, case, model="RNN"))
+    assert_agrees(student.run(decoder, case), reference.run(decoder, case))
 
 
 @item("decoder.lstm")
 @given(case=decoder_cases("LSTM"))
 def test_decoder_lstm(student, reference, case):
     """One step with an LSTM takes and returns hidden and cell state; gradients agree too."""
-    actual, expected = student.run(decoder, case, model="LSTM"), reference.run(decoder, case, model="LSTM")
+    actual, expected = student.run(decoder_lstm, case), reference.run(decoder_lstm, case)
     assert_agrees(actual, expected, only=("hidden", "cell", "gradients"))
     agrees_or_as_in_rnn_mode(actual, expected, "output")
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """In place of a self-attention module: (B, T, E) → (B, T, E), a running mean from the end."""
+    """In place of a self-attention module: (B, T, E) → (B, T, E), scaled sums over what follows."""
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()

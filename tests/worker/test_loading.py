@@ -1,0 +1,357 @@
+"""Getting at a submission's definitions: each file alone, and never one failure for all."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from grader.probing import MAX_CANDIDATES
+from grader.worker import absent, definitions, loading
+from grader.worker.capture import Capture
+from grader.worker.clock import clock
+from grader.worker.loading import FileSpec, LoadFailure, MissingDefinition, Modules, module_name
+from grader.worker.ownership import StudentFiles
+from grader.worker.running import Work, perform
+
+
+@pytest.fixture(autouse=True)
+def _restored(monkeypatch):
+    """Loading adds modules and leaves defaults of torch behind; other tests must not see them."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """load(text) -> Modules whose file "m" has that text; further files by keyword, missing ones as None."""
+
+    def made(text, *, kind="python", globals_=None, **others):
+        name = "m.ipynb" if kind == "notebook" else "m.py"
+        specs = [FileSpec(id="m", path=name, expected=name, kind=kind)]
+        write(tmp_path / name, text)
+        for file_id, other in others.items():
+            path = f"{file_id}.py"
+            specs.append(FileSpec(id=file_id, path=None if other is None else path, expected=path))
+            if other is not None:
+                write(tmp_path / path, other)
+        monkeypatch.syspath_prepend(tmp_path)
+        return Modules(tmp_path, specs, globals_)
+
+    return made
+
+
+def write(path, text):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def notebook(*cells):
+    kinds = [("markdown", cell[1:]) if cell.startswith("#!") else ("code", cell) for cell in cells]
+    made = [{"cell_type": kind, "metadata": {}, "source": source} for kind, source in kinds]
+    return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def run(modules, probe, **more):
+    """The answer of a worker's one probe run."""
+    files = StudentFiles(str(modules._root))
+    return perform(Work(probe="p", arguments={}, **more), {"p": probe}, modules, Capture(files), files)
+
+
+def use(modules):
+    return run(modules, lambda m: {"out": m["m"].f()})
+
+
+GOOD = "def f():\n    return 1\n"
+
+
+# --- one file -------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_was_not_handed_in_is_not_attempted(load):
+    modules = load(GOOD, other=None)
+    answer = run(modules, lambda m: {"out": m["other"].f()})
+    assert (answer["status"], answer["what"]) == ("not_implemented", "other.py was not handed in")
+    assert use(modules)["values"] == {"out": 1}
+    assert "other" not in modules
+    assert "m" in modules
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "where", "message"),
+    [
+        ("x = 1\ndef f(:\n    pass\n", "SyntaxError", "m.py:2", "invalid syntax"),
+        ("def f():\nreturn 1\n", "IndentationError", "m.py:2", "expected an indented block"),
+        ("def f():\n    return '\n", "SyntaxError", "m.py:2", "unterminated string"),
+        (b"def f():\n    return 1\x00\n", "SyntaxError", "", "null bytes"),
+        ("# caf\u00e9\ndef f():\n    return 1\n".encode("latin-1"), "SyntaxError", "m.py", "Non-UTF-8|can't decode"),
+        ("(" * 3000 + ")" * 3000, "SyntaxError", "m.py:1", "too many nested parentheses"),
+    ],
+)
+def test_a_file_that_does_not_parse_says_where(load, text, kind, where, message):
+    answer = use(load(text))
+    assert (answer["status"], answer["kind"]) == ("raised", kind)
+    assert answer["where"].startswith(where)
+    assert answer["message"].startswith("m.py cannot be imported: ")
+    import re
+
+    assert re.search(message, answer["message"])
+
+
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbf" + GOOD.encode(), "# -*- coding: latin-1 -*-\n# é\n".encode("latin-1") + GOOD.encode(), GOOD.replace("\n", "\r\n")])  # fmt: skip
+def test_byte_order_marks_cookies_and_line_ends_are_read(load, text):
+    assert use(load(text))["values"] == {"out": 1}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "import a_module_that_nobody_has",
+        "from a_module_that_nobody_has.deep import thing",
+        "raise RuntimeError('no GPU here')",
+        "1 / 0",
+        "import sys; sys.exit('no GPU here')",
+        "exit()",
+        "open('data.txt')",
+        "assert False",
+    ],
+)
+@pytest.mark.parametrize("position", ["above", "below"])
+def test_a_statement_that_fails_costs_nobody_else(load, broken, position):
+    modules = load(f"{broken}\n{GOOD}" if position == "above" else f"{GOOD}{broken}\n")
+    answer = use(modules)
+    assert answer["values"] == {"out": 1}
+    assert any("while it was imported" in note for note in answer["notes"]["loading"])
+
+
+def test_what_a_failed_import_would_have_defined_names_the_reason(load):
+    modules = load("class Base(Missing):\n    pass\ndef f():\n    return 1\n")
+    answer = run(modules, lambda m: {"out": m["m"].Base()})
+    assert (answer["status"], answer["kind"]) == ("raised", "NameError")
+    assert "Missing" in answer["message"]
+
+
+def test_a_file_without_any_definition_left_raises_its_own_error(load):
+    answer = use(load("raise RuntimeError('nothing works')\n"))
+    assert (answer["status"], answer["kind"]) == ("raised", "RuntimeError")
+    assert "nothing works" in answer["message"]
+
+
+def test_a_hole_at_the_top_level_is_not_attempted(load):
+    answer = use(load("raise NotImplementedError('the whole file')\n"))
+    assert (answer["status"], answer["what"]) == ("not_implemented", "the whole file")
+
+
+def test_a_missing_name_is_not_attempted_and_named(load):
+    answer = run(load(GOOD), lambda m: {"out": m["m"].LSTM()})
+    assert (answer["status"], answer["what"]) == ("not_implemented", "m.py defines no LSTM")
+
+
+def test_a_loop_at_the_top_level_is_stopped(load, monkeypatch):
+    for module in (loading, definitions):
+        monkeypatch.setattr(module, "clock", lambda: clock(0.3))
+    answer = use(load("def f():\n    return 1\nwhile True:\n    pass\n"))
+    assert answer["values"] == {"out": 1}
+    assert "TookTooLong" in answer["notes"]["loading"][0]
+
+
+def test_files_are_imported_once_and_by_each_other(load):
+    counter = "import sys\nsys.loaded = getattr(sys, 'loaded', 0) + 1\ndef g():\n    return 2\n"
+    modules = load("from other import g\ndef f():\n    return g()\n", other=counter)
+    assert use(modules)["values"] == {"out": 2}
+    assert use(modules)["values"] == {"out": 2}
+    run(modules, lambda m: {"out": m["m"].f()})
+    assert sys.loaded == 1
+    del sys.loaded
+
+
+def test_main_guards_do_not_run(load):
+    assert use(load(GOOD + "if __name__ == '__main__':\n    raise SystemExit\n"))["values"] == {"out": 1}
+
+
+def test_dataclasses_with_postponed_annotations_load(load):
+    text = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass C:\n    x: int\n"
+    answer = use(load(text + "def f():\n    return C(3).x\n"))
+    assert answer["values"] == {"out": 3}
+
+
+def test_defaults_of_torch_are_put_back(load):
+    text = "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n" + GOOD
+    assert use(load(text))["values"] == {"out": 1}
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+
+
+def test_globals_of_the_manifest_are_there_and_may_be_overwritten(load):
+    modules = load("def f():\n    return [device, size]\nsize = 2\n", globals_={"device": "cpu", "size": 1})
+    assert use(modules)["values"] == {"out": ["cpu", 2]}
+    modules["m"].provide(size=5)
+    modules["m"].provide_missing(device="cuda", extra=1)
+    assert run(modules, lambda m: {"out": m["m"].f(), "extra": m["m"].extra})["values"] == {"out": ["cpu", 5], "extra": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("models/naive/LSTM.py", "models.naive.LSTM"),
+        ("my file (1).py", "my_file__1_"),
+        ("4_gan.ipynb", "_4_gan"),
+        ("a.b.py", "a_b"),
+    ],
+)
+def test_module_names(path, name):
+    assert module_name(path) == name
+
+
+# --- notebooks ------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_is_taken_statement_by_statement(load):
+    cells = notebook(
+        "#! a title",
+        "!pip install torch\nimport math\n%matplotlib inline",
+        "WIDTH = 3\nfor _ in range(10**15):\n    pass\nprint('not run')",
+        "def f():\n    return math.floor(2.5) + WIDTH",
+        "data = download()\nmodel.train()",
+        "class Net:\n    size = WIDTH",
+    )
+    modules = load(cells, kind="notebook")
+    answer = use(modules)
+    assert answer["values"] == {"out": 5}
+    assert answer["notes"]["prints"] == 0
+    assert modules["m"].Net.size == 3
+    assert "data" not in modules["m"].names()
+
+
+def test_a_broken_cell_costs_only_what_it_defines(load):
+    modules = load(notebook("def f():\n    return 1", "def broken(:\n    pass", "def g(x):\n    x = # your code"), kind="notebook")
+    assert use(modules)["values"] == {"out": 1}
+    for name in ("broken", "g"):
+        answer = run(modules, lambda m, name=name: {"out": getattr(m["m"], name)(1)})
+        assert answer["kind"] == "SyntaxError"
+        assert "cell" in answer["message"]
+
+
+def test_later_definitions_win_as_in_a_run_notebook(load):
+    cells = notebook("def f():\n    return 1", "def f():\n    return 2", "def g(:")
+    assert use(load(cells, kind="notebook"))["values"] == {"out": 2}
+
+
+def test_tracebacks_show_the_lines_of_the_cell(load):
+    cells = notebook("import math", "def f():\n    x = 0\n    return 1 / x")
+    answer = use(load(cells, kind="notebook"))
+    assert answer["trace"] == ["m.ipynb[cell 2]:3 in f: return 1 / x"]
+
+
+def test_one_cell_is_run_on_demand(load):
+    cells = notebook("steps = 2", "steps = 3\nrates = [1 / s for s in range(1, steps)]\nx = rates", "rates = undefined")
+    modules = load(cells, kind="notebook")
+    assert modules["m"].run_cell(assigns=("steps", "rates", "x")) == {"steps": 3, "rates": [1.0, 0.5], "x": [1.0, 0.5]}
+    assert modules["m"].run_cell(contains="range(1") == {}
+    with pytest.raises(MissingDefinition, match="no cell with 'softmax'"):
+        modules["m"].run_cell(contains="softmax")
+    with pytest.raises(MissingDefinition, match="is not a notebook"):
+        load(GOOD)["m"].run_cell(assigns=("x",))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 3}', '{"worksheets": []}', '{"cells": [3]}', "[" * 99999])
+def test_a_notebook_that_is_none_is_a_load_failure(load, text):
+    with pytest.raises(LoadFailure, match=r"m.ipynb cannot be imported"):
+        load(text, kind="notebook")["m"]
+
+
+def test_old_notebooks_are_read(load):
+    cell = {"cell_type": "code", "language": "python", "input": ["def f():\n", "    return 7\n"]}
+    text = json.dumps({"nbformat": 3, "worksheets": [{"cells": [cell]}]})
+    assert use(load(text, kind="notebook"))["values"] == {"out": 7}
+
+
+# --- choosing bindings ----------------------------------------------------------------------------------------
+
+
+def test_several_choices_form_one_number(tmp_path):
+    modules = Modules(tmp_path, [])
+    first, second = [("a", 0), ("b", 1)], [("x", 0), ("y", 1), ("z", 2)]
+    seen = []
+    for number in range(6):
+        modules.ask(number)
+        seen.append((modules.choose(first), modules.choose(second)))
+        assert modules.binding[1] == 6
+    assert len(set(seen)) == 6
+    assert seen[0] == (0, 0), "number 0 is the declared order"
+    assert modules.binding[0] == "b; z"
+
+
+def test_a_single_candidate_is_no_choice(tmp_path):
+    modules = Modules(tmp_path, [])
+    modules.ask(0)
+    assert modules.choose([("only", 5)]) == 5
+    assert modules.binding == ("", 1)
+
+
+def test_the_number_of_bindings_is_capped(tmp_path):
+    modules = Modules(tmp_path, [])
+    modules.ask(3)
+    for _ in range(4):
+        modules.choose([(str(number), number) for number in range(24)])
+    assert modules.binding[1] == MAX_CANDIDATES
+
+
+# --- modules that are absent ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without():
+    finder = absent.install(["nobody_has_this", "torch.nobody_has_this"])
+    yield finder
+    sys.meta_path.remove(finder)
+
+
+def test_listed_modules_that_are_missing_get_a_stand_in(load, without):
+    text = (
+        "from nobody_has_this.deep import Thing, other\n"
+        "import nobody_has_this.more as more\n"
+        "from torch.nobody_has_this import Writer\n"
+        "@more.decorator\n"
+        "def f():\n"
+        "    with Thing(1) as thing:\n"
+        "        thing.anything.at(all)\n"
+        "    return [list(other()), sum(1 for _ in more.loop(3))]\n"
+        "class Sub(Thing):\n"
+        "    x = 2\n"
+    )
+    modules = load(text)
+    assert use(modules)["values"] == {"out": [[], 0]}
+    assert modules["m"].Sub.x == 2
+    assert "nobody_has_this" in without.used
+
+
+def test_a_progress_bar_goes_through_its_argument(load, without, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "tqdm"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [without, *sys.meta_path])
+    text = "from tqdm.auto import tqdm, trange\ndef f():\n    return [list(tqdm([1, 2], desc='x')), len(trange(3))]\n"
+    assert use(load(text))["values"] == {"out": [[1, 2], 3]}
+
+
+def test_installed_modules_are_never_replaced(load, without):
+    assert use(load("import json\ndef f():\n    return json.loads('3')\n"))["values"] == {"out": 3}
+
+
+def test_other_missing_modules_are_still_missing(load, without):
+    answer = use(load("def f():\n    import a_module_that_nobody_has\n"))
+    assert answer["kind"] == "ModuleNotFoundError"
+
+
+def test_the_finder_comes_last(without):
+    assert sys.meta_path[-1] is without
+    assert without.find_spec("json") is None
+    assert without.find_spec("torch.nn") is None
+
+
+def test_paths_of_the_grader_never_show(load, tmp_path):
+    answer = use(load("def f():\n    raise ValueError('x')\n"))
+    assert str(tmp_path) not in json.dumps(answer)
+    assert str(Path(loading.__file__).parent) not in json.dumps(answer)
