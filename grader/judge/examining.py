@@ -19,7 +19,7 @@ from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.recording import Recorded
 from grader.judge.sides import Book, ReferenceSide, Side
 from grader.proofs import Examination
-from grader.suite.agreement import comparisons, share_used, tolerances
+from grader.suite.agreement import Disagreement, comparisons, share_used, tolerances
 from grader.worker.loading import Probe
 
 Change = Callable[[torch.Tensor], torch.Tensor]
@@ -32,8 +32,10 @@ def blanked(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def constant(tensor: torch.Tensor) -> torch.Tensor:
-    """Every entry the mean."""
-    return torch.full_like(tensor, tensor[tensor.isfinite()].mean().item() if bool(tensor.isfinite().any()) else 0.0)
+    """Every entry the mean; one more where all entries are equal already."""
+    known = tensor[tensor.isfinite()]
+    mean = known.mean().item() if known.numel() else 0.0
+    return torch.full_like(tensor, mean + 1.0 if bool((tensor == mean).all()) else mean)
 
 
 def perturbed(tensor: torch.Tensor) -> torch.Tensor:
@@ -97,19 +99,24 @@ def examine(
 ) -> Examination:
     """Measure the noise of one item (None where float64 cannot be used) and try its gate."""
 
-    def accepts(side: Side) -> bool:
-        return _accepts(plugin, recorded, Stage(side, reference, handed, _nothing))
+    def objections(side: Side) -> list[Exception | None]:
+        return _objections(plugin, recorded, Stage(side, reference, handed, _nothing))
 
     lets_pass = []
     for name, change in GATE.items():
         comparisons.set(0)
-        if accepts(ChangedSide(reference, change)) and comparisons.get() > 0:
+        if not any(objections(ChangedSide(reference, change))) and comparisons.get() > 0:
             lets_pass.append(name)
     share_used.set(0.0)
     comparisons.set(0)
-    accepts(Float64Side(reference, book))
-    noise = share_used.get() if comparisons.get() > 0 else None
+    noise = _noise(objections(Float64Side(reference, book)))
     return Examination(noise=noise, bound=tolerances.get()["float32"].rtol, lets_pass=tuple(lets_pass))
+
+
+def _noise(objections: list[Exception | None]) -> float | None:
+    if comparisons.get() == 0 or any(error and not isinstance(error, Disagreement) for error in objections):
+        return None
+    return max(share_used.get(), 1.0) if any(objections) else share_used.get()
 
 
 def _nothing(test: pytest.Function, fixtures: dict[str, object]) -> None:
@@ -127,26 +134,26 @@ def change_floats(value: object, change: Change) -> object:
     return value
 
 
-def _accepts(plugin: JudgePlugin, recorded: Recorded, stage: Stage) -> bool:
-    """Whether the item's test has nothing against this student on any case."""
-    objections: list[bool] = []
+def _objections(plugin: JudgePlugin, recorded: Recorded, stage: Stage) -> list[Exception | None]:
+    """What the item's test has against this student, case by case."""
+    found: list[Exception | None] = []
 
     def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
-        objections.extend(_objects(inner_of(test.obj), fixtures, drawn, recorded) for drawn in recorded.cases)
+        found.extend(_objection(inner_of(test.obj), fixtures, drawn, recorded) for drawn in recorded.cases)
 
     with plugin.staged(replace(stage, perform=perform)):
         plugin.run(recorded.item.id, log=False)
-    return bool(objections) and not any(objections)
+    return found
 
 
-def _objects(
+def _objection(
     inner: Callable[..., object], fixtures: dict[str, object], drawn: dict[str, object], recorded: Recorded
-) -> bool:
+) -> Exception | None:
     for route in recorded.routes:
         arguments = {**fixtures, **drawn}
         try:
             inner(**{**arguments, "route": route} if "route" in fixtures else arguments)
-        except Exception:
+        except Exception as error:
             # A disagreement, part of the credit, or a test that stumbles: the student would fail it as well.
-            return True
-    return False
+            return error
+    return None

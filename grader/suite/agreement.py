@@ -31,7 +31,7 @@ DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
 tolerances: ContextVar[Mapping[str, Tolerance]] = ContextVar("tolerances", default=DEFAULT_TOLERANCES)
 # How often values were compared with the reference's; the gate asks only tests that do.
 comparisons: ContextVar[int] = ContextVar("comparisons", default=0)
-# The largest share of a bound that a compared tensor used up; calibration reads it.
+# The largest share of a bound that a tensor which agreed has used up; calibration reads it.
 share_used: ContextVar[float] = ContextVar("share_used", default=0.0)
 
 
@@ -213,8 +213,8 @@ def _mismatch_of_tensors(
     scale = wide_expected[known].abs().max().item() if bool(known.any()) else 0.0
     bound = (rule.atol if atol is None else atol) + (rule.rtol if rtol is None else rtol) * scale
     worst = distance.max().item()
-    share_used.set(max(share_used.get(), worst / bound if bound else 0.0))
     if worst <= bound:
+        share_used.set(max(share_used.get(), worst / bound if bound else 0.0))
         return None
     return _described(path, actual, expected, distance, bound)
 

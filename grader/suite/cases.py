@@ -90,7 +90,7 @@ def one_of(*values: T) -> st.SearchStrategy[T]:
 
 
 def cases(
-    kind: type[T], *, distinct: Mapping[str, tuple[int, int]] | None = None, **fields: object
+    kind: type[T], /, *, distinct: Mapping[str, tuple[int, int]] | None = None, **fields: object
 ) -> st.SearchStrategy[T]:
     """A strategy for a `Case` class.
 

@@ -13,6 +13,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
 from types import ModuleType
+from typing import Any
 
 USUAL = (
     "IPython",
@@ -47,6 +48,12 @@ WITHIN = ("torch.utils.tensorboard",)
 
 class Absent:
     """Stands for anything from a missing module: any attribute, any call, no value."""
+
+    def __new__(cls, *args: object, **kwargs: object) -> Any:
+        # A name of a missing module used as a decorator; a student's own subclass is a class like any other.
+        if "stands_for" in vars(cls) and len(args) == 1 and not kwargs and callable(args[0]):
+            return args[0]
+        return super().__new__(cls)
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         pass
@@ -83,7 +90,7 @@ class _AbsentModule(ModuleType):
             raise AttributeError(name)
         if self.__name__.split(".")[0] == "tqdm" and name in ("tqdm", "trange", "tqdm_notebook"):
             return (lambda *sizes, **_: range(*sizes)) if name == "trange" else progress_bar
-        return type(name, (Absent,), {})
+        return type(name, (Absent,), {"stands_for": f"{self.__name__}.{name}"})
 
 
 class AbsentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

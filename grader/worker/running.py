@@ -74,7 +74,7 @@ def seed_everything(seed: int) -> None:
     """Equal random numbers on both sides: torch, numpy and random."""
     # What torch.manual_seed does, without the stack trace that it keeps for a GPU that is not in use.
     torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(seed)
     numpy.random.seed(seed % 2**32)
     random.seed(seed)
@@ -122,7 +122,7 @@ def is_a_hole(error: BaseException, files: StudentFiles) -> bool:
     if last is None:
         return False
     code = last.tb_frame.f_code
-    # An operation without a kernel raises from C++, so its last frame is the student's too; but no `raise` stands there.
+    # An operation without a kernel raises from C++: its last frame is the student's too, but no `raise` stands there.
     own_raise = files.owns(code.co_filename) and code.co_code[last.tb_lasti] == RAISE
     return own_raise or code.co_name == "_forward_unimplemented"
 

@@ -84,7 +84,7 @@ def timestep_embedding(t, dim):
 
 
 # %%
-# A helper of the U-Net below; you may change it, replace it or leave it out.
+# A part of the U-Net below; you may change it, replace it or leave it out.
 class ConvBlock(nn.Module):
     """Two convolutions; the time step shifts the channels between them."""
 

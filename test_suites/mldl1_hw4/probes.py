@@ -14,16 +14,20 @@ from building import batch_first, constant_randomness, flat, leaves, replaced
 from placements import bind_attention, convention, gradients, without
 from recurrent import (
     RNN_NAMES,
+    bare_rnn,
+    construct,
     distribution_kind,
+    dropped_entries,
     epochs,
-    levels,
     make_rnn,
+    provide_pipelines,
     scores_of,
+    texts_of,
     training,
     transparent,
     write_rnn,
 )
-from stand_ins import Descent, Scheduler, Vocabulary, stand_in_attention, stand_in_blocks, stand_in_patches
+from stand_ins import Descent, Scheduler, stand_in_attention, stand_in_blocks, stand_in_patches
 from torch import Tensor, nn
 from translation import (
     READINGS,
@@ -31,6 +35,7 @@ from translation import (
     decoder_layers,
     drawn_order,
     encoder_layers,
+    leak_of,
     mix_states,
     mixing,
     own_translator,
@@ -39,7 +44,7 @@ from translation import (
     shapes,
     translator_of_stand_ins,
 )
-from vision import learnt, make_vit
+from vision import described, learnt, make_vit
 
 from grader.probing import BindingError, bind_layers, gradient
 
@@ -52,19 +57,8 @@ Sizes = Mapping[str, int]
 def collate(modules: Any, tokens: Tensor, lengths: Tensor, labels: Tensor) -> dict[str, object]:
     """What collate_batch makes of texts of these lengths."""
     file = modules["rnn"]
-    words = Vocabulary()
-    file.provide(
-        tokenizer=str.split,
-        encoder=words,
-        vocab=words,
-        text_pipeline=lambda text: words(text.split()),
-        label_pipeline=lambda label: int(label) - 1,
-        DEVICE=torch.device("cpu"),
-    )
-    texts = [
-        " ".join(f"w{number}" for number in row[:size]) for row, size in zip(tokens.tolist(), lengths, strict=True)
-    ]
-    result = file.collate_batch(list(zip(labels.tolist(), texts, strict=True)))
+    provide_pipelines(file)
+    result = file.collate_batch(list(zip(labels.tolist(), texts_of(tokens, lengths), strict=True)))
     text, label, length = (torch.as_tensor(part) for part in result)
     return {"text": text.double(), "label": label.double(), "length": length.double()}
 
@@ -73,22 +67,12 @@ def rnn_sizes(modules: Any, sizes: Sizes) -> dict[str, object]:
     """The shapes of the six parameters, as the student's constructor makes them."""
     file = modules["rnn"]
     file.provide(DEVICE=torch.device("cpu"), device=torch.device("cpu"))
-    arguments = [sizes["vocab"], sizes["input"], sizes["hidden"], sizes["classes"]]
-    try:
-        model = file.RNN(*arguments, 0.0)
-    except TypeError:
-        model = file.RNN(*arguments)  # the constructor of 2022 has no dropout_ratio
+    model = construct(file.RNN, sizes, 0.0)
     return {name: list(getattr(model, name).shape) for name in RNN_NAMES}
 
 
 def rnn_forward(
-    modules: Any,
-    tokens: Tensor,
-    sizes: Sizes,
-    weights: Weights,
-    upstream: Tensor,
-    read: int = 0,
-    centred: str = "rows",
+    modules: Any, tokens: Tensor, sizes: Sizes, weights: Weights, upstream: Tensor, read: int = 0, centred: str = "rows"
 ) -> dict[str, object]:
     """Scores of the classes after all but the last row of tokens, which is padding. `read` shifts the last step."""
     model = make_rnn(modules, sizes).eval()
@@ -146,11 +130,7 @@ def rnn_start(modules: Any, tokens: Tensor, sizes: Sizes, weights: Weights) -> d
 
 
 def rnn_dropout(modules: Any, size: int, rate: float) -> dict[str, object]:
-    """Which share of the embedded entries is dropped in training, and how the others are scaled, read off the output.
-
-    Every embedding is 0 or 1, input weights are small, the recurrence is off: score c of an example is the tangent of
-    its embedded entry c, and the last class is zero.
-    """
+    """Which share of the embedded entries is dropped in training, and how the others are scaled."""
     sizes, weights, small = transparent(size)
     model = make_rnn(modules, sizes, dropout=rate)
     write_rnn(modules, model, weights)
@@ -161,14 +141,8 @@ def rnn_dropout(modules: Any, size: int, rate: float) -> dict[str, object]:
         model.train(mode)
         with torch.no_grad():
             out = model(tokens, torch.ones(2 * count, dtype=torch.long))
-        logs = out if distribution_kind(out) == "logs" else out.clamp_min(1e-30).log()
-        entries = (logs - logs[:, -1:])[:, :size]  # (examples, entries)
-        low, high = entries.amin(0), entries.amax(0)
-        kept = torch.atanh((high - low).clamp(0, 0.999)) / small
-        dropped = (entries[count:] < (low + high) / 2).float().mean(0)
         name = "training" if mode else "evaluation"
-        figures[f"{name}_kept"], figures[f"{name}_dropped"] = kept, dropped
-        figures[f"{name}_levels"] = levels(entries, low, high)
+        figures.update({f"{name}_{what}": value for what, value in dropped_entries(out, size, small).items()})
     return figures
 
 
@@ -179,12 +153,9 @@ def rnn_loss(modules: Any, prediction: Tensor, label: Tensor, route: str = "own"
     if route == "own":
         model = make_rnn(modules, sizes)
     else:
-        kind = modules["rnn"].RNN
-        model = kind.__new__(kind)
-        nn.Module.__init__(model)
-        model.num_class, model.hidden, model.dropout = classes, sizes["hidden"], 0.0
+        model = bare_rnn(modules["rnn"].RNN, sizes, 0.0)
     prediction.requires_grad_()
-    loss, correct = model.compute_loss(prediction, label)
+    loss, correct = model.compute_loss(prediction.clone(), label)  # a leaf could not be changed in place
     loss.backward()
     return {"loss": loss.reshape(()), "correct": int(correct), "gradients": {"prediction": gradient(prediction)}}
 
@@ -238,10 +209,7 @@ def decoder(
     upstream: Tensor,
     mixes: str = "",
 ) -> dict[str, object]:
-    """One step of the decoder: log-probabilities of the words, where it returns scores, and the new states.
-
-    `mixes`: on the reference only, the reading of the figure.
-    """
+    """One step: log-probabilities of the words, where scores are returned, and new states. `mixes`: reference only."""
     batch, length, size = states.shape
     vocab = len(weights["decoder.embedding"])
     file = seq2seq_file(modules, vocab, length, size)
@@ -302,16 +270,7 @@ def seq2seq_leak(
         model, *_ = own_translator(modules, src, weights, "")
     else:
         model, *_ = translator_of_stand_ins(modules, src, weights)
-    leak, moved = 0.0, 0.0
-    for coin in (0.0, 0.999):
-        with constant_randomness(coin), torch.no_grad():
-            out = model(src, trg)
-            for position in range(1, trg.shape[1]):
-                changed = torch.cat([trg[:, :position], other[:, position:]], 1)
-                difference = (model(src, changed) - out)[:, :, : position + 1]
-                leak = max(leak, difference.abs().max().item())
-            moved = max(moved, (model(other_src, trg) - out)[:, :, 1:].abs().max().item())
-    return {"leak": leak, "moved": moved}
+    return leak_of(model, src, other_src, trg, other)
 
 
 # --- hw4_vit ----------------------------------------------------------------------------------------------------
@@ -323,7 +282,7 @@ def patches(modules: Any, image: Tensor, patch: Sequence[int], weight: Tensor, u
     bias = torch.zeros(len(weight))
     bound = bind_layers(modules, net, {"convolution": (nn.Conv2d, {"weight": weight, "bias?": bias})})
     image.requires_grad_()
-    out = net(image)
+    out = net(image.clone())
     if tuple(out.shape) == tuple(upstream.shape):
         (out * upstream).sum().backward()
     own = bound.gradients()["convolution.weight"]
@@ -338,7 +297,7 @@ def attention(
     written = roles if held is None else without(roles, held)
     layout = bind_attention(modules, net, heads, written)
     x.requires_grad_()
-    out = net(x)
+    out = net(x.clone())
     if out.shape == upstream.shape:
         (out * upstream).sum().backward()
     own = gradients(layout, written)
@@ -361,7 +320,7 @@ def block(modules: Any, x: Tensor, heads: int, mix: Tensor, weights: Weights, up
         }
         bound = bind_layers(modules, net, wanted)
         x.requires_grad_()
-        out = net(x)
+        out = net(x.clone())
     if out.shape == upstream.shape:
         (out * upstream).sum().backward()
     return {"out": out, "gradients": {"x": gradient(x), **bound.gradients()}}
@@ -377,12 +336,8 @@ def vit_parameters(
         patchify = getattr(net, "patchify", None)
         made = isinstance(patchify, kind)
         tokens = patchify(torch.ones(1, *shape)) if callable(patchify) else torch.zeros(0)
-    found: dict[str, object] = {"makes_patches": made, "tokens": list(tokens.shape)}
-    for name in ("pos_embedding", "cls_token"):
-        value = getattr(net, name, None)
-        learnable = isinstance(value, nn.Parameter) and value.requires_grad and name in net._parameters
-        found[name] = {"learnable": learnable, "entries": value.numel() if isinstance(value, Tensor) else 0}
-    return found
+    own = {name: described(net, name) for name in ("pos_embedding", "cls_token")}
+    return {"makes_patches": made, "tokens": list(tokens.shape), **own}
 
 
 def vit(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from stand_ins import BagClassifier, Batches, ProgressBar
+from stand_ins import BagClassifier, Batches, ProgressBar, Vocabulary
 from torch import Tensor, nn
 
 RNN_NAMES = ("W_hh", "W_xh", "W_hy", "b_hh", "b_xh", "b_hy")
@@ -19,6 +19,21 @@ ORIENTATIONS = (
 )
 
 
+def construct(kind: type[nn.Module], sizes: Mapping[str, int], dropout: float) -> nn.Module:
+    """The student's RNN. Its constructor had no dropout_ratio in 2022."""
+    arguments = [sizes["vocab"], sizes["input"], sizes["hidden"], sizes["classes"]]
+    takes_dropout = len(inspect.signature(kind.__init__).parameters) > len(arguments) + 1
+    return kind(*arguments, dropout) if takes_dropout else kind(*arguments)
+
+
+def bare_rnn(kind: type[nn.Module], sizes: Mapping[str, int], dropout: float) -> nn.Module:
+    """An instance of the student's RNN that has the documented numbers, whatever its constructor does."""
+    model = kind.__new__(kind)
+    nn.Module.__init__(model)
+    model.num_class, model.hidden, model.dropout = sizes["classes"], sizes["hidden"], dropout
+    return model
+
+
 def make_rnn(modules: Any, sizes: Mapping[str, int], dropout: float = 0.0) -> nn.Module:
     """The student's RNN, or, where its constructor fails, an instance with the documented attributes alone.
 
@@ -26,14 +41,10 @@ def make_rnn(modules: Any, sizes: Mapping[str, int], dropout: float = 0.0) -> nn
     """
     file = modules["rnn"]
     file.provide(DEVICE=torch.device("cpu"), device=torch.device("cpu"))
-    kind = file.RNN
-    arguments = [sizes["vocab"], sizes["input"], sizes["hidden"], sizes["classes"]]
     try:
-        takes_dropout = len(inspect.signature(kind.__init__).parameters) > 5  # self and the four sizes
-        model = kind(*arguments, dropout) if takes_dropout else kind(*arguments)
+        model = construct(file.RNN, sizes, dropout)
     except Exception:
-        model = kind.__new__(kind)
-        nn.Module.__init__(model)
+        model = bare_rnn(file.RNN, sizes, dropout)
     return _completed(modules, model, sizes, dropout)
 
 
@@ -150,15 +161,37 @@ def transparent(size: int) -> tuple[dict[str, int], dict[str, Tensor], float]:
     return sizes, weights, small
 
 
-def levels(entries: Tensor, low: Tensor, high: Tensor) -> float:
-    """The greatest distance of an entry from both the low and the high level, relative to theirs."""
-    span = (high - low).clamp_min(1e-6)
-    return float((torch.minimum(entries - low, high - entries) / span).abs().max())
+def dropped_entries(out: Tensor, size: int, small: float) -> dict[str, object]:
+    """From the output of a transparent network, whose first half of examples embeds 0 and whose second half 1: the
+    value of kept entries, the share of dropped ones, and how far an entry lies from both of these levels."""
+    logs = out if distribution_kind(out) == "logs" else out.clamp_min(1e-30).log()
+    entries = (logs - logs[:, -1:])[:, :size]  # (examples, entries)
+    low, high = entries.amin(0), entries.amax(0)
+    span = high - low
+    between = torch.minimum(entries - low, high - entries) / span.clamp_min(1e-6)
+    return {
+        "kept": torch.atanh(span.clamp(0, 0.999)) / small,
+        "dropped": (entries[len(out) // 2 :] < (low + high) / 2).float().mean(0),
+        "levels": float(between.abs().max()),
+    }
+
+
+def provide_pipelines(file: Any) -> None:
+    """The globals that collate_batch reads: a tokenizer and a vocabulary of the words w1, w2, …"""
+    words = Vocabulary()
+    file.provide(tokenizer=str.split, encoder=words, vocab=words, DEVICE=torch.device("cpu"))
+    file.provide(text_pipeline=lambda text: words(text.split()), label_pipeline=lambda label: int(label) - 1)
+
+
+def texts_of(tokens: Tensor, lengths: Tensor) -> list[str]:
+    """Texts whose words have these numbers."""
+    return [" ".join(f"w{number}" for number in row[:size]) for row, size in zip(tokens.tolist(), lengths, strict=True)]
 
 
 def training(
     modules: Any, table: Tensor, batches: Sequence[Mapping[str, Tensor]]
 ) -> tuple[Any, BagClassifier, Batches]:
+    """(the notebook, a stand-in model, a stand-in loader) for train and evaluate."""
     file = modules["rnn"]
     file.provide(DEVICE=torch.device("cpu"), device=torch.device("cpu"), tqdm=ProgressBar)
     loader = Batches([(batch["text"], batch["label"], batch["length"]) for batch in batches])
@@ -166,6 +199,7 @@ def training(
 
 
 def epochs(results: Sequence[Any], model: BagClassifier) -> dict[str, object]:
+    """What train or evaluate returned, and the losses that it may mean."""
     losses = torch.tensor([float(loss) for loss, _ in results])
     accuracies = torch.tensor([float(accuracy) for _, accuracy in results])
     steps = torch.tensor(model.losses, dtype=torch.float64).reshape(len(results), -1, 2)  # (epochs, batches, 2)

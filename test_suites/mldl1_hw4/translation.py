@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from building import leaves
+from building import constant_randomness, leaves
 from stand_ins import StandInDecoder, StandInEncoder
 from torch import Tensor, nn
 
@@ -166,3 +166,20 @@ def read_as(model: nn.Module, src: Tensor, trg: Tensor, reading: str) -> Tensor:
                 fed[:, step] = model(src, fed)[:, :, step].argmax(1)
         return model(src, fed)[:, :, 1 + extra :]
     return model(src, trg)[:, :, 1:]
+
+
+def leak_of(model: nn.Module, src: Tensor, other_src: Tensor, trg: Tensor, other: Tensor) -> dict[str, object]:
+    """How much outputs change with targets at their own and later positions, and how much with the source.
+
+    Both sides of a coin are tried, because some models choose at random what they feed their decoder.
+    """
+    leak, moved = 0.0, 0.0
+    for coin in (0.0, 0.999):
+        with constant_randomness(coin), torch.no_grad():
+            out = model(src, trg)
+            for position in range(1, trg.shape[1]):
+                changed = torch.cat([trg[:, :position], other[:, position:]], 1)
+                difference = (model(src, changed) - out)[:, :, : position + 1]
+                leak = max(leak, difference.abs().max().item())
+            moved = max(moved, (model(other_src, trg) - out)[:, :, 1:].abs().max().item())
+    return {"leak": leak, "moved": moved}

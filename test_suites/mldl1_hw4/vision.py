@@ -33,3 +33,10 @@ def learnt(net: nn.Module, name: str, value: Tensor) -> Tensor:
     with torch.no_grad():
         own.copy_(value.reshape(own.shape))
     return own
+
+
+def described(net: nn.Module, name: str) -> dict[str, object]:
+    """Whether an attribute is a parameter of the module that is learnt, and how many entries it has."""
+    value = getattr(net, name, None)
+    learnable = isinstance(value, nn.Parameter) and value.requires_grad and name in net._parameters
+    return {"learnable": learnable, "entries": value.numel() if isinstance(value, Tensor) else 0}

@@ -11,7 +11,7 @@ from gtgpt.utils import CfgNode
 
 
 class Trainer:
-    """Runs AdamW over shuffled batches until `max_iters` or until a callback raises StopIteration.
+    """Runs AdamW over shuffled batches for `max_iters` batches; without `max_iters` it never ends by itself.
 
     After every batch `iter_num`, `iter_dt` (seconds) and `loss` are up to date and the callbacks of
     "on_batch_end" are called with the trainer.
