@@ -11,7 +11,7 @@ import socket
 from collections.abc import Mapping
 from typing import IO, Protocol
 
-MAX_MESSAGE = 190_000
+MAX_MESSAGE = 1 << 18
 
 
 class Port(Protocol):
@@ -37,13 +37,16 @@ class PacketPort:
         self.socket = sock
 
     def send(self, message: Mapping[str, object]) -> None:
-        """One packet."""
-        self.socket.sendall(json.dumps(message).encode())
+        """One packet. Raises ValueError for one that the reader would have to cut."""
+        raw = json.dumps(message).encode()
+        if len(raw) > MAX_MESSAGE:
+            raise ValueError(f"a message of {len(raw)} bytes is too long, {MAX_MESSAGE} are allowed")
+        self.socket.sendall(raw)
 
     def receive(self) -> dict[str, object] | None:
         """One packet, or None at the end."""
         try:
-            raw = self.socket.recv(1 << 18)
+            raw = self.socket.recv(MAX_MESSAGE)
         except ConnectionError:
             return None
         return json.loads(raw) if raw else None

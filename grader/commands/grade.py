@@ -102,8 +102,7 @@ def show(reports: Sequence[Report], out: Path, as_json: bool) -> None:
     if console.is_terminal:
         console.print(terminal.class_table(reports))
     else:
-        sys.stdout.write(terminal.class_text(reports) + "\n")
-    sys.stdout.write(terminal.class_summary(reports) + "\n")
+        sys.stdout.write(terminal.class_text(reports))
     sys.stdout.write(
         f"Results: {out}/ (summary.csv, items.csv, attention.csv; per submission results.json, report.html, "
         "report.json)\n"

@@ -76,7 +76,7 @@ class Float64Side:
         self._book = book
 
     def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
-        """The values, rounded to float32 at the end."""
+        """The values, rounded at the end to the dtypes that the reference gives."""
         call = self._book.call(probe, case, options)
         inputs = change_floats(cloned(call.inputs), torch.Tensor.double)
         assert isinstance(inputs, dict)
@@ -85,7 +85,7 @@ class Float64Side:
             wide = self._reference.compute(Call(call.key, inputs, call.options))
         finally:
             torch.set_default_dtype(torch.float32)
-        values = change_floats(wide, torch.Tensor.float)
+        values = cast_like(wide, self._reference.run(probe, case, **options))
         assert isinstance(values, dict)
         return values
 
@@ -121,6 +121,17 @@ def _noise(objections: list[Exception | None]) -> float | None:
 
 def _nothing(test: pytest.Function, fixtures: dict[str, object]) -> None:
     """Replaced for every run."""
+
+
+def cast_like(value: object, model: object) -> object:
+    """A tree with the dtypes of another."""
+    if isinstance(value, torch.Tensor) and isinstance(model, torch.Tensor):
+        return value.to(model.dtype) if value.is_floating_point() else value
+    if isinstance(value, Mapping) and isinstance(model, Mapping):
+        return {name: cast_like(entry, model.get(name)) for name, entry in value.items()}
+    if isinstance(value, list) and isinstance(model, list) and len(value) == len(model):
+        return [cast_like(entry, other) for entry, other in zip(value, model, strict=True)]
+    return value
 
 
 def change_floats(value: object, change: Change) -> object:

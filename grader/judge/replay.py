@@ -175,6 +175,8 @@ def outcome_of(body: Body, route: str, drawn: dict[str, object]) -> Disagreement
 
 def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt], desk: Desk) -> CheckResult:
     notes = [attempt.partial] if attempt.partial else []
+    if desk.binding > 0 and attempt.binding:
+        notes.append(f"Right under this reading: {attempt.binding}.")
     if len(attempts) > 1:
         notes.append(f"Earned on the route “{attempt.route}”, after “{attempts[0].route}” failed.")
     return CheckResult(

@@ -18,6 +18,8 @@ from grader.wire import Encoded
 from grader.worker.loading import Modules, Probe
 from grader.worker.running import seed_everything
 
+MAX_NOTES = 20
+
 
 class Ended(BaseException):
     """The submission gave no values. Outside `Exception`, so that neither a test nor Hypothesis handles it."""
@@ -118,7 +120,8 @@ class Desk:
         self.prints += notes.prints
         if notes.prints and len(self.print_text) < 2000:
             self.print_text += notes.print_text
-        for line in notes.loading:
+        # A worker may say something new with every answer.
+        for line in notes.loading[: MAX_NOTES - len(self.notes)]:
             self.notes.setdefault(line)
 
 

@@ -99,8 +99,8 @@ def by_question(report: Report) -> list[tuple[str, str, tuple[Line, ...]]]:
 
 
 def open_lines(report: Report) -> list[Line]:
-    """The counted lines that have no score yet."""
-    return [line for line in report.lines if line.counted and line.score is None]
+    """The counted lines that have no score yet and are worth something."""
+    return [line for line in report.lines if line.counted and line.score is None and line.maximum]
 
 
 def hides_something(report: Report) -> bool:

@@ -46,7 +46,10 @@ def _rules(applied: Sequence[Applied]) -> list[str]:
             continue
         verb = "would take" if entry.lenient else "took"
         where = f" ({place})" if (place := _place(entry)) else ""
-        sentences.append(f"The rule {entry.rule!r} {verb} {_points(entry.taken)}: {entry.title}{where}.")
+        if entry.taken == 0:
+            sentences.append(f"The rule {entry.rule!r} is broken, with nothing earned to take: {entry.title}{where}.")
+        else:
+            sentences.append(f"The rule {entry.rule!r} {verb} {_points(entry.taken)}: {entry.title}{where}.")
     return sentences
 
 

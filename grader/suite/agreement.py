@@ -173,7 +173,7 @@ def _leaf_mismatch(
     if type(actual) is not type(expected):
         return _kind_mismatch(path, actual, expected)
     if actual != expected:
-        return _mismatch(path, "values differ", f"{path} should be {expected!r}, it is {str(actual)[:200]!r}.")
+        return _mismatch(path, "values differ", f"{path} should be {expected!r}, it is {repr(actual)[:200]}.")
     return None
 
 

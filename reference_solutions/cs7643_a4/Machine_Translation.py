@@ -11,12 +11,11 @@
 import math
 
 import torch
-from torch import nn, optim
-
 from models.seq2seq.Decoder import Decoder
 from models.seq2seq.Encoder import Encoder
 from models.seq2seq.Seq2Seq import Seq2Seq
 from models.Transformer import FullTransformerTranslator, TransformerTranslator
+from torch import nn, optim
 from utils import PAD, Vocabulary, batches, evaluate, plot_curves, read_lines, set_seed, train
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

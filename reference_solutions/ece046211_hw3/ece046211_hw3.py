@@ -8,7 +8,8 @@
 # | Student 2 | fill in | fill in | fill in |
 #
 # Hand in one notebook `ece046211_hw3_<id1>_<id2>.ipynb`, **saved with its outputs**: a code cell that was not run
-# earns nothing. Theory answers are typed, either into this notebook or into a PDF of the same name; then both go into one zip.
+# earns nothing. Theory answers are typed, either into this notebook or into a PDF of the same name; then both go into
+# one zip.
 
 # %% [markdown]
 # # Part 1 – Theory

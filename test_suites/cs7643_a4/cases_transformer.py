@@ -60,8 +60,8 @@ class LayerCase(Case):
             "named": self._heads(draw),
             "stand_in": {
                 "table": draw.normal(self.input_size, hidden),
-                "mix": draw.normal(hidden, hidden, std=0.7),
-                "bend": draw.normal(hidden, hidden, std=0.7),
+                "mix": draw.normal(hidden, hidden, std=0.5),
+                "bend": draw.normal(hidden, hidden, std=0.5),
                 "score": draw.normal(hidden, self.output_size, std=0.7),
             },
             "upstream": {"hidden": draw.normal(*shape, hidden), "scores": draw.normal(*shape, self.output_size)},
@@ -69,7 +69,7 @@ class LayerCase(Case):
 
     def _heads(self, draw: Draw) -> dict[str, Tensor]:
         layers = {
-            f"{kind}{head}": linear(draw, self.hidden, self.dim_v if kind == "v" else self.dim_k)
+            f"{kind}{head}": linear(draw, self.hidden, self.dim_v if kind == "v" else self.dim_k, std=0.4)
             for head in (1, 2)
             for kind in "kvq"
         }
@@ -86,7 +86,7 @@ def layer_cases():
         time=sizes(1, 6),
         input_size=sizes(21, 24),
         output_size=sizes(16, 19),
-        hidden=one_of(6, 8, 10),
+        hidden=one_of(8, 10),
         feedforward=sizes(11, 15),
     )
 

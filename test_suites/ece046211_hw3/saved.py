@@ -14,8 +14,7 @@ from grader.notebooks import Cell, Notebook, statements
 
 # What probes put into the notebook's namespace; a cell that makes these need not be run for another one.
 GIVEN = frozenset(
-    ("vocab", "itos", "device", "tokenizer", "train_data", "val_data", "test_data")
-    + ("train_iter", "val_iter", "test_iter")
+    "vocab itos device tokenizer train_data val_data test_data train_iter val_iter test_iter".split()  # noqa: SIM905
 )
 _HOLE = re.compile(r"=\s*(#.*)?$", re.MULTILINE)
 
