@@ -10,7 +10,7 @@ import torch
 def dL2_db(U, W, V, b, c, x, h0, y):
     """The gradient of the loss L_2 with respect to the bias b, from the formula that you derived.
 
-    U: (H, D), W: (H, H), V: (K, H), b: (H,), c: (K,), h0: (H,): tensors of doubles, vectors are columns of the
+    U: (H, D), W: (H, H), V: (K, H), b: (H,), c: (K,), h0: (H,): tensors of floats, vectors are columns of the
     equations; x: (4, D), row k is the k-th input; y: (4,), the index of the right class at each step.
     Returns a tensor (H,). Count time as your derivation does: L_2 belongs to the second row, or, if your first
     input is x_0, to the third. Multiply matrices yourself; no autograd.

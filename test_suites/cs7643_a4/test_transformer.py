@@ -7,6 +7,7 @@ from probes import full_forward, full_future, full_greedy, layer_forward, layer_
 from grader.suite import Disagreement, assert_agrees, item, require_close, require_different, routes
 
 CAUSAL, SOURCE = "tgt_mask", "src_key_padding_mask"
+DEEP = 3e-4  # gradients through four layers with norms: rounding reaches 2e-5 of the largest entry
 
 
 def method_agrees(student, reference, case, method):
@@ -53,7 +54,7 @@ def agrees_with_one(actual, expected):
     """The submission agrees with one of several defensible results; a disagreement is shown against the first."""
     first, *others = expected
     try:
-        assert_agrees(actual, first)
+        assert_agrees(actual, first, rtol=DEEP)
     except Disagreement:
         if not any(agrees(actual, other) for other in others):
             raise
@@ -61,7 +62,7 @@ def agrees_with_one(actual, expected):
 
 def agrees(actual, expected):
     try:
-        assert_agrees(actual, expected)
+        assert_agrees(actual, expected, rtol=DEEP)
     except Disagreement:
         return False
     return True
