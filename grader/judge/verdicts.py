@@ -56,10 +56,15 @@ def of_observation(observation: Observation) -> Verdict:
 
 def of_disagreement(disagreement: Disagreement) -> Verdict:
     """The verdict on values that differ."""
-    shown = disagreement.mismatches[:MAX_MISMATCHES]
-    lines = [line for mismatch in shown for line in mismatch.lines]
-    if (rest := len(disagreement.mismatches) - len(shown)) > 0:
+    values = [mismatch for mismatch in disagreement.mismatches if not mismatch.name.startswith("gradients.")]
+    followers = len(disagreement.mismatches) - len(values) if values else 0
+    shown = values or list(disagreement.mismatches)
+    lines = [line for mismatch in shown[:MAX_MISMATCHES] for line in mismatch.lines]
+    if (rest := len(shown) - MAX_MISMATCHES) > 0:
         lines.append(f"{rest} more value(s) differ.")
+    if followers:
+        # Wrong values have wrong gradients; repeating them would bury what is to be mended first.
+        lines.append(f"{followers} gradient(s) differ as well.")
     return Verdict("failed", disagreement.mismatches[0].reason, "\n".join(lines))
 
 

@@ -1,0 +1,115 @@
+"""Another function: activations, reductions, extremes, softmax, clipping and roots left out."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from grader.mutants.operators.calls import called, integer, keyword, of_module, receiver, subject
+from grader.mutants.source import Change, Edit, Source
+
+ACTIVATIONS = {"relu": "gelu", "gelu": "relu", "silu": "relu", "tanh": "sigmoid", "sigmoid": "tanh", "elu": "relu"}
+NORMALISERS = {"softmax": "log_softmax", "log_softmax": "softmax", "sin": "cos", "cos": "sin"}
+LAYERS = {"ReLU": "GELU", "GELU": "ReLU", "SiLU": "ReLU", "Tanh": "Sigmoid", "Sigmoid": "Tanh", "LeakyReLU": "ReLU",
+          "Softmax": "LogSoftmax", "LogSoftmax": "Softmax", "GroupNorm": "Identity", "LayerNorm": "Identity",
+          "Embedding": "Embedding"}  # fmt: skip
+REDUCTIONS = {"mean": "sum", "sum": "mean", "cumsum": "cumprod", "cumprod": "cumsum"}
+EXTREMES = {"argmax": "argmin", "argmin": "argmax", "max": "min", "min": "max", "maximum": "minimum",
+            "minimum": "maximum"}  # fmt: skip
+MEAN_LOSSES = frozenset({"mse_loss", "l1_loss", "cross_entropy", "nll_loss", "binary_cross_entropy", "MSELoss",
+                         "CrossEntropyLoss", "NLLLoss", "L1Loss", "BCELoss"})  # fmt: skip
+CLIPS = frozenset({"clamp", "clamp_min", "clamp_max", "clip"})
+SPREADS = frozenset({"var", "std"})
+LEFT_OUT = frozenset({"sqrt", "rsqrt", "log", "exp", "abs", "square"})
+
+
+def activation_exchanged(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """Another activation, as a function or as a layer; softmax for log-softmax."""
+    if not isinstance(node, ast.Call):
+        return
+    name = called(node)
+    if name in ACTIVATIONS and attribute_may_change(source, node):
+        yield _renamed(source, node, ACTIVATIONS[name])
+    elif name in NORMALISERS and attribute_may_change(source, node):
+        yield _renamed(source, node, NORMALISERS[name])
+    elif name in LAYERS and of_module(node):
+        yield _renamed(source, node, LAYERS[name])
+
+
+def activation_dropped(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """No activation."""
+    if not isinstance(node, ast.Call):
+        return
+    name = called(node)
+    if name in ACTIVATIONS or name in ("softmax", "log_softmax"):
+        if (inner := subject(node)) is not None:
+            yield source.replace(node, source.bracketed(inner))
+    elif name in LAYERS and of_module(node) and name != "Embedding":
+        yield source.replace(node, f"{source.segment(node.func)[: -len(name)]}Identity()")
+
+
+def reduction_changed(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """The mean for the sum, and the other way round."""
+    if not isinstance(node, ast.Call):
+        return
+    if called(node) in REDUCTIONS and (receiver(node) is not None or of_module(node)):
+        yield _renamed(source, node, REDUCTIONS[called(node)])
+    given = keyword(node, "reduction")
+    if given is not None and isinstance(given.value, ast.Constant):
+        yield source.replace(given.value, '"mean"' if given.value.value == "sum" else '"sum"')
+    elif given is None and called(node) in MEAN_LOSSES:
+        start, end = source.span(node)
+        before = "" if source.text[: end - 1].rstrip().endswith(("(", ",")) else ", "
+        yield Edit((Change(end - 1, end, f'{before}reduction="sum")'),))
+
+
+def extreme_exchanged(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """The smallest for the largest, and the other way round."""
+    if isinstance(node, ast.Call) and called(node) in EXTREMES:
+        yield _renamed(source, node, EXTREMES[called(node)])
+
+
+def clipping_dropped(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """No bound on values: a clamp left out, or one side of `min(a, b)` alone."""
+    if not isinstance(node, ast.Call):
+        return
+    if called(node) in CLIPS and (inner := subject(node)) is not None:
+        yield source.replace(node, source.bracketed(inner))
+    if isinstance(node.func, ast.Name) and node.func.id in ("min", "max") and len(node.args) == 2:
+        for argument in node.args:
+            yield source.replace(node, source.bracketed(argument))
+
+
+def function_dropped(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """A root, logarithm, exponential or absolute value left out."""
+    if isinstance(node, ast.Call) and called(node) in LEFT_OUT and (inner := subject(node)) is not None:
+        yield source.replace(node, source.bracketed(inner))
+
+
+def variance_estimate_changed(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """The biased estimate for the unbiased one, and the other way round."""
+    if not isinstance(node, ast.Call) or called(node) not in SPREADS or not (receiver(node) or of_module(node)):
+        return
+    if (given := keyword(node, "unbiased")) is not None and isinstance(given.value, ast.Constant):
+        yield source.replace(node, source.replaced(node, (given.value, str(not given.value.value))))
+    elif (given := keyword(node, "correction")) is not None and (value := integer(given.value)) is not None:
+        yield source.replace(node, source.replaced(node, (given.value, str(1 - value))))
+    else:
+        start, end = source.span(node)
+        before = "" if source.text[: end - 1].rstrip().endswith(("(", ",")) else ", "
+        yield Edit((Change(end - 1, end, f"{before}unbiased=False)"),))
+
+
+def attribute_may_change(source: Source, call: ast.Call) -> bool:
+    """Whether the called name is torch's own: `self.tanh(x)` calls a layer that is exchanged where it is built."""
+    owner = receiver(call)
+    return owner is None or not (isinstance(owner, ast.Name) and owner.id in ("self", "decoder", "encoder"))
+
+
+def _renamed(source: Source, call: ast.Call, name: str) -> Edit:
+    """The call of another function. `gelu` and `silu` live in nn.functional alone."""
+    text = source.segment(call.func)
+    old = called(call)
+    if name == "gelu" and text in ("torch.relu", "torch.nn.functional.relu"):
+        return source.replace(call.func, "torch.nn.functional.gelu")
+    return source.replace(call.func, text[: -len(old)] + name)
