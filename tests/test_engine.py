@@ -74,10 +74,10 @@ EDITS = {
     "segfault": in_softmax("import ctypes", "ctypes.string_at(0)"),
     "memory": in_softmax("torch.ones(1 << 30)"),
     # side effects
-    "thread": in_softmax("import threading, time", "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"),
+    "thread": in_softmax("import threading, time", "if threading.active_count() == 1:",
+                         "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"),
     "late_import": in_softmax("import colorsys"),
-    "keeps_state": {"layers.py": ("\n\ndef softmax(", COUNTED)}
-    | {},
+    "keeps_state": {"layers.py": ("\n\ndef softmax(", COUNTED)},
     "patches_torch": in_softmax("torch.tanh = torch.sigmoid", "torch.Tensor.argmax = lambda *_, **__: None"),
     "prints": {"layers.py": (OPENED, OPENED + "\n        print('opened', opened.shape)")},
     "claims_much": {},
@@ -98,8 +98,9 @@ EDITS = {
     "overflows": {"layers.py": (SHIFTED, "shifted = scores")},
 }
 if os.geteuid() == 0:
-    EDITS["fork_bomb"] = in_softmax("import os, time", "for _ in range(100):", "    try:", "        os.fork()",
-                                    "    except OSError:", "        pass", "time.sleep(600)")  # fmt: skip
+    EDITS["fork_bomb"] = in_softmax("import os, time", "me = os.getpid()", "for _ in range(100):", "    try:",
+                                    "        os.fork()", "    except OSError:", "        pass",
+                                    "if os.getpid() != me:", "    time.sleep(600)")  # fmt: skip
 WITHOUT = {"no_layers": ("layers",), "no_notebook": ("nb",)}
 
 
@@ -160,7 +161,7 @@ def test_no_submission_is_the_graders_fault(judged):
 
 ROWS = [
     # key, items that fail, items that are not attempted, the item whose message is looked at, what it says
-    ("syntax_error", (*GATE, *SOFTMAX), (), "gate.forward", r"SyntaxError: layers.py cannot be imported: '\(' was never closed\n +layers.py:20: opened = torch.sigmoid"),
+    ("syntax_error", (*GATE, *SOFTMAX), (), "gate.forward", r"SyntaxError: layers.py cannot be imported: '\(' was never closed\n +layers.py:21: opened = torch.sigmoid"),
     ("empty_file", (*GATE, *SOFTMAX), (), "gate.forward", "layers.py"),
     ("no_layers", (), (*GATE, *SOFTMAX), "gate.forward", "Not attempted: layers.py was not handed in"),
     ("missing_class", (), GATE, "gate.forward", "Not attempted: layers.py defines no Gate"),
@@ -171,24 +172,24 @@ ROWS = [
     ("broken_cell", (), ("count.right",), "count.right", "count_right in tiny.ipynb is not filled in"),
     ("wrong_signature", GATE, (), "gate.forward", "takes 2 positional arguments but 3 were given"),
     ("constructor_raises", GATE, (), "gate.forward", r"ValueError: too wide\n +layers.py:14 in __init__: raise ValueError"),
-    ("forward_raises", GATE, (), "gate.forward", r"RuntimeError: .*\n +layers.py:21 in forward: return self.content"),
+    ("forward_raises", GATE, (), "gate.forward", r"RuntimeError: .*\n +layers.py:22 in forward: return self.content"),
     ("hole", (), GATE, "gate.forward", "Not attempted: Gate.forward"),
     ("missing_layer", GATE, (), "gate.forward", "Gate needs 2 Linear layer.*1 fit.*assigned to self in __init__"),
     ("sys_exit", SOFTMAX, (), "softmax.values", r"SystemExit: 0\n +layers.py:\d+ in softmax: sys.exit\(0\)"),
-    ("wrong_shape", GATE, (), "gate.forward", r"out should have shape \(\d, \d\), it has shape \(1, \d, \d\)"),
-    ("wrong_dtype", GATE, (), "gate.forward", "out should be of torch.float32, it is of torch.float64"),
+    ("wrong_shape", ("gate.forward",), (), "gate.forward", r"out should have shape \(\d, \d\), it has shape \(1, \d, \d\)"),
+    ("wrong_dtype", ("gate.forward",), (), "gate.forward", "out should be of torch.float32, it is of torch.float64"),
     ("nan", GATE, (), "gate.forward", "entries that are NaN or infinite .*; the first is nan at"),
     ("none", SOFTMAX, (), "softmax.values", r"out should be a tensor of shape \(\d, \d\), it is None"),
     ("a_tuple", SOFTMAX, (), "softmax.values", "should be a tensor of shape .*, it is a list or tuple of 1"),
     ("broadcastable", SOFTMAX, (), "softmax.values", r"should have shape .*, it has shape \(1, 1\)"),
     ("a_string", SOFTMAX, (), "softmax.values", "should be a tensor of shape .*, it is a string"),
     ("nan_count", ("count.right",), (), "count.right", "count should be a whole number, it is a number"),
-    ("loops", SOFTMAX, (), "softmax.values", "Stopped after 2 s of processor time. Is there a loop that does not end"),
-    ("prints_for_ever", SOFTMAX, (), "softmax.values", "Stopped after 2 s of processor time"),
+    ("loops", SOFTMAX, (), "softmax.values", "Stopped after 1 s of processor time. Is there a loop that does not end"),
+    ("prints_for_ever", SOFTMAX, (), "softmax.values", "Stopped after 1 s of processor time"),
     ("os_exit", SOFTMAX, (), "softmax.values", "was lost: the process ended itself with exit status 0"),
     ("segfault", SOFTMAX, (), "softmax.values", "was lost: killed by SIGSEGV"),
     ("memory", SOFTMAX, (), "softmax.values", "Needed more than the 512 MiB of memory"),
-    ("fork_bomb", SOFTMAX, (), "softmax.values", "Stopped after|was lost|cannot be used"),
+    ("fork_bomb", (), (), None, ""),
     ("thread", (), (), None, ""),
     ("late_import", (), (), None, ""),
     ("patches_torch", (), (), None, ""),

@@ -91,7 +91,8 @@ def _one_or_many(
 
 
 def _label(path: Path) -> str:
-    name = path.resolve().name
+    name = path.absolute().name  # the name that was given, also of a link; "." and ".." have none of their own
+    name = path.resolve().name if name in ("", ".", "..") else name
     return name if path.is_dir() else stem(name)
 
 

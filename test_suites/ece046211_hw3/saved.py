@@ -91,8 +91,9 @@ class Saved:
 
     @cached_property
     def _counts_kept(self) -> bool:
-        # Some front ends save outputs without execution counts; then a count says nothing about any cell.
-        return any(cell.cell.execution_count is not None for cell in self.cells)
+        # Some front ends save outputs without execution counts; then a missing count says nothing about any cell.
+        counted = [cell.cell.execution_count is not None for cell in self.cells if _has_output(cell)]
+        return all(counted) and any(cell.cell.execution_count is not None for cell in self.cells)
 
     def was_run(self, cell: CodeCell) -> bool:
         """Whether a cell was run before the notebook was saved, as far as the file tells."""
