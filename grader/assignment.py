@@ -16,7 +16,8 @@ ItemKind = Literal["automatic", "manual"]
 Action = Literal["report", "deduct", "cap", "zero"]
 Scope = Literal["item", "question", "group", "everything"]
 FileKind = Literal["python", "notebook", "data"]
-RuleKind = Literal["imports", "forbidden", "required", "prints", "runs", "signature", "file_name", "unexpected_file"]
+SourceRule = Literal["imports", "forbidden", "required", "signature", "file_name", "unexpected_file"]
+RuleKind = Literal[SourceRule, "prints", "runs", "archive_name"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from grader.journal import Journal, read, stamp
 from grader.locate import Folders
 from grader.model import CheckResult, Graded, Mark, Refused, Report, Submission, Violation
 from grader.reports import files
+from grader.rules import check_archive
 from grader.scoring import score
 
 PUBLIC_SEED = "public"
@@ -73,12 +74,13 @@ def grade_into(
             open_items = journal.contents.needs_run(entry.key, entry.digest, wanted)
             if open_items:
                 work.append((entry, tuple(name for name in items if name in open_items)))
-        _judge(journal, engine, work, wanted, jobs, tell, whole=set(items))
+        _judge(journal, engine, assignment, work, wanted, jobs, tell, whole=set(items))
 
 
 def _judge(
     journal: Journal,
     engine: Engine,
+    assignment: Assignment,
     work: Sequence[tuple[Submission, tuple[str, ...]]],
     stamps: Mapping[str, str],
     jobs: int,
@@ -88,6 +90,8 @@ def _judge(
     for entry, names in work:
         if not journal.contents.submissions[entry.key].finished or set(names) == whole:
             journal.started(entry.key)
+            for violation in check_archive(assignment, entry.archive):
+                journal.violation(entry.key, violation)
     done = 0
     for key, event in engine.grade(work, jobs):
         match event:

@@ -33,7 +33,8 @@ class Submission:
 
     `key` names it everywhere; `files` maps the manifest's file ids to paths relative to `root` (posix); `digest`
     is the SHA-256 of names and contents; `notes` are sentences about what intake did (a renamed file found by its
-    class, the last of three attempts); `submitted_at` is ISO 8601 where the source says it.
+    class, the last of three attempts); `submitted_at` is ISO 8601 where the source says it. `archive` is the name of
+    the archive that was handed in: it may hold a student's id, so it is checked at once and stored nowhere.
     """
 
     key: str
@@ -45,6 +46,7 @@ class Submission:
     submitted_at: str | None = None
     late: bool | None = None
     track: str | None = None
+    archive: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from grader.assignment import Assignment
@@ -74,7 +75,8 @@ def _listed(path: Path, assignment: Assignment, workspace: Path, single: bool, s
         if is_archive(path.name):
             file = stack.enter_context(path.open("rb"))
             entries = archive_entries(file, path.name, BULK, stack)
-            return _one_or_many(entries, label, assignment, single, nested=True)
+            found = _one_or_many(entries, label, assignment, single, nested=True)
+            return [replace(found[0], archive=path.name)] if len(found) == 1 else found
         return [Candidate(label=label, entries=(file_entry(path.resolve(), path.name),), unpack=False)]
     except SubmissionError as error:
         return [Candidate(label=label, problem=str(error))]
@@ -118,6 +120,7 @@ def _taken(
         submitted_at=candidate.submitted_at,
         late=candidate.late,
         track=candidate.track,
+        archive=candidate.archive,
     )
 
 

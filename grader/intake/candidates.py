@@ -17,7 +17,8 @@ class Candidate:
     """`label` is the course's id, or the name of the folder or archive; the key is made from it.
 
     `from_course` says that the label is an id. `unpack` allows archives directly below to be opened (the one level
-    that a bulk download adds). `problem` refuses it: what could not even be listed.
+    that a bulk download adds). `problem` refuses it: what could not even be listed. `archive` is the name of the
+    archive that it came in by itself.
     """
 
     label: str
@@ -27,6 +28,7 @@ class Candidate:
     people: tuple[Person, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
+    archive: str = ""
     submitted_at: str | None = None
     late: bool | None = None
     track: str | None = None

@@ -8,12 +8,13 @@ from grader.rules.consequences import describe
 from grader.rules.files import Place, SourceFile, source_file
 from grader.rules.imports import imports_of
 from grader.rules.runtime import check_prints, check_trace
-from grader.rules.source import PrintSite, check_sources, print_sites
+from grader.rules.source import PrintSite, check_archive, check_sources, print_sites
 
 __all__ = [
     "Place",
     "PrintSite",
     "SourceFile",
+    "check_archive",
     "check_prints",
     "check_sources",
     "check_trace",

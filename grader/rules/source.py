@@ -227,6 +227,23 @@ def _unexpected(submission: _Submission, rule: Rule) -> Iterator[Violation]:
             yield Place(path).violation(rule.id, "this file was not asked for; leave it out", rule.parts)
 
 
+def check_archive(assignment: Assignment, archive: str) -> tuple[Violation, ...]:
+    """The rules of kind `archive_name` that the name of the handed-in archive breaks; "" when there was none.
+
+    The message does not repeat the name: it may hold the id of a student.
+    """
+    return tuple(
+        Violation(rule=rule.id, message=f"the archive's name does not fit “{rule.title}”; rename it and hand it in again")
+        for rule in assignment.rules
+        if rule.kind == "archive_name" and archive and not _well_named(archive, rule.names)
+    )
+
+
+def _decided_elsewhere(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    """The archive's name is known to intake only (`check_archive`)."""
+    return iter(())
+
+
 def _decided_at_run_time(submission: _Submission, rule: Rule) -> Iterator[Violation]:
     yield from ()
 
@@ -255,5 +272,6 @@ _CHECKS: Mapping[str, Callable[[_Submission, Rule], Iterator[Violation]]] = {
     "runs": _runs,
     "signature": _signature,
     "file_name": _file_name,
+    "archive_name": _decided_elsewhere,
     "unexpected_file": _unexpected,
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 
+from grader.mutants.source import Change, Edit, Source
+
 MODULES = frozenset({"torch", "nn", "F", "functional", "np", "numpy", "math", "init", "utils", "linalg"})
 
 
@@ -27,8 +29,8 @@ def of_module(call: ast.Call) -> bool:
 
 
 def receiver(call: ast.Call) -> ast.expr | None:
-    """`x` of `x.method(…)`."""
-    if isinstance(call.func, ast.Attribute) and not of_module(call):
+    """`x` of `x.method(…)`. `self.layer(x)` has none: it calls what the object owns."""
+    if isinstance(call.func, ast.Attribute) and not of_module(call) and not attribute_of_self(call.func):
         return call.func.value
     return None
 
@@ -49,6 +51,13 @@ def own_arguments(call: ast.Call) -> list[ast.expr]:
 def keyword(call: ast.Call, *names: str) -> ast.keyword | None:
     """The keyword argument of one of these names."""
     return next((entry for entry in call.keywords if entry.arg in names), None)
+
+
+def with_argument(source: Source, call: ast.Call, argument: str) -> Edit:
+    """The edit that gives a call one more argument."""
+    start, end = source.span(call)
+    before = "" if source.text[start : end - 1].rstrip().endswith(("(", ",")) else ", "
+    return Edit((Change(end - 1, end, f"{before}{argument})"),))
 
 
 def integer(node: ast.AST | None) -> int | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from grader.mutants.operators.calls import called, integer, keyword, of_module, receiver, subject
-from grader.mutants.source import Change, Edit, Source
+from grader.mutants.operators.calls import called, integer, keyword, of_module, receiver, subject, with_argument
+from grader.mutants.source import Edit, Source
 
-ACTIVATIONS = {"relu": "gelu", "gelu": "relu", "silu": "relu", "tanh": "sigmoid", "sigmoid": "tanh", "elu": "relu"}
-NORMALISERS = {"softmax": "log_softmax", "log_softmax": "softmax", "sin": "cos", "cos": "sin"}
+ACTIVATIONS = {"relu": "gelu", "gelu": "relu", "silu": "relu", "tanh": "sigmoid", "sigmoid": "tanh", "elu": "relu",
+               "sin": "cos", "cos": "sin"}  # fmt: skip
+FUNCTIONS = {**ACTIVATIONS, "softmax": "log_softmax", "log_softmax": "softmax"}
 LAYERS = {"ReLU": "GELU", "GELU": "ReLU", "SiLU": "ReLU", "Tanh": "Sigmoid", "Sigmoid": "Tanh", "LeakyReLU": "ReLU",
-          "Softmax": "LogSoftmax", "LogSoftmax": "Softmax", "GroupNorm": "Identity", "LayerNorm": "Identity",
-          "Embedding": "Embedding"}  # fmt: skip
+          "Softmax": "LogSoftmax", "LogSoftmax": "Softmax"}  # fmt: skip
+NORMS = ("LayerNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d")
 REDUCTIONS = {"mean": "sum", "sum": "mean", "cumsum": "cumprod", "cumprod": "cumsum"}
 EXTREMES = {"argmax": "argmin", "argmin": "argmax", "max": "min", "min": "max", "maximum": "minimum",
             "minimum": "maximum"}  # fmt: skip
@@ -24,27 +25,23 @@ LEFT_OUT = frozenset({"sqrt", "rsqrt", "log", "exp", "abs", "square"})
 
 
 def activation_exchanged(source: Source, node: ast.AST) -> Iterator[Edit]:
-    """Another activation, as a function or as a layer; softmax for log-softmax."""
+    """Another activation, as a function or as a layer; softmax for log-softmax, sine for cosine."""
     if not isinstance(node, ast.Call):
         return
-    name = called(node)
-    if name in ACTIVATIONS and attribute_may_change(source, node):
-        yield _renamed(source, node, ACTIVATIONS[name])
-    elif name in NORMALISERS and attribute_may_change(source, node):
-        yield _renamed(source, node, NORMALISERS[name])
-    elif name in LAYERS and of_module(node):
-        yield _renamed(source, node, LAYERS[name])
+    if _is_function(node):
+        yield _renamed(source, node, FUNCTIONS[called(node)])
+    elif called(node) in LAYERS and of_module(node):
+        yield _renamed(source, node, LAYERS[called(node)])
 
 
 def activation_dropped(source: Source, node: ast.AST) -> Iterator[Edit]:
-    """No activation."""
+    """No activation, or no normalisation layer."""
     if not isinstance(node, ast.Call):
         return
     name = called(node)
-    if name in ACTIVATIONS or name in ("softmax", "log_softmax"):
-        if (inner := subject(node)) is not None:
-            yield source.replace(node, source.bracketed(inner))
-    elif name in LAYERS and of_module(node) and name != "Embedding":
+    if _is_function(node) and (inner := subject(node)) is not None:
+        yield source.replace(node, source.bracketed(inner))
+    elif name in (*LAYERS, *NORMS) and of_module(node):
         yield source.replace(node, f"{source.segment(node.func)[: -len(name)]}Identity()")
 
 
@@ -58,9 +55,7 @@ def reduction_changed(source: Source, node: ast.AST) -> Iterator[Edit]:
     if given is not None and isinstance(given.value, ast.Constant):
         yield source.replace(given.value, '"mean"' if given.value.value == "sum" else '"sum"')
     elif given is None and called(node) in MEAN_LOSSES:
-        start, end = source.span(node)
-        before = "" if source.text[: end - 1].rstrip().endswith(("(", ",")) else ", "
-        yield Edit((Change(end - 1, end, f'{before}reduction="sum")'),))
+        yield with_argument(source, node, 'reduction="sum"')
 
 
 def extreme_exchanged(source: Source, node: ast.AST) -> Iterator[Edit]:
@@ -95,15 +90,19 @@ def variance_estimate_changed(source: Source, node: ast.AST) -> Iterator[Edit]:
     elif (given := keyword(node, "correction")) is not None and (value := integer(given.value)) is not None:
         yield source.replace(node, source.replaced(node, (given.value, str(1 - value))))
     else:
-        start, end = source.span(node)
-        before = "" if source.text[: end - 1].rstrip().endswith(("(", ",")) else ", "
-        yield Edit((Change(end - 1, end, f"{before}unbiased=False)"),))
+        yield with_argument(source, node, "unbiased=False")
 
 
-def attribute_may_change(source: Source, call: ast.Call) -> bool:
-    """Whether the called name is torch's own: `self.tanh(x)` calls a layer that is exchanged where it is built."""
-    owner = receiver(call)
-    return owner is None or not (isinstance(owner, ast.Name) and owner.id in ("self", "decoder", "encoder"))
+def _is_function(call: ast.Call) -> bool:
+    """Whether an activation is called as torch's function or as a tensor's method, and not as an object's own layer."""
+    if called(call) not in FUNCTIONS:
+        return False
+    return of_module(call) or (receiver(call) is not None and not _names_layer(call))
+
+
+def _names_layer(call: ast.Call) -> bool:
+    # x.tanh() has no argument; model.tanh(x) has one. Softmax takes an axis either way.
+    return bool(call.args) and called(call) in ACTIVATIONS
 
 
 def _renamed(source: Source, call: ast.Call, name: str) -> Edit:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from grader.mutants.operators.calls import called, integer, keyword, names_in, of_module
+from grader.mutants.operators.calls import called, integer, keyword, names_in, of_module, with_argument
 from grader.mutants.source import Edit, Source
 
 ROOTS = frozenset({"sqrt", "rsqrt"})
@@ -36,11 +36,7 @@ def bias_dropped(source: Source, node: ast.AST) -> Iterator[Edit]:
         if _is_bias(term):
             yield source.replace(node, source.bracketed(rest))
     if isinstance(node, ast.Call) and called(node) in WITH_BIAS and of_module(node) and keyword(node, "bias") is None:
-        text = source.segment(node).rstrip(")").rstrip().rstrip(",")
-        if node.args or node.keywords:
-            last = max(source.span(part)[1] for part in (*node.args, *node.keywords))
-            text = source.text[source.span(node)[0] : last]
-            yield source.replace(node, f"{text}, bias=False)")
+        yield with_argument(source, node, "bias=False")
 
 
 def epsilon_dropped(source: Source, node: ast.AST) -> Iterator[Edit]:
@@ -57,8 +53,8 @@ def epsilon_outside(source: Source, node: ast.AST) -> Iterator[Edit]:
     for inner in ast.walk(node):
         for term, rest in _terms(inner):
             if _is_epsilon(term):
-                yield source.replace(node, f"({source.replaced(node, (inner, source.bracketed(rest)))} + "
-                                           f"{source.bracketed(term)})")
+                root = source.replaced(node, (inner, source.bracketed(rest)))
+                yield source.replace(node, f"({root} + {source.bracketed(term)})")
 
 
 def residual_dropped(source: Source, node: ast.AST) -> Iterator[Edit]:
