@@ -62,6 +62,7 @@ class _Open:
 
     submission: Submission
     wanted: tuple[str, ...]
+    first_failure: bool
     done: set[str] = field(default_factory=set)
     tries: int = 1
     trouble: str = ""
@@ -99,10 +100,13 @@ class Engine:
         return self._port
 
     def grade(
-        self, work: Sequence[tuple[Submission, tuple[str, ...]]], jobs: int
+        self, work: Sequence[tuple[Submission, tuple[str, ...]]], jobs: int, *, first_failure: bool = False
     ) -> Iterator[tuple[str, Event]]:
-        """Judge the wanted items of each submission, `jobs` at a time. Yields (key, event) as things come in."""
-        waiting = [_Open(submission, wanted) for submission, wanted in work]
+        """Judge the wanted items of each submission, `jobs` at a time. Yields (key, event) as things come in.
+
+        `first_failure`: a submission ends with its first broken rule or item that is not passed, unexplained.
+        """
+        waiting = [_Open(submission, wanted, first_failure) for submission, wanted in work]
         waiting.reverse()
         present: dict[str, _Open] = {}
         while waiting or present:
@@ -179,6 +183,7 @@ class Engine:
                 "root": str(submission.root),
                 "files": dict(submission.files),
                 "items": [item for item in entry.wanted if item not in entry.done],
+                "first_failure": entry.first_failure,
             }
         )
 

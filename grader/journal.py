@@ -58,11 +58,15 @@ class Contents:
         return [_graded(key, stored, self) for key, stored in sorted(self.submissions.items())]
 
     def needs_run(self, key: str, digest: str, stamps: Mapping[str, str]) -> tuple[str, ...]:
-        """The items (of those stamped) that are missing or stale. A submission that was interrupted starts again."""
+        """The items (of those stamped) that are missing, stale or were the grader's error.
+
+        A submission that was interrupted starts again.
+        """
         stored = self.submissions.get(key)
         if stored is None or stored.digest != digest or not stored.finished:
             return tuple(stamps)
-        return tuple(item for item, stamp in stamps.items() if stored.stamps.get(item) != stamp)
+        broken = {item for item, result in stored.results.items() if result.status == "grader_error"}
+        return tuple(item for item, stamp in stamps.items() if stored.stamps.get(item) != stamp or item in broken)
 
 
 def stamp(item_digest: str, seed: str, versions: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 from grader import intake, people
 from grader.assignment import Assignment
 from grader.commands.shared import exit_code_of, job_count, open_assignment, progress_bar, require_reference
-from grader.errors import UsageError
+from grader.errors import GraderError, UsageError
 from grader.grading import automatic_items, grade_into, new_seed, reports_of, write_results
 from grader.journal import Journal
 from grader.locate import Folders
@@ -86,9 +86,10 @@ def _grade(
                 report=(out / "suite.json").resolve(),
                 tell=tell,
             )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GraderError):
         # What was finished is worth having on disk before the command ends.
-        write_results(out, reports_of(out, assignment, lenient=request.lenient))
+        if journal.contents.slug:
+            write_results(out, reports_of(out, assignment, lenient=request.lenient))
         raise
 
 

@@ -238,7 +238,13 @@ def judge(trial: Trial, sandbox: Sandbox, job: Job, port: Port) -> None:
 
 def job_of(message: Mapping[str, Any]) -> Job:
     """From the message's form."""
-    return Job(key=message["key"], root=Path(message["root"]), files=message["files"], items=tuple(message["items"]))
+    return Job(
+        key=message["key"],
+        root=Path(message["root"]),
+        files=message["files"],
+        items=tuple(message["items"]),
+        first_failure=message["first_failure"],
+    )
 
 
 def described(records: Mapping[str, Recorded]) -> dict[str, dict[str, object]]:

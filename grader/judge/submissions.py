@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from grader.judge.explaining import Explainer
 from grader.judge.handed import HandedIn, file_specs
 from grader.judge.plugin import JudgePlugin
 from grader.judge.recording import Recorded
-from grader.judge.replay import Replay, grader_error
+from grader.judge.replay import Attempt, Body, Explain, Explained, Replay, grader_error
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
 from grader.judge.source_rules import printing_places, source_violations
 from grader.judge.tracing import missing_trace, needs_trace
@@ -33,12 +34,20 @@ Emit = Callable[[CheckResult | Violation], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is to be graded: the submission's files, and the items that are wanted."""
+    """What is to be graded: the submission's files, and the items that are wanted.
+
+    `first_failure`: end at the first broken rule or item that is not passed, and do not explain it.
+    """
 
     key: str
     root: Path
     files: Mapping[str, str]
     items: tuple[str, ...]
+    first_failure: bool = False
+
+
+class _Settled(Exception):
+    """The first failure is known, and no more was asked for."""
 
 
 @dataclass(frozen=True)
@@ -114,18 +123,26 @@ class SubmissionJudge:
         self._trial = trial
         self._sandbox = sandbox
         self._job = job
-        self._emit = emit
+        self._emit = _until_failure(emit) if job.first_failure else emit
         self._workers = Workers(sandbox, site, most_generous(assignment))
         self._desk = Desk(self._workers.ask, self._workers.fresh, assignment.limits)
         student = StudentSide(self._desk, trial.book)
         handed = HandedIn(job.root, job.files, {file.id: file.path for file in assignment.files})
         # Where a worker takes seconds to start, a disagreement is repeated in the one that is there.
         renew = self._workers.renew if sandbox.fresh_per_part else _keep
-        explain = Explainer(trial.plugin, self._desk, trial.variants, renew, trial.seed)
+        explain: Explain = Explainer(trial.plugin, self._desk, trial.variants, renew, trial.seed)
+        if job.first_failure:
+            explain = _unexplained
         self._replay = Replay(trial.plugin, trial.reference, student, self._desk, handed, explain)
 
     def run(self) -> Mapping[str, str]:
         """Judge all wanted items. Returns the protections that were on."""
+        with suppress(_Settled):
+            self._judge_all()
+        self._workers.renew()
+        return self._sandbox.protections
+
+    def _judge_all(self) -> None:
         wanted = set(self._job.items)
         trial, job = self._trial, self._job
         forks = self._sandbox.fresh_per_part
@@ -136,8 +153,6 @@ class SubmissionJudge:
             if items:
                 self._run_part(part, items)
         self._check_prints()
-        self._workers.renew()
-        return self._sandbox.protections
 
     def _run_part(self, part: Part, items: Sequence[Item]) -> None:
         if self._sandbox.fresh_per_part:
@@ -246,6 +261,22 @@ class SubmissionJudge:
 
 def _keep() -> None:
     """Keep the present worker."""
+
+
+def _unexplained(attempt: Attempt, recorded: Recorded, body: Body) -> Explained:
+    assert attempt.disagreement is not None
+    return Explained(attempt.disagreement, attempt.drawn or {})
+
+
+def _until_failure(emit: Emit) -> Emit:
+    """`emit`, and then the end of the submission if this was a failure."""
+
+    def emit_and_settle(found: CheckResult | Violation) -> None:
+        emit(found)
+        if isinstance(found, Violation) or found.status not in ("passed", "skipped"):
+            raise _Settled
+
+    return emit_and_settle
 
 
 def most_generous(assignment: Assignment) -> Limits:

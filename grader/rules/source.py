@@ -233,7 +233,7 @@ def check_archive(assignment: Assignment, archive: str) -> tuple[Violation, ...]
     The message does not repeat the name: it may hold the id of a student.
     """
     return tuple(
-        Violation(rule=rule.id, message=f"the archive's name does not fit “{rule.title}”; rename it and hand it in again")
+        Violation(rule=rule.id, message=f"the archive's name does not fit “{rule.title}”; rename it, then hand it in")
         for rule in assignment.rules
         if rule.kind == "archive_name" and archive and not _well_named(archive, rule.names)
     )

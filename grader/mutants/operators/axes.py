@@ -23,10 +23,13 @@ CONCATENATIONS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "
 
 def axis_changed(source: Source, node: ast.AST) -> Iterator[Edit]:
     """Another axis in `dim=…`, in a positional axis, or in `x.shape[…]`."""
-    for place in _axes(node):
+    places = list(_axes(node))
+    taken = [integer(place) for place in places]
+    for place in places:
         axis = integer(place)
         for other in OTHER_AXES.get(axis, ()) if axis is not None else ():
-            yield source.replace(node, source.replaced(node, (place, str(other))))
+            if other not in taken:
+                yield source.replace(node, source.replaced(node, (place, str(other))))
 
 
 def permutation_changed(source: Source, node: ast.AST) -> Iterator[Edit]:

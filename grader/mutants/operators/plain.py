@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from grader.mutants.operators.axes import AXIS_NAMES
+from grader.mutants.operators.axes import AXIS_FIRST, AXIS_NAMES
 from grader.mutants.operators.calls import attribute_of_self, called, integer, names_in
 from grader.mutants.source import Change, Edit, Source
 
@@ -16,6 +16,9 @@ BOUNDARIES: dict[type[ast.cmpop], str] = {
     ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "==",
     ast.Is: "is not", ast.IsNot: "is",
 }  # fmt: skip
+# Numbers in these are axes or diagonals; a negative number in those means "what is left".
+PLACES = frozenset({*AXIS_FIRST, "permute", "triu", "tril"})
+RESHAPES = frozenset({"view", "reshape", "expand", "repeat", "full"})
 # What these show stands in saved outputs, which an edit of the code does not change.
 SHOWN = frozenset({"print", "show", "figure", "plot", "subplot", "xlabel", "ylabel", "title", "legend"})
 
@@ -64,7 +67,7 @@ def constant_changed(source: Source, node: ast.AST) -> Iterator[Edit]:
         value = node.value
         if isinstance(value, int):
             yield source.replace(node, str(value + 1))
-            yield source.replace(node, f"({value} - 1)")
+            yield source.replace(node, str(value - 1) if value else "(-1)")
         elif isinstance(value, float):
             yield source.replace(node, repr(value * 2 if value not in (0.0, 1.0) else value + 1.0))
 
@@ -113,7 +116,7 @@ def _is_place(source: Source, node: ast.AST) -> bool:
         if isinstance(outer, ast.keyword):
             return outer.arg in (*AXIS_NAMES, "diagonal", "correction")
         if isinstance(outer, ast.Call):
-            return called(outer) in ("transpose", "permute", "flatten", "squeeze", "unsqueeze", "triu", "tril")
+            return called(outer) in PLACES or (called(outer) in RESHAPES and isinstance(source.parent(node), ast.UnaryOp))
         return isinstance(outer, ast.Slice | ast.Subscript) or (
             isinstance(outer, ast.Tuple) and isinstance(source.parent(outer), ast.Subscript)
         )
