@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Grade deep-learning assignments: numerical agreement, gradient agreement, rules.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: boxes would cost as much as everything else that --help does
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -65,7 +66,10 @@ def check(
     json: Json = False,
     assignments: Assignments = None,
 ) -> None:
-    """Self-check before you hand in: the public checks, on your own machine."""
+    """Check your own work before you hand it in.
+
+    Runs the public checks on your own machine.
+    """
     from grader.commands import check as command
 
     _end(command.run(slug, path, only or [], json, assignments))
@@ -113,7 +117,10 @@ def score(
     json: Json = False,
     assignments: Assignments = None,
 ) -> None:
-    """Apply present points, consequences and marks to stored results. Runs no code."""
+    """Score stored results anew; runs no code.
+
+    Applies the present points, consequences and marks.csv to the journal of a results folder.
+    """
     from grader.commands import score as command
 
     _end(command.run(folder, lenient, json, assignments))
@@ -125,7 +132,7 @@ def diff(
     after: Annotated[Path, typer.Argument(help="Another one.")],
     assignments: Assignments = None,
 ) -> None:
-    """Whose score changed between two results folders, by which item, why."""
+    """Say whose score changed, by which item, why."""
     from grader.commands import diff as command
 
     _end(command.run(before, after, assignments))
@@ -137,7 +144,10 @@ def replay(
     item: Annotated[str, typer.Argument(help="The item to run again.")],
     assignments: Assignments = None,
 ) -> None:
-    """Reproduce one check from a report, with the same cases, for an appeal."""
+    """Reproduce one check, for an appeal.
+
+    The same files, cases and seed as in the report.
+    """
     from grader.commands import replay as command
 
     _end(command.run(report, item, assignments))
@@ -150,7 +160,10 @@ def verify(
     jobs: Jobs = 0,
     assignments: Assignments = None,
 ) -> None:
-    """Prove suites: the reference earns all, the template nothing, each known mistake fails exactly its items."""
+    """Prove that suites catch what they must.
+
+    The reference earns everything, the template nothing, and each known mistake fails exactly its items.
+    """
     from grader.commands import verify as command
 
     _end(command.run(slugs or [], everything, jobs, assignments))
@@ -158,7 +171,10 @@ def verify(
 
 @app.command()
 def calibrate(slug: Slug, assignments: Assignments = None) -> None:
-    """Evidence for tolerances: rounding noise of the reference, and what the bounds would wrongly accept."""
+    """Measure the evidence for tolerances.
+
+    How much of each bound rounding uses up, and what the bounds would wrongly accept.
+    """
     from grader.commands import calibrate as command
 
     _end(command.run(slug, assignments))
@@ -170,7 +186,10 @@ def template(
     check: Annotated[bool, typer.Option("--check", help="Only say whether the committed templates are stale.")] = False,
     assignments: Assignments = None,
 ) -> None:
-    """Generate student templates from the reference, with proofs that nothing leaks."""
+    """Generate student templates.
+
+    From the reference, with proofs that nothing of the solution leaks.
+    """
     from grader.commands import template as command
 
     _end(command.run(slug, check, assignments))
@@ -181,7 +200,10 @@ def new(
     slug: Annotated[str, typer.Argument(help="The new assignment's name.")],
     into: Annotated[Path, typer.Option("--into", help="Folder for test_suites/ and reference_solutions/.")] = Path(),
 ) -> None:
-    """Scaffold an assignment that already passes its own verification."""
+    """Write the files of a new assignment.
+
+    It passes its own verification; rewrite it piece by piece.
+    """
     from grader.commands import new as command
 
     _end(command.run(slug, into))
@@ -192,7 +214,10 @@ def doctor(
     json: Json = False,
     require: Annotated[str, typer.Option("--require", help="Exit 1 below this level: none, weak, standard.")] = "none",
 ) -> None:
-    """What this machine can protect and run, found out by trying."""
+    """Find out what this machine can protect.
+
+    Starts confined workers and lets them attack.
+    """
     from grader.commands import doctor as command
 
     _end(command.run(json, require))

@@ -20,7 +20,7 @@ from grader.locate import Folders
 from grader.messages import PacketPort, PipePort, Port
 from grader.model import CheckResult, Submission, Violation
 from grader.proofs import Examination
-from grader.sandbox.launch import start_judge, start_portable_judge, start_zygote
+from grader.sandbox.launch import start_both, start_portable_judge
 from grader.text import clean
 
 
@@ -202,10 +202,7 @@ class Engine:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             for end in (ours, theirs):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-            self._processes = [
-                start_zygote(control, folders.suite, self._errors),
-                start_judge(theirs, judges_control, self._errors),
-            ]
+            self._processes = [start_both(theirs, judges_control, control, folders.suite, self._errors)]
             for end in (control, judges_control, theirs):
                 end.close()
             self._port = PacketPort(ours)
@@ -242,6 +239,12 @@ class Engine:
         """Give the judge parent the time to write the suite's report."""
         with contextlib.suppress(OSError):
             self.port.send({"do": "stop"})
+        if isinstance(self._port, PacketPort):
+            self._port.socket.settimeout(10.0)
+            with contextlib.suppress(OSError):
+                while self._port.receive() is not None:
+                    pass
+            return
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._processes[-1].wait(10.0)
 

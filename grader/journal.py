@@ -92,6 +92,8 @@ class Journal:
         if not _lock(self._fd):
             os.close(self._fd)
             raise UsageError(f"another run is writing to {self._path.parent}; wait for it, or choose another --out")
+        # Another run may have written between our first look and the lock.
+        self.contents = read(self._path.parent)
         os.ftruncate(self._fd, self.contents.complete_bytes)
         return self
 
@@ -109,7 +111,7 @@ class Journal:
         """What intake found. Written only when it is news."""
         facts = _facts(found)
         stored = self.contents.submissions.get(found.key)
-        if stored is None or stored.facts != facts:
+        if stored is None or stored.facts != facts or stored.digest != found.digest:
             self._append({"kind": "submission", "key": found.key, "digest": found.digest, "facts": facts})
 
     def result(self, key: str, result: CheckResult, result_stamp: str) -> None:

@@ -210,7 +210,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path):
 
 def test_records_hold_every_field_of_a_result(tmp_path):
     path = filled(tmp_path)
-    records = [json.loads(line) for line in path.read_text().splitlines()]
+    records = [json.loads(line) for line in path.read_bytes().splitlines()]
     fields = {field.name for field in dataclasses.fields(CheckResult)}
     assert all(set(record["result"]) == fields for record in records if record["kind"] == "result")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import batched
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +18,7 @@ from grader.reference import lay_out
 
 Outcome = Literal["killed", "timed out", "survived", "grader error"]
 BATCH = 40  # submissions that lie on the disk at one time
+STEPS = 20  # how often progress is told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,4 +29,76 @@ class Fate:
     outcome: Outcome
     by: str = ""
     why: str = ""
-    seconds: float = 0.0
+
+
+def run_mutants(
+    assignment: Assignment,
+    folders: Folders,
+    mutants: Sequence[Mutant],
+    jobs: int,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> list[Fate]:
+    """The fate of each mutant, in order: the items of its own file first, all others for what survives them."""
+    items = automatic_items(assignment)
+    fates: dict[str, Fate] = {}
+    with Engine(Order(folders=folders, seed=PUBLIC_SEED, items=items)) as engine:
+        for start in range(0, len(mutants), BATCH):
+            batch = mutants[start : start + BATCH]
+            fates |= _run_batch(engine, assignment, batch, items, jobs)
+            if start % max(BATCH, len(mutants) // STEPS) < BATCH:
+                tell(Progress(key=batch[-1].file, done=start + len(batch), of=len(mutants)))
+    return [fates[mutant.id] for mutant in mutants]
+
+
+def _run_batch(
+    engine: Engine, assignment: Assignment, batch: Sequence[Mutant], items: tuple[str, ...], jobs: int
+) -> dict[str, Fate]:
+    with tempfile.TemporaryDirectory(prefix="grader-mutants-") as scratch:
+        handed = {mutant.id: _submission(assignment, mutant, Path(scratch).resolve()) for mutant in batch}
+        near = {mutant.id: _items_of(assignment, mutant, items) for mutant in batch}
+        fates = _graded(engine, batch, [(handed[mutant.id], near[mutant.id]) for mutant in batch], jobs)
+        left = [mutant for mutant in batch if fates[mutant.id].outcome == "survived"]
+        # Under another key: that a judge of the first round has ended may be told late.
+        again = {mutant.id: replace(handed[mutant.id], key=f"{mutant.id}-others") for mutant in left}
+        rest = {mutant.id: tuple(item for item in items if item not in near[mutant.id]) for mutant in left}
+        left = [mutant for mutant in left if rest[mutant.id]]
+        fates |= _graded(engine, left, [(again[mutant.id], rest[mutant.id]) for mutant in left], jobs)
+    return fates
+
+
+def _submission(assignment: Assignment, mutant: Mutant, scratch: Path) -> Submission:
+    root = scratch / mutant.id
+    lay_out(assignment, root, {mutant.file: mutant.text})
+    files = {file.id: file.path for file in assignment.files if (root / file.path).is_file()}
+    return Submission(key=mutant.id, root=root, digest=mutant.id, files=files)
+
+
+def _items_of(assignment: Assignment, mutant: Mutant, items: tuple[str, ...]) -> tuple[str, ...]:
+    """The items of the parts that grade the mutant's file; all where that is not known."""
+    stem = str(Path(mutant.file).with_suffix(""))
+    ids = {file.id for file in assignment.files if str(Path(file.path).with_suffix("")) == stem}
+    parts = {part.id for part in assignment.parts if part.file in ids}
+    return tuple(item for item in items if assignment.item(item).part in parts) or items
+
+
+def _graded(
+    engine: Engine, mutants: Sequence[Mutant], work: Sequence[tuple[Submission, tuple[str, ...]]], jobs: int
+) -> dict[str, Fate]:
+    present = {submission.key: mutant for mutant, (submission, _) in zip(mutants, work, strict=True)}
+    fates = {mutant.id: Fate(mutant=mutant, outcome="survived") for mutant in mutants}
+    for key, event in engine.grade(work, jobs, first_failure=True):
+        for fate in _noticed(present[key], event):
+            fates[fate.mutant.id] = fate
+    return fates
+
+
+def _noticed(mutant: Mutant, event: object) -> Iterator[Fate]:
+    if isinstance(event, Violation):
+        yield Fate(mutant=mutant, outcome="killed", by=event.rule, why=event.message)
+    if not isinstance(event, CheckResult) or event.status in ("passed", "skipped"):
+        return
+    if event.status == "grader_error":
+        yield Fate(mutant=mutant, outcome="grader error", by=event.item, why=event.staff)
+    else:
+        outcome: Outcome = "timed out" if event.reason == "timed out" else "killed"
+        yield Fate(mutant=mutant, outcome=outcome, by=event.item, why=event.reason)

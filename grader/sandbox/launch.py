@@ -39,14 +39,20 @@ def start_zygote(control: socket.socket, suite: Path, errors: IO[bytes]) -> subp
     )
 
 
-def start_judge(port: socket.socket, control: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Exec the judge parent with its end of the conversation and its control socket of the zygote."""
+def start_both(
+    port: socket.socket, judges_control: socket.socket, control: socket.socket, suite: Path, errors: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Exec the process that imports torch once and becomes zygote and judge parent (see `grader.judge.start`).
+
+    The judge gets its end of the conversation, and `judges_control`, whose other end is the zygote's `control`.
+    """
+    ends = [str(end.fileno()) for end in (port, judges_control, control)]
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "grader.judge.main", "linux", str(port.fileno()), str(control.fileno())],
-        env=judge_environment(),
-        pass_fds=[port.fileno(), control.fileno()],
+        [sys.executable, "-P", "-m", "grader.judge.start", *ends, str(suite)],
+        env={**judge_environment(), **ZYGOTE_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)},
+        pass_fds=[end.fileno() for end in (port, judges_control, control)],
         stdin=subprocess.DEVNULL,
-        stdout=errors,
+        stdout=subprocess.DEVNULL,
         stderr=errors,
         start_new_session=True,
     )

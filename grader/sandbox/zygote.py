@@ -61,8 +61,11 @@ class Waiting:
 class Zygote:
     """The loop, and the table of workers."""
 
-    def __init__(self, control: socket.socket, probes: dict[str, Probe]) -> None:
+    def __init__(
+        self, control: socket.socket, probes: dict[str, Probe], relatives: frozenset[int] = frozenset()
+    ) -> None:
         self.probes = probes
+        self.relatives = relatives
         self.known = module_files()
         self.selector = selectors.DefaultSelector()
         self.controls: set[socket.socket] = set()
@@ -167,7 +170,7 @@ class Zygote:
         me = os.getpid()
         for _ in range(1000):
             children = {int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()}
-            orphans = children - set(self.workers)
+            orphans = children - set(self.workers) - self.relatives
             if not orphans:
                 return
             for pid in orphans:
@@ -220,15 +223,22 @@ def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str]) -> N
 
 def main(arguments: list[str]) -> None:
     """`zygote FD SUITE`: serve the control socket FD with the probes of the suite folder."""
-    control = socket.socket(fileno=int(arguments[0]))
-    probes = load_suite(Path(arguments[1]))
+    run(socket.socket(fileno=int(arguments[0])), Path(arguments[1]))
+    # Taking torch apart in good order takes half a second.
+    os._exit(0)
+
+
+def run(control: socket.socket, suite: Path, relatives: frozenset[int] = frozenset()) -> None:
+    """Load the suite's probes and serve until the last judge is gone. `relatives` are children that are no workers."""
+    probes = load_suite(suite)
     warm_up()
     confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
+    gc.enable()
     control.send(b"ready")
-    Zygote(control, probes).run()
+    Zygote(control, probes, relatives).run()
 
 
 if __name__ == "__main__":

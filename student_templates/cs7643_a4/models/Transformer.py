@@ -74,10 +74,8 @@ class TransformerTranslator(nn.Module):
 
         # Deliverable 3: two linear layers, hidden_dim -> dim_feedforward -> hidden_dim, and a layer norm for this
         # sub-layer alone. The names are yours.
-        pass
 
         # Deliverable 4: one linear layer that scores the words of the target vocabulary. The name is yours.
-        pass
 
     def forward(self, inputs):
         """The whole model: word indices (N, T) in, scores (N, T, output_size) out."""

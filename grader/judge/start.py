@@ -1,0 +1,86 @@
+"""Theory of operation of the start of a run.
+
+`import torch` is the dearest thing that a run does. One process does it and becomes two before it holds a secret: the
+zygote goes on with the suite's probes and nothing else, its first fork becomes the judge parent and loads what workers
+must never see. The judge ends when the zygote does, so the zygote stays until the judge has said what it has to say.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+from grader.sandbox.launch import ZYGOTE_ENVIRONMENT
+
+
+def main(arguments: list[str]) -> None:
+    """`start PORT_FD JUDGES_CONTROL_FD CONTROL_FD SUITE`; never returns."""
+    # Nothing that is created while torch is imported is garbage; looking for some takes a tenth of the import.
+    gc.disable()
+    import torch  # noqa: F401 - before the fork, for both
+
+    gc.freeze()
+    port, judges_control, control = (int(number) for number in arguments[:3])
+    parent = os.getpid()
+    judge = os.fork()
+    if judge == 0:
+        os.close(control)
+        _become_judge(port, judges_control, parent)
+    os.close(port)
+    os.close(judges_control)
+    _become_zygote(control, Path(arguments[3]), judge)
+
+
+def _become_judge(port: int, control: int, parent: int) -> None:
+    """Never returns."""
+    from grader.sandbox.confine import PR_SET_PDEATHSIG, prctl
+
+    code = 3
+    try:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == parent:
+            os.dup2(2, 1)
+            gc.enable()
+            from grader.judge.main import main as judge
+
+            code = judge(["linux", str(port), str(control)])
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        _leave(code)
+
+
+def _become_zygote(control: int, suite: Path, judge: int) -> None:
+    """Never returns."""
+    code = 3
+    try:
+        os.chdir("/")
+        os.environ["PATH"] = ZYGOTE_ENVIRONMENT["PATH"]
+        for name in set(os.environ) - set(ZYGOTE_ENVIRONMENT):
+            del os.environ[name]
+        from grader.sandbox.zygote import run
+
+        run(socket.socket(fileno=control), suite, frozenset({judge}))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+        os.closerange(3, 1 << 16)
+    finally:
+        os.waitpid(judge, 0)
+        _leave(code)
+
+
+def _leave(code: int) -> None:
+    """End this process at once: taking torch apart in good order takes half a second."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
