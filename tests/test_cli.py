@@ -116,8 +116,8 @@ def test_a_class_is_graded(graded):
 
 @linux
 def test_an_unreadable_submission_costs_nobody_else(graded):
-    rows = {row["submission"]: row for row in csv.DictReader((graded / "summary.csv").open())}
-    assert set(rows) >= {"ada", "bob", "cleo", "dan"}
+    rows = csv.DictReader((graded / "summary.csv").read_text().splitlines())
+    assert {row["submission"] for row in rows} == {"ada", "bob", "cleo", "dan"}
     found = strict_json((graded / "dan" / "results.json").read_text())
     assert found["score"] == 0
     assert "archive" in json.dumps(found)
@@ -247,8 +247,8 @@ def elsewhere(tmp_path_factory):
 
 def test_a_folder_is_checked_without_linux(elsewhere, handed_in):
     stdout, _ = grader("check", "tiny", handed_in / "ada", environment=elsewhere)
-    assert "gate.forward" in stdout or "tanh of one layer" in stdout
-    assert "rates" not in stdout.lower() or "rates.decrease" not in stdout, "hidden items are no public checks"
+    assert "6 passed" in stdout
+    assert "not run: rates.decrease" in stdout, "a hidden item is no public check"
 
 
 def test_a_zip_is_checked_without_linux(elsewhere, handed_in):

@@ -1,8 +1,8 @@
 """`equivalent_mutants.yaml` of a suite: mutants that are correct answers after all, each with its reason.
 
-    - id: 3f2a9c01d7
-      mutant: "x.view(batch, -1) → x.reshape(batch, -1)"
-      why: the tensor is contiguous here, so both give the same view
+- id: 3f2a9c01d7
+  mutant: "x.view(batch, -1) → x.reshape(batch, -1)"
+  why: the tensor is contiguous here, so both give the same view
 """
 
 from __future__ import annotations

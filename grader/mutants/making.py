@@ -124,5 +124,3 @@ def _meaning(text: str) -> str | None:
 
 def _line(text: str) -> str:
     return text if len(text) <= CAP else f"{text[: CAP - 1]}…"
-
-

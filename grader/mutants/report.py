@@ -43,7 +43,9 @@ def problems(account: Account) -> list[str]:
         if fate.outcome in ("killed", "timed out") and fate.mutant.id in reasons:
             found.append(f"{FILE}: {fate.mutant.id} does not survive, {fate.by} notices it; remove the entry")
         if fate.outcome == "grader error":
-            found.append(f"grader error in {fate.by} with {fate.mutant.id} {fate.mutant.described()}\n{fate.why[-800:]}")
+            found.append(
+                f"grader error in {fate.by} with {fate.mutant.id} {fate.mutant.described()}\n{fate.why[-800:]}"
+            )
     return found
 
 

@@ -157,9 +157,7 @@ class Source:
 
     def exchange(self, left: ast.expr, right: ast.expr) -> Edit:
         """The edit that lets two expressions of one statement change places."""
-        return Edit(
-            (Change(*self.span(left), self.bracketed(right)), Change(*self.span(right), self.bracketed(left)))
-        )
+        return Edit((Change(*self.span(left), self.bracketed(right)), Change(*self.span(right), self.bracketed(left))))
 
     def applied(self, edit: Edit) -> str:
         """The whole text after an edit."""

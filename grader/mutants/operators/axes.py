@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from grader.mutants.operators.calls import called, integer, keyword, of_module, own_arguments, receiver, subject
 from grader.mutants.source import Edit, Source
@@ -36,7 +37,7 @@ def permutation_changed(source: Source, node: ast.AST) -> Iterator[Edit]:
     """Two neighbouring axes of `permute` exchanged."""
     if isinstance(node, ast.Call) and called(node) == "permute":
         axes = own_arguments(node)
-        for left, right in zip(axes, axes[1:], strict=False):
+        for left, right in pairwise(axes):
             yield source.exchange(left, right)
 
 
@@ -53,7 +54,7 @@ def concatenation_exchanged(source: Source, node: ast.AST) -> Iterator[Edit]:
     if isinstance(node, ast.Call) and called(node) in CONCATENATIONS and node.args:
         parts = node.args[0]
         if isinstance(parts, ast.List | ast.Tuple):
-            for left, right in zip(parts.elts, parts.elts[1:], strict=False):
+            for left, right in pairwise(parts.elts):
                 yield source.exchange(left, right)
 
 

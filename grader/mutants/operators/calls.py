@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
-
 from grader.mutants.source import Change, Edit, Source
 
 MODULES = frozenset({"torch", "nn", "F", "functional", "np", "numpy", "math", "init", "utils", "linalg"})
@@ -71,7 +69,7 @@ def integer(node: ast.AST | None) -> int | None:
 
 
 def attribute_of_self(node: ast.AST) -> str:
-    """"name" for `self.name`; empty for anything else."""
+    """The word "name" of `self.name`; empty for anything else."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
         return node.attr
     return ""
@@ -80,11 +78,6 @@ def attribute_of_self(node: ast.AST) -> str:
 def names_in(node: ast.AST) -> set[str]:
     """The variables that an expression reads."""
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-
-
-def calls_of(node: ast.AST, names: Collection[str]) -> Iterator[ast.Call]:
-    """The calls of one of these names inside a node."""
-    return (part for part in ast.walk(node) if isinstance(part, ast.Call) and called(part) in names)
 
 
 def same(left: ast.AST, right: ast.AST) -> bool:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from grader.mutants.operators.calls import attribute_of_self, called, calls_of, keyword, names_in, same
+from grader.mutants.operators.calls import attribute_of_self, called, keyword, names_in, same
 from grader.mutants.source import Edit, Source
 
 GATES = frozenset({"sigmoid", "tanh", "softmax", "relu"})
@@ -116,8 +116,7 @@ def _gates(source: Source, node: ast.AST) -> list[str]:
     gates = []
     for statement in ast.walk(function) if function is not None else ():
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            if called(statement.value) in GATES and any(calls_of(statement.value, GATES)):
-                gates.append(statement.targets[0].id)
+            gates += [statement.targets[0].id] if called(statement.value) in GATES else []
     return [name for name in dict.fromkeys(gates) if not _reads_itself(function, name)]
 
 

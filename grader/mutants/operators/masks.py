@@ -62,7 +62,7 @@ def causal_shifted(source: Source, node: ast.AST) -> Iterator[Edit]:
 def causal_turned(source: Source, node: ast.AST) -> Iterator[Edit]:
     """The past hidden in place of the future."""
     if isinstance(node, ast.Call) and called(node) in TRIANGLES:
-        start, end = source.span(node.func)
+        _, end = source.span(node.func)
         name = called(node)
         yield Edit((Change(end - len(name), end, TRIANGLES[name]),))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from grader.mutants.operators.axes import AXIS_FIRST, AXIS_NAMES
 from grader.mutants.operators.calls import attribute_of_self, called, integer, names_in
@@ -75,9 +76,11 @@ def constant_changed(source: Source, node: ast.AST) -> Iterator[Edit]:
 def flag_flipped(source: Source, node: ast.AST) -> Iterator[Edit]:
     """A flag of a call turned around: batch_first, bidirectional, keepdim, norm_first."""
     outer = source.parent(node)
-    if isinstance(node, ast.Constant) and isinstance(node.value, bool) and isinstance(outer, ast.keyword):
-        if outer.arg != "unbiased":
-            yield source.replace(node, str(not node.value))
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, bool):
+        return
+    # The estimate of a variance has an operator of its own.
+    if isinstance(outer, ast.keyword) and outer.arg != "unbiased":
+        yield source.replace(node, str(not node.value))
 
 
 def return_exchanged(source: Source, node: ast.AST) -> Iterator[Edit]:
@@ -85,7 +88,7 @@ def return_exchanged(source: Source, node: ast.AST) -> Iterator[Edit]:
     if isinstance(node, ast.Return) and node.value is not None:
         for part in ast.walk(node.value):
             if isinstance(part, ast.Tuple) and not isinstance(source.parent(part), ast.Call | ast.Subscript):
-                for left, right in zip(part.elts, part.elts[1:], strict=False):
+                for left, right in pairwise(part.elts):
                     yield source.exchange(left, right)
 
 
@@ -116,7 +119,9 @@ def _is_place(source: Source, node: ast.AST) -> bool:
         if isinstance(outer, ast.keyword):
             return outer.arg in (*AXIS_NAMES, "diagonal", "correction")
         if isinstance(outer, ast.Call):
-            return called(outer) in PLACES or (called(outer) in RESHAPES and isinstance(source.parent(node), ast.UnaryOp))
+            return called(outer) in PLACES or (
+                called(outer) in RESHAPES and isinstance(source.parent(node), ast.UnaryOp)
+            )
         return isinstance(outer, ast.Slice | ast.Subscript) or (
             isinstance(outer, ast.Tuple) and isinstance(source.parent(outer), ast.Subscript)
         )

@@ -131,5 +131,3 @@ def _without_gradients(source: Source, node: ast.AST) -> bool:
         if isinstance(outer, ast.With)
         for item in outer.items
     )
-
-
