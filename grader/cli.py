@@ -157,6 +157,9 @@ def replay(
 def verify(
     slugs: Annotated[list[str] | None, typer.Argument(help="Assignments.", autocompletion=complete_slug)] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every assignment that is found.")] = False,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Run small wrong versions of the reference, not the kept submissions.")
+    ] = False,
     jobs: Jobs = 0,
     assignments: Assignments = None,
 ) -> None:
@@ -166,7 +169,7 @@ def verify(
     """
     from grader.commands import verify as command
 
-    _end(command.run(slugs or [], everything, jobs, assignments))
+    _end(command.run(slugs or [], everything, jobs, assignments, mutants))
 
 
 @app.command()

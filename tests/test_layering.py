@@ -35,6 +35,7 @@ LAYERS = (
     ("engine",),
     ("reports",),
     ("grading", "proofs"),
+    ("mutants",),
     ("commands",),
     ("cli",),
 )
@@ -54,6 +55,7 @@ TORCH_FREE = (
     "grader.grading",
     "grader.journal",
     "grader.messages",
+    "grader.mutants.proving",
     "grader.proofs",
     "grader.sandbox.launch",
     *(f"grader.commands.{path.stem}" for path in sorted((PACKAGE / "commands").glob("*.py"))),

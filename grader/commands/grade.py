@@ -18,7 +18,7 @@ from grader.errors import GraderError, UsageError
 from grader.grading import automatic_items, grade_into, new_seed, reports_of, write_results
 from grader.journal import Journal
 from grader.locate import Folders
-from grader.model import Report, Submission
+from grader.model import Refused, Report, Submission
 from grader.reports import gradescope, terminal
 
 SUBMISSIONS = "submissions"
@@ -66,7 +66,7 @@ def _grade(
     workspace = out / SUBMISSIONS
     workspace.mkdir(exist_ok=True, mode=0o700)
     found = intake.take(request.paths, assignment, workspace.resolve(), groups=request.groups)
-    people.write([person for entry in found for person in entry.people], out / "people.csv")
+    _remember_people(found, out / "people.csv")
     seed = request.seed or journal.contents.seed or new_seed()
     if not any(isinstance(entry, Submission) for entry in found):
         journal.start_run(assignment.slug, seed, {})
@@ -91,6 +91,13 @@ def _grade(
         if journal.contents.slug:
             write_results(out, reports_of(out, assignment, lenient=request.lenient))
         raise
+
+
+def _remember_people(found: Sequence[Submission | Refused], path: Path) -> None:
+    """Write who is behind the keys; people of an earlier call into the same folder stay."""
+    present = {entry.key for entry in found}
+    before = [person for person in people.read(path) if person.key not in present] if path.exists() else []
+    people.write([*before, *(person for entry in found for person in entry.people)], path)
 
 
 def show(reports: Sequence[Report], out: Path, as_json: bool) -> None:

@@ -17,17 +17,20 @@ from grader.grading import PUBLIC_SEED, automatic_items, judge_all
 from grader.kept import Kept, edited_sources, read_kept
 from grader.locate import Folders, known_slugs
 from grader.model import Refused, Submission
+from grader.mutants import report
+from grader.mutants.proving import prove
 from grader.proofs import Claim, Examination, Finding, judge_claim, never_failed, tolerance_problems, unknown_names
 from grader.reference import lay_out
 from grader.templates import generate
 
 
-def run(slugs: Sequence[str], everything: bool, jobs: int, assignments: Path | None) -> int:
+def run(slugs: Sequence[str], everything: bool, jobs: int, assignments: Path | None, mutants: bool = False) -> int:
     """Verify one or all assignments. Returns 1 when something is not proven."""
     wanted = list(known_slugs(assignments)) if everything else list(slugs)
     if not wanted:
         raise UsageError("name an assignment, or give --all")
-    proven = [verify(slug, jobs, assignments) for slug in wanted]
+    proof = verify_mutants if mutants else verify
+    proven = [proof(slug, jobs, assignments) for slug in wanted]
     return EXIT_DONE if all(proven) else EXIT_NO
 
 
@@ -51,6 +54,19 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     verdict = "proven" if not count else f"{count} problem(s)"
     sys.stdout.write(f"{slug}: {verdict}; {items} automatic items, kept submissions: {kinds}\n")
     return not count
+
+
+def verify_mutants(slug: str, jobs: int, assignments: Path | None) -> bool:
+    """Run small wrong versions of one reference and print which of them the suite lets pass."""
+    folders, assignment = open_assignment(slug, assignments)
+    require_reference(folders)
+    with progress_bar(f"mutants of {slug}") as tell:
+        account = prove(assignment, folders, job_count(jobs), tell)
+    problems = report.problems(account)
+    sys.stdout.writelines(f"{line}\n" for line in report.lines(account))
+    sys.stdout.writelines(f"PROBLEM {problem}\n" for problem in problems)
+    sys.stdout.write(f"{slug}: {report.verdict(account)}\n")
+    return not problems
 
 
 def _findings(

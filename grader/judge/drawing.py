@@ -1,15 +1,13 @@
-"""Hypothesis under our control: cases are drawn once, from the run's seed, and independent of everything else."""
+"""Hypothesis under our control: cases are drawn once, from the run's seed, and independent of everything else.
+
+It is imported when the first case is drawn: a suite of fixed cases does without it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from typing import Any
-
-import hypothesis
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.database import DirectoryBasedExampleDatabase  # noqa: F401 - loaded before judges fork
-from hypothesis.internal.conjecture import providers
 
 EXAMPLES = 8
 
@@ -25,6 +23,8 @@ def forget_local_constants() -> None:
     It collects them from every module outside site-packages, so that the same seed would draw other cases from an
     installed wheel, or when a suite imports one module more.
     """
+    from hypothesis.internal.conjecture import providers
+
     if hasattr(providers, "_get_local_constants"):
         nothing = type(providers._get_local_constants())()
         providers._get_local_constants = lambda: nothing
@@ -47,6 +47,11 @@ def draw(
 
     Exceptions of `body` pass through as Hypothesis lets them.
     """
+    import hypothesis
+    from hypothesis import HealthCheck, Phase, settings
+    from hypothesis.database import DirectoryBasedExampleDatabase  # noqa: F401 - loaded before judges fork
+
+    forget_local_constants()
     wrapped = function.hypothesis  # type: ignore[attr-defined]
     inner = wrapped.inner_test
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)

@@ -26,6 +26,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,6 @@ import torch
 import grader
 from grader.assignment import Assignment, Item
 from grader.errors import AuthorError, GraderError
-from grader.judge.drawing import forget_local_constants
 from grader.judge.examining import examine
 from grader.judge.handed import HandedIn, file_specs, reference_files
 from grader.judge.plugin import JudgePlugin, pytest_arguments
@@ -261,7 +261,7 @@ def versions() -> dict[str, str]:
         "grader": grader.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "hypothesis": sys.modules["hypothesis"].__version__,
+        "hypothesis": version("hypothesis"),
         "pytest": pytest.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
     }
@@ -270,7 +270,6 @@ def versions() -> dict[str, str]:
 def run(port: Port, sandbox: Sandbox, settings: Settings) -> None:
     """Collect the suite and serve. Raises AuthorError for a suite that cannot be used."""
     torch.set_num_threads(1)
-    forget_local_constants()
     folders = Folders(suite=settings.suite, reference=settings.reference, template=settings.template)
     assignment = load(folders)
     tolerances.set({**DEFAULT_TOLERANCES, **assignment.tolerances})

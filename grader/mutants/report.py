@@ -68,6 +68,14 @@ def table(account: Account) -> Iterator[str]:
         yield _row(name, width, row)
 
 
+def verdict(account: Account) -> str:
+    """The last line: how many mutants ran, how many were left out, and how many problems there are."""
+    count = len(problems(account))
+    left_out = len(account.made) - len(account.fates)
+    cut = f", {left_out} more left out by the cap of {len(account.fates)}" if left_out else ""
+    return f"{len(account.fates)} mutants{cut}: {f'{count} problem(s)' if count else 'none survives unexplained'}"
+
+
 def _row(name: str, width: int, counts: Mapping[str, int]) -> str:
     return " ".join((f"{name:{width}}", *(f"{counts.get(column, 0) or '.':>9}" for column in COLUMNS)))
 

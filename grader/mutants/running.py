@@ -18,7 +18,6 @@ from grader.reference import lay_out
 
 Outcome = Literal["killed", "timed out", "survived", "grader error"]
 BATCH = 40  # submissions that lie on the disk at one time
-STEPS = 20  # how often progress is told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +44,7 @@ def run_mutants(
         for start in range(0, len(mutants), BATCH):
             batch = mutants[start : start + BATCH]
             fates |= _run_batch(engine, assignment, batch, items, jobs)
-            if start % max(BATCH, len(mutants) // STEPS) < BATCH:
-                tell(Progress(key=batch[-1].file, done=start + len(batch), of=len(mutants)))
+            tell(Progress(key=batch[-1].file, done=start + len(batch), of=len(mutants)))
     return [fates[mutant.id] for mutant in mutants]
 
 

@@ -9,11 +9,14 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from hypothesis import strategies as st
 from torch import Tensor
+
+if TYPE_CHECKING:
+    # Imported by the functions that need it: a suite of fixed cases does without it.
+    from hypothesis import strategies as st
 
 T = TypeVar("T")
 
@@ -76,16 +79,22 @@ class Case:
 
 def sizes(low: int, high: int) -> st.SearchStrategy[int]:
     """A size from `low` to `high`, both included."""
+    from hypothesis import strategies as st
+
     return st.integers(low, high)
 
 
 def flags() -> st.SearchStrategy[bool]:
     """True or False."""
+    from hypothesis import strategies as st
+
     return st.booleans()
 
 
 def one_of(*values: T) -> st.SearchStrategy[T]:
     """One of the values, the first being the simplest."""
+    from hypothesis import strategies as st
+
     return st.sampled_from(values)
 
 
@@ -97,6 +106,8 @@ def cases(
     `distinct` gives fields with their range (both ends included) that must be pairwise different, so that shapes tell
     them apart; other fields are strategies or fixed values. A field `seed` is drawn unless it is given.
     """
+    from hypothesis import strategies as st
+
     ranges = dict(distinct or {})
     strategies = {
         name: field if isinstance(field, st.SearchStrategy) else st.just(field) for name, field in fields.items()

@@ -109,7 +109,7 @@ class PatternCase(Case):
         draw = self.draw()
         order = draw.permutation(self.words)
         return {
-            "text": order.repeat(8)[:, None],
+            "text": order.repeat(4)[:, None],
             "weights": {
                 "embedding": draw.normal(self.words, self.size, std=0.6),
                 "weight": draw.normal(self.words, self.size, std=0.2),

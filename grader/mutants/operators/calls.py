@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+
 from grader.mutants.source import Change, Edit, Source
 
 MODULES = frozenset({"torch", "nn", "F", "functional", "np", "numpy", "math", "init", "utils", "linalg"})

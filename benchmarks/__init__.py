@@ -1,0 +1,1 @@
+"""Reproducible speed measurements; see docs/measurements.md."""
