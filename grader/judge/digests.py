@@ -6,18 +6,22 @@ import functools
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType
 
 from grader.assignment import Assignment
+from grader.judge.calls import Key
 from grader.judge.drawing import inner_of
+from grader.suite.cases import Case
 
 
-def item_digest(function: Callable[..., object], probes: Iterable[str], assignment: Assignment) -> str:
-    """Of the test, its probes and what they use in the suite, the reference, the limits and tolerances."""
-    digest = hashlib.sha256()
-    own = [function, *(getattr(sys.modules["probes"], name) for name in sorted(set(probes)))]
+def item_digest(function: Callable[..., object], keys: Sequence[Key], assignment: Assignment) -> str:
+    """Of the test, its calls, probes, cases and what they use in the suite, the reference, the limits and tolerances."""
+    digest = hashlib.sha256(repr(keys).encode())
+    probes = sorted({key.probe for key in keys})
+    own = [function, *(getattr(sys.modules["probes"], name) for name in probes)]
+    own += {type(key.case) for key in keys if isinstance(key.case, Case)}
     for text in sorted(_sources(own, assignment.suite)):
         digest.update(text.encode())
     digest.update(folder_digest(assignment.reference).encode())
@@ -62,7 +66,8 @@ def _source(thing: object) -> str:
     try:
         return inspect.getsource(thing)  # type: ignore[arg-type]
     except (OSError, TypeError):
-        return repr(thing)
+        # Generated, as a dataclass's __init__ is; its class is there with its own source.
+        return str(getattr(thing, "__qualname__", ""))
 
 
 def _reached(thing: object) -> list[object]:

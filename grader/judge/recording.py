@@ -43,7 +43,7 @@ def record(
             problems.append(f"item {item.id!r}: the reference does not pass its own test\n{trouble}")
         recorded.keys = tuple(reference.used)
         function = plugin.tests[item.id].obj
-        recorded.digest = item_digest(function, [key.probe for key in recorded.keys], plugin.assignment)
+        recorded.digest = item_digest(function, recorded.keys, plugin.assignment)
         records[item.id] = recorded
     if problems:
         raise AuthorError("\n\n".join(problems), plugin.assignment.suite)

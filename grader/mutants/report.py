@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from grader.mutants.equivalents import FILE, Explained, stale
 from grader.mutants.running import Fate
 
-COLUMNS = ("made", "killed", "timed out", "survived", "explained")
+COLUMNS = ("made", "killed", "timed out", "survived", "explained", "grader error")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ def table(account: Account) -> Iterator[str]:
     rows = {operator: _counts(account, operator) for operator in sorted({f.mutant.operator for f in account.fates})}
     total: Counter[str] = sum(rows.values(), Counter())
     width = max(len(name) for name in (*rows, "all operators"))
-    yield " ".join((f"{'operator':{width}}", *(f"{column:>9}" for column in COLUMNS)))
+    yield " ".join((f"{'operator':{width}}", *(f"{column:>{len(column) + 1}}" for column in COLUMNS)))
     for name, row in (*rows.items(), ("all operators", total)):
         yield _row(name, width, row)
 
@@ -77,7 +77,7 @@ def verdict(account: Account) -> str:
 
 
 def _row(name: str, width: int, counts: Mapping[str, int]) -> str:
-    return " ".join((f"{name:{width}}", *(f"{counts.get(column, 0) or '.':>9}" for column in COLUMNS)))
+    return " ".join((f"{name:{width}}", *(f"{counts.get(column, 0) or '.':>{len(column) + 1}}" for column in COLUMNS)))
 
 
 def _counts(account: Account, operator: str) -> Counter[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from grader.assignment import Assignment
-from grader.engine import Engine, Order
+from grader.engine import Engine, Event, Order
+from grader.errors import AuthorError
 from grader.grading import PUBLIC_SEED, Progress, automatic_items
 from grader.locate import Folders
 from grader.model import CheckResult, Submission, Violation
@@ -30,6 +32,15 @@ class Fate:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class _Notice:
+    """Who noticed a mutant."""
+
+    outcome: Outcome
+    by: str
+    why: str
+
+
 def run_mutants(
     assignment: Assignment,
     folders: Folders,
@@ -37,10 +48,14 @@ def run_mutants(
     jobs: int,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Fate]:
-    """The fate of each mutant, in order: the items of its own file first, all others for what survives them."""
+    """The fate of each mutant, in order: the items of its own file first, all others for what survives them.
+
+    Raises AuthorError when the reference itself does not pass, because then every mutant would seem to be noticed.
+    """
     items = automatic_items(assignment)
     fates: dict[str, Fate] = {}
     with Engine(Order(folders=folders, seed=PUBLIC_SEED, items=items)) as engine:
+        _require_passing_reference(engine, assignment, items)
         for start in range(0, len(mutants), BATCH):
             batch = mutants[start : start + BATCH]
             fates |= _run_batch(engine, assignment, batch, items, jobs)
@@ -51,8 +66,10 @@ def run_mutants(
 def _run_batch(
     engine: Engine, assignment: Assignment, batch: Sequence[Mutant], items: tuple[str, ...], jobs: int
 ) -> dict[str, Fate]:
-    with tempfile.TemporaryDirectory(prefix="grader-mutants-") as scratch:
-        handed = {mutant.id: _submission(assignment, mutant, Path(scratch).resolve()) for mutant in batch}
+    with _scratch() as scratch:
+        handed = {
+            mutant.id: _submission(assignment, scratch / mutant.id, {mutant.file: mutant.text}) for mutant in batch
+        }
         near = {mutant.id: _items_of(assignment, mutant, items) for mutant in batch}
         fates = _graded(engine, batch, [(handed[mutant.id], near[mutant.id]) for mutant in batch], jobs)
         left = [mutant for mutant in batch if fates[mutant.id].outcome == "survived"]
@@ -64,11 +81,30 @@ def _run_batch(
     return fates
 
 
-def _submission(assignment: Assignment, mutant: Mutant, scratch: Path) -> Submission:
-    root = scratch / mutant.id
-    lay_out(assignment, root, {mutant.file: mutant.text})
+def _require_passing_reference(engine: Engine, assignment: Assignment, items: tuple[str, ...]) -> None:
+    with _scratch() as scratch:
+        work = [(_submission(assignment, scratch / "reference", {}), items)]
+        for _, event in engine.grade(work, 1, first_failure=True):
+            if (notice := _notice(event)) is not None:
+                text = f"the reference itself does not pass {notice.by} ({notice.why}); `grader verify` says more"
+                raise AuthorError(text, assignment.reference)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for submissions, which workers that run as other users can pass through."""
+    with tempfile.TemporaryDirectory(prefix="grader-mutants-") as folder:
+        path = Path(folder).resolve()
+        path.chmod(0o755)
+        yield path
+
+
+def _submission(assignment: Assignment, root: Path, sources: Mapping[str, str]) -> Submission:
+    lay_out(assignment, root, sources)
+    for path in (root, *root.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     files = {file.id: file.path for file in assignment.files if (root / file.path).is_file()}
-    return Submission(key=mutant.id, root=root, digest=mutant.id, files=files)
+    return Submission(key=root.name, root=root, digest=root.name, files=files)
 
 
 def _items_of(assignment: Assignment, mutant: Mutant, items: tuple[str, ...]) -> tuple[str, ...]:
@@ -85,18 +121,18 @@ def _graded(
     present = {submission.key: mutant for mutant, (submission, _) in zip(mutants, work, strict=True)}
     fates = {mutant.id: Fate(mutant=mutant, outcome="survived") for mutant in mutants}
     for key, event in engine.grade(work, jobs, first_failure=True):
-        for fate in _noticed(present[key], event):
-            fates[fate.mutant.id] = fate
+        if (notice := _notice(event)) is not None:
+            mutant = present[key]
+            fates[mutant.id] = Fate(mutant=mutant, outcome=notice.outcome, by=notice.by, why=notice.why)
     return fates
 
 
-def _noticed(mutant: Mutant, event: object) -> Iterator[Fate]:
+def _notice(event: Event) -> _Notice | None:
+    """What an event says against a submission; None when it says nothing."""
     if isinstance(event, Violation):
-        yield Fate(mutant=mutant, outcome="killed", by=event.rule, why=event.message)
+        return _Notice("killed", event.rule, event.message)
     if not isinstance(event, CheckResult) or event.status in ("passed", "skipped"):
-        return
+        return None
     if event.status == "grader_error":
-        yield Fate(mutant=mutant, outcome="grader error", by=event.item, why=event.staff)
-    else:
-        outcome: Outcome = "timed out" if event.reason == "timed out" else "killed"
-        yield Fate(mutant=mutant, outcome=outcome, by=event.item, why=event.reason)
+        return _Notice("grader error", event.item, event.staff)
+    return _Notice("timed out" if event.reason == "timed out" else "killed", event.item, event.reason)

@@ -112,7 +112,7 @@ LINES = [
     ("gradients-kept", "with torch.no_grad():\n    go()", ["with torch.enable_grad():\n    go()"]),
     # plain slips
     ("operator-exchanged", "y = a - b", ["y = (a + b)"]),
-    ("operator-exchanged", "y = a * b / c", ["y = ((a * b) * c)", "y = (a / b) / c"]),
+    ("operator-exchanged", "y = a * b / c", ["y = (a / b) / c", "y = ((a * b) * c)"]),
     ("operator-exchanged", "n = d // 2", ["n = (d * 2)"]),
     ("operator-exchanged", "n += 1", ["n -= 1"]),
     ("sign-dropped", "y = -x.log()", ["y = x.log()"]),

@@ -10,6 +10,7 @@ from grader.mutants.source import Edit, Source
 
 Operator = Callable[[Source, ast.AST], Iterator[Edit]]
 
+# Where two kinds give the same text, the first gives the mutant its name: new kinds belong behind the others.
 _FUNCTIONS: tuple[Operator, ...] = (
     terms.scale_dropped,
     terms.factor_dropped,

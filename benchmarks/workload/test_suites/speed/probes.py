@@ -1,4 +1,8 @@
-"""Probes of the twelve checks. Plain torch: the other graders run the very same functions."""
+"""Probes of the twelve checks. Plain torch: the other graders run the very same functions.
+
+Gradients start from a scalar: `out.backward(upstream)` gives the same ones, but its first call in a process imports 487
+modules of torch and sympy (0.4 s), which every cold start would pay for.
+"""
 
 import torch
 
@@ -13,7 +17,7 @@ def lstm_backward(modules, x, state, weights, upstream):
     """Gradients of inputs and parameters."""
     net = _lstm(modules, weights)
     x.requires_grad_()
-    net(x, (state[0], state[1]))[0].backward(upstream)
+    (net(x, (state[0], state[1]))[0] * upstream).sum().backward()
     return _gradients(net, x)
 
 
@@ -26,7 +30,7 @@ def layer_norm_backward(modules, x, weights, upstream):
     """Gradients of inputs and parameters."""
     net = _layer_norm(modules, weights)
     x.requires_grad_()
-    net(x).backward(upstream)
+    (net(x) * upstream).sum().backward()
     return _gradients(net, x)
 
 
@@ -39,7 +43,7 @@ def attention_backward(modules, x, heads, weights, upstream):
     """Gradients of inputs and parameters under the causal mask."""
     net = _attention(modules, heads, weights)
     x.requires_grad_()
-    net(x, causal=True).backward(upstream)
+    (net(x, causal=True) * upstream).sum().backward()
     return _gradients(net, x)
 
 

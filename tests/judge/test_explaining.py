@@ -1,0 +1,109 @@
+"""Shrinking a disagreement: the smallest case that shows it, within a budget of probes and seconds."""
+
+import time
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+
+from grader.judge.explaining import SHRINK_PROBES, SHRINK_SECONDS, Explainer
+from grader.judge.recording import Recorded
+from grader.judge.replay import Attempt
+from grader.judge.sides import Desk, Ended
+from grader.model import TimedOut
+from grader.suite import Case, cases, require, sizes
+
+
+@dataclass(frozen=True)
+class Wide(Case):
+    first: int
+    second: int
+    seed: int
+
+
+@given(case=cases(Wide, first=sizes(1, 500), second=sizes(1, 500)))
+def _test(student, reference, case):
+    """A sentence."""
+
+
+def explained(wrong, large, *, seconds=0.0, seed="s", ends=()):
+    """(explanation, how often the body ran) for a submission that is wrong on the cases that `wrong` names."""
+    runs = []
+
+    def body(route, drawn):
+        runs.append(drawn["case"])
+        time.sleep(seconds)
+        if drawn["case"] in ends:
+            raise Ended(TimedOut(seconds=1.0))
+        require(not wrong(drawn["case"], len(runs)), "It is wrong.")
+
+    desk = Desk(None, None, None)
+    plugin = SimpleNamespace(tests={"item": SimpleNamespace(obj=_test)})
+    variants = SimpleNamespace(matching=lambda *_: [])
+    item = SimpleNamespace(id="item")
+    drawn = {"case": large}
+    recorded = Recorded(item, ("",), "A sentence.", cases=[{"case": Wide(1, 1, 0)}, drawn])
+    attempt = Attempt("", drawn=drawn)
+    with pytest.raises(Exception, match="wrong") as caught:
+        require(False, "It is wrong.")
+    attempt.disagreement = caught.value
+    return Explainer(plugin, desk, variants, lambda: None, seed)(attempt, recorded, body), runs
+
+
+LARGE = Wide(400, 300, 7)
+
+
+def test_the_smallest_case_is_found():
+    found, runs = explained(lambda case, _: case.first >= 5, LARGE)
+    assert found.drawn["case"].first == 5
+    assert found.drawn["case"].second == 1
+    assert not found.unsteady
+    assert len(runs) <= SHRINK_PROBES + 1
+
+
+def test_the_number_of_probes_is_bounded():
+    found, runs = explained(lambda case, _: case.first * case.second % 7 == 6, Wide(6, 71, 7))
+    assert len(runs) <= SHRINK_PROBES + 1
+    assert found.drawn["case"].weight() <= 77
+
+
+def test_the_time_is_bounded():
+    started = time.monotonic()
+    found, _ = explained(lambda case, _: case.first >= 5, LARGE, seconds=0.4)
+    assert time.monotonic() - started < SHRINK_SECONDS + 2
+    assert found.drawn["case"].first >= 5
+
+
+def test_no_case_runs_twice():
+    _, runs = explained(lambda case, _: case.first >= 5, LARGE)
+    assert len(runs) == len(set(runs))
+
+
+def test_recorded_cases_that_agreed_are_not_tried_again():
+    _, runs = explained(lambda case, _: case.first >= 5, LARGE)
+    assert Wide(1, 1, 0) not in runs
+
+
+def test_what_agrees_when_repeated_is_unsteady():
+    found, runs = explained(lambda case, run: False, LARGE)
+    assert found.unsteady
+    assert len(runs) == 1
+
+
+def test_what_ends_when_repeated_is_not_shrunk():
+    found, runs = explained(lambda case, run: True, LARGE, ends=(LARGE,))
+    assert not found.unsteady
+    assert found.drawn["case"] == LARGE
+    assert len(runs) == 1
+
+
+def test_an_end_while_shrinking_is_no_smaller_case():
+    small = tuple(Wide(first, 1, 0) for first in range(1, 30))
+    found, _ = explained(lambda case, _: case.first >= 5, LARGE, ends=small)
+    assert found.drawn["case"] not in small
+
+
+def test_the_same_seed_shrinks_to_the_same_case():
+    first, second = (explained(lambda case, _: case.second >= 9, LARGE)[0] for _ in range(2))
+    assert first.drawn == second.drawn

@@ -1,0 +1,96 @@
+"""Mutants of the tiny assignment against its suite, in real workers."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from grader.engine import Engine, Order
+from grader.errors import AuthorError
+from grader.grading import automatic_items
+from grader.locate import folders_below
+from grader.manifest import load
+from grader.model import CheckResult, Submission
+from grader.mutants.making import Mutant, mutants_of
+from grader.mutants.running import _items_of, run_mutants
+from grader.reference import lay_out
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="judging many submissions needs Linux")
+
+ASSIGNMENTS = Path(__file__).parent.parent / "fixtures" / "assignments"
+
+
+def tiny(root=ASSIGNMENTS):
+    folders = folders_below(root, "tiny")
+    return folders, load(folders)
+
+
+@pytest.fixture(scope="module")
+def mutants():
+    """{described: mutant}"""
+    return {f"{entry.operator}: {entry.before} → {entry.after}": entry for entry in mutants_of(tiny()[0].reference)}
+
+
+def endless(like):
+    text = like.text.replace("def __init__", "while True:\n        pass\n\n    def __init__", 1)
+    assert text != like.text
+    return Mutant(id="endless", file=like.file, line=1, scope="", operator="by-hand", before="", after="", text=text)
+
+
+def test_what_becomes_of_mutants(mutants):
+    noticed = mutants["activation-dropped: torch.sigmoid(self.gate(x)) → self.gate(x)"]
+    in_notebook = mutants["comparison-shifted: scores.argmax(dim=-1) == labels → (scores.argmax(dim=-1) != labels)"]
+    survivor = mutants["term-dropped: int((right & counted).sum()) + MARGIN → int((right & counted).sum())"]
+    folders, assignment = tiny()
+    told = []
+    fates = run_mutants(
+        assignment, folders, [noticed, endless(noticed), in_notebook, survivor], jobs=1, tell=told.append
+    )
+    assert [fate.outcome for fate in fates] == ["killed", "timed out", "killed", "survived"]
+    assert [fate.by for fate in fates] == ["gate.forward", "gate.forward", "count.right", ""]
+    assert [fate.mutant for fate in fates][2:] == [in_notebook, survivor]
+    assert (told[-1].done, told[-1].of) == (4, 4)
+
+
+def test_the_items_of_the_mutated_file_come_first(mutants):
+    _, assignment = tiny()
+    items = automatic_items(assignment)
+    of_file = {entry.file: _items_of(assignment, entry, items) for entry in mutants.values()}
+    assert of_file["tiny.py"] == ("count.right", "rates.decrease")
+    assert of_file["model.py"] == ("scorer.forward",)
+    elsewhere = Mutant(id="x", file="given.py", line=1, scope="", operator="", before="", after="", text="")
+    assert _items_of(assignment, elsewhere, items) == items
+
+
+def test_nothing_runs_when_the_handed_in_reference_fails(tmp_path, mutants):
+    root = Path(shutil.copytree(ASSIGNMENTS, tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__")))
+    suite = root / "test_suites" / "tiny" / "probes.py"
+    # Both sides agree as long as both run in the judge; a worker has no such variable.
+    text = suite.read_text(encoding="utf-8").replace(
+        "    return {\"out\": modules[\"layers\"].softmax(scores)}",
+        "    import sys\n    return {\"out\": scores * 0 + ('pytest' in sys.modules)}",
+    )
+    suite.write_text(text, encoding="utf-8")
+    folders, assignment = tiny(root)
+    with pytest.raises(AuthorError, match=r"the reference itself does not pass softmax\.values"):
+        run_mutants(assignment, folders, list(mutants.values())[:1], jobs=1)
+
+
+def test_a_submission_ends_with_its_first_failure_and_without_explanation(tmp_path):
+    folders, assignment = tiny()
+    mistake = ("torch.sigmoid(self.gate(x))", "self.gate(x)")  # a known mistake, with a hint of its own
+    layers = (folders.reference / "layers.py").read_text(encoding="utf-8").replace(*mistake)
+    root = tmp_path / "handed_in"
+    lay_out(assignment, root, {"layers.py": layers})
+    for folder in (root, *root.parents):
+        if folder.is_relative_to(Path("/tmp")) and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    items = automatic_items(assignment)
+    work = [(Submission(key="bob", root=root, digest="", files={"layers": "layers.py"}), items)]
+    with Engine(Order(folders=folders, seed="mutants", items=items)) as engine:
+        whole = [event for _, event in engine.grade(work, 1) if isinstance(event, CheckResult)]
+        brief = [event for _, event in engine.grade(work, 1, first_failure=True) if isinstance(event, CheckResult)]
+    assert [result.item for result in whole] == list(items)
+    assert whole[0].hint
+    assert [(result.item, result.status, result.hint) for result in brief] == [("gate.forward", "failed", "")]
