@@ -193,7 +193,8 @@ def training(
 ) -> tuple[Any, BagClassifier, Batches]:
     """(the notebook, a stand-in model, a stand-in loader) for train and evaluate."""
     file = modules["rnn"]
-    file.provide(DEVICE=torch.device("cpu"), device=torch.device("cpu"), tqdm=ProgressBar)
+    # Loops often name the epoch in their progress bar, which the training cell counts as a global.
+    file.provide(DEVICE=torch.device("cpu"), device=torch.device("cpu"), tqdm=ProgressBar, epoch=1)
     loader = Batches([(batch["text"], batch["label"], batch["length"]) for batch in batches])
     return file, BagClassifier(table), loader
 
