@@ -19,7 +19,13 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading
 def grader(*arguments, assignments=ROOT, code=0, environment=None):
     """Run the command line; (standard output, standard error) of a run that ended with that code."""
     command = [sys.executable, "-m", "grader.cli", *map(str, arguments)]
-    settings = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "GRADER_ASSIGNMENTS": str(assignments), **(environment or {})}
+    settings = {
+        **os.environ,
+        "COLUMNS": "200",
+        "NO_COLOR": "1",
+        "GRADER_ASSIGNMENTS": str(assignments),
+        **(environment or {}),
+    }
     done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     return done.stdout, done.stderr
@@ -38,8 +44,10 @@ def handed_in(tmp_path_factory):
     folder = open_for_workers(tmp_path_factory.mktemp("class"))
     lay_out_submission(folder / "ada")
     lay_out_submission(folder / "bob", {"model.py": (".mean(dim=1)", ".sum(dim=1)"),
-                                        "layers.py": ("weights = shifted.exp()", "print('exp')\n    weights = shifted.exp()")})  # fmt: skip
-    work = lay_out_submission(folder.parent / "cleo_work", {"layers.py": ("shifted = scores -", "shifted = 0 * scores -")})
+                                        "layers.py": ("weights =", "print('exp')\n    weights =")})  # fmt: skip
+    work = lay_out_submission(
+        folder.parent / "cleo_work", {"layers.py": ("shifted = scores -", "shifted = 0 * scores -")}
+    )
     with zipfile.ZipFile(folder / "cleo.zip", "w") as archive:
         for path in sorted(work.rglob("*")):
             archive.write(path, path.relative_to(work))
@@ -153,7 +161,9 @@ def test_scores_are_made_again_without_running_code(copied):
     done = python(NO_TORCH, "score", str(copied), "--assignments", str(ROOT), "--json", COLUMNS="200")
     assert done.returncode == 0, done.stderr
     before = strict_json(done.stdout)
-    (copied / "marks.csv").write_text("submission,item,points,comment\nada,essay,0.5,short\nbob,scorer.forward,2,appeal\n")
+    (copied / "marks.csv").write_text(
+        "submission,item,points,comment\nada,essay,0.5,short\nbob,scorer.forward,2,appeal\n"
+    )
     done = python(NO_TORCH, "score", str(copied), "--assignments", str(ROOT), "--json", COLUMNS="200")
     after = strict_json(done.stdout)
     gained = {key: after[key]["score"] - before[key]["score"] for key in before}
@@ -285,7 +295,7 @@ def refused(changed, handed_in, tmp_path):
 
 def test_a_manifest_that_is_wrong_is_refused_with_its_line(changed, handed_in, tmp_path):
     manifest = changed / "test_suites" / "tiny" / "assignment.yaml"
-    edit(manifest, "part: scorer, question: \"2\", points: 2", "part: scorrer, question: \"2\", points: 3")
+    edit(manifest, 'part: scorer, question: "2", points: 2', 'part: scorrer, question: "2", points: 3')
     stderr = refused(changed, handed_in, tmp_path)
     line = next(n for n, text in enumerate(manifest.read_text().splitlines(), 1) if "scorrer" in text)
     assert f"assignment.yaml:{line}" in stderr
@@ -295,7 +305,11 @@ def test_a_manifest_that_is_wrong_is_refused_with_its_line(changed, handed_in, t
 
 @linux
 def test_a_suite_that_does_not_import_is_refused_with_its_line(changed, handed_in, tmp_path):
-    edit(changed / "test_suites" / "tiny" / "test_tiny.py", "import torch\nfrom cases", "import torch\nimport nothing_like_it\nfrom cases")
+    edit(
+        changed / "test_suites" / "tiny" / "test_tiny.py",
+        "import torch\nfrom cases",
+        "import torch\nimport nothing_like_it\nfrom cases",
+    )
     stderr = refused(changed, handed_in, tmp_path)
     assert "test_tiny.py:4" in stderr
     assert "nothing_like_it" in stderr
@@ -303,7 +317,11 @@ def test_a_suite_that_does_not_import_is_refused_with_its_line(changed, handed_i
 
 @linux
 def test_probes_that_do_not_import_are_refused(changed, handed_in, tmp_path):
-    edit(changed / "test_suites" / "tiny" / "probes.py", "from stand_ins import AffineStates", "from stand_ins import Affine")
+    edit(
+        changed / "test_suites" / "tiny" / "probes.py",
+        "from stand_ins import AffineStates",
+        "from stand_ins import Affine",
+    )
     stderr = refused(changed, handed_in, tmp_path)
     assert "cannot import name 'Affine'" in stderr
     assert "probes.py" in stderr
@@ -336,7 +354,9 @@ def test_a_test_that_breaks_is_a_grader_error_with_valid_results(changed, handed
     stdout, _ = grader("grade", "tiny", handed_in / "ada", "--out", out, "--json", assignments=changed, code=3)
     found = strict_json(stdout)["ada"]
     assert found["score"] == 8.0
-    test = next(entry for entry in found["tests"] if "Right rows" in json.dumps(entry) or "count" in entry["name"].lower())
+    test = next(
+        entry for entry in found["tests"] if "Right rows" in json.dumps(entry) or "count" in entry["name"].lower()
+    )
     assert "max_score" not in test, "the points stay open"
     report = strict_json((out / "ada" / "report.json").read_text())
     assert "the author forgot something" in json.dumps(report)

@@ -1,4 +1,4 @@
-"""The seed decides the cases and nothing else does: not the items asked for, not the back end, not other submissions."""
+"""The seed decides the cases, and nothing else does: neither the items asked for, nor the back end, nor the class."""
 
 import dataclasses
 import sys
@@ -62,21 +62,31 @@ def digests(folders, seed="one"):
         return {name: facts.digest for name, facts in engine.items.items()}
 
 
-def test_a_changed_test_makes_only_its_own_item_stale(tmp_path):
-    before = digests(tiny()[0])
+@pytest.fixture(scope="module")
+def before():
+    return digests(tiny()[0])
+
+
+def test_a_changed_test_makes_only_its_own_item_stale(before, tmp_path):
     root = copy_of_the_assignment(tmp_path / "assignments")
     suite = root / "test_suites" / "tiny"
-    edit(suite / "test_tiny.py", "Each rate should be smaller than the one before.\")", "Each rate should be smaller.\")")
-    edit(suite / "probes.py", 'return {"out": modules["layers"].softmax(scores)}', 'out = modules["layers"].softmax(scores)\n    return {"out": out}')
+    edit(suite / "test_tiny.py", 'Each rate should be smaller than the one before.")', 'Each rate should be smaller.")')
+    edit(
+        suite / "probes.py",
+        'return {"out": modules["layers"].softmax(scores)}',
+        'out = modules["layers"].softmax(scores)\n    return {"out": out}',
+    )
     edit(suite / "cases.py", "low=-1, high=self.classes", "low=0, high=self.classes")
-    edit(suite / "cases.py", "scorer_cases():\n    return", "scorer_cases():\n    # the same cases as before\n    return")
+    edit(
+        suite / "cases.py", "scorer_cases():\n    return", "scorer_cases():\n    # the same cases as before\n    return"
+    )
     after = digests(tiny(root)[0])
     stale = {name for name in before if before[name] != after[name]}
     assert stale == {"rates.decrease", "softmax.values", "softmax.stable", "count.right"}
 
 
-def test_other_sizes_make_an_item_stale(tmp_path):
+def test_other_sizes_make_an_item_stale(before, tmp_path):
     root = copy_of_the_assignment(tmp_path / "assignments")
     edit(root / "test_suites" / "tiny" / "cases.py", "batch=sizes(1, 9)", "batch=sizes(1, 8)")
-    before, after = digests(tiny()[0]), digests(tiny(root)[0])
+    after = digests(tiny(root)[0])
     assert {name for name in before if before[name] != after[name]} == {"count.right"}

@@ -58,7 +58,9 @@ EDITS = {
     "constructor_raises": {"layers.py": ("self.content = nn.Linear(width, hidden)", "raise ValueError('too wide')")},
     "forward_raises": {"layers.py": (PRODUCT, "return self.content(x) @ opened @ opened")},
     "hole": {"layers.py": (PRODUCT, "raise NotImplementedError('Gate.forward')")},
-    "missing_layer": {"layers.py": ("self.content = nn.Linear(width, hidden)", "self.content = [nn.Linear(width, hidden)]")},
+    "missing_layer": {
+        "layers.py": ("self.content = nn.Linear(width, hidden)", "self.content = [nn.Linear(width, hidden)]")
+    },
     "sys_exit": in_softmax("import sys", "sys.exit(0)"),
     # values
     "wrong_shape": {"layers.py": (PRODUCT, PRODUCT.replace("return ", "return (") + ").unsqueeze(0)")},
@@ -76,13 +78,22 @@ EDITS = {
     "segfault": in_softmax("import ctypes", "ctypes.string_at(0)"),
     "memory": in_softmax("torch.ones(1 << 30)"),
     # side effects
-    "thread": in_softmax("import threading, time", "if threading.active_count() == 1:",
-                         "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"),
+    "thread": in_softmax(
+        "import threading, time",
+        "if threading.active_count() == 1:",
+        "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+    ),
     "late_import": in_softmax("import colorsys"),
     "keeps_state": {"layers.py": ("\n\ndef softmax(", COUNTED)},
     "patches_torch": in_softmax("torch.tanh = torch.sigmoid", "torch.Tensor.argmax = lambda *_, **__: None"),
     "prints": {"layers.py": (OPENED, OPENED + "\n        print('opened', opened.shape)")},
     "claims_much": {},
+    "looks_around": in_softmax(
+        "import os, sys",
+        "secret = ('pytest', 'hypothesis', 'test_', 'cases', 'grader.judge.', 'grader.suite', 'grader.manifest')",
+        "print('MODULES', [name for name in sys.modules if name.startswith(secret)])",
+        "print('FILES', os.listdir('/'), 'ENVIRONMENT', dict(os.environ), 'PATH', sys.path)",
+    ),
     # rules
     "forbidden": {"layers.py": (QUOTIENT, "return torch.softmax(scores, dim=-1)")},
     "forbidden_in_disguise": {"layers.py": (QUOTIENT, "return getattr(torch, 'soft' + 'max')(scores, -1)")},
@@ -114,7 +125,9 @@ def judged(tmp_path_factory):
     found += [submission(root, key, without=names) for key, names in WITHOUT.items()]
     layers = root / "keeps_state" / "layers.py"
     text = layers.read_text()
-    layers.write_text(text.replace("    shifted =", "    _CALLS.append(1)\n    scores = scores * len(_CALLS)\n    shifted ="))
+    layers.write_text(
+        text.replace("    shifted =", "    _CALLS.append(1)\n    scores = scores * len(_CALLS)\n    shifted =")
+    )
     claims = root / "claims_much" / "layers.py"
     claims.write_text(claims.read_text().replace("\n\ndef softmax(", COUNTED).replace("\n    shifted =", NOISY))
     (root / "no_json").mkdir()
@@ -157,13 +170,16 @@ def test_the_reference_passes_everything_and_breaks_nothing(judged):
 
 
 def test_no_submission_is_the_graders_fault(judged):
-    blamed = {(key, n): r.staff for key, (found, _) in judged.items() for n, r in found.items() if r.status == "grader_error"}
+    blamed = {
+        (key, n): r.staff for key, (found, _) in judged.items() for n, r in found.items() if r.status == "grader_error"
+    }
     assert blamed == {}
 
 
 ROWS = [
     # key, items that fail, items that are not attempted, the item whose message is looked at, what it says
-    ("syntax_error", (*GATE, *SOFTMAX), (), "gate.forward", r"SyntaxError: layers.py cannot be imported: '\(' was never closed\n +layers.py:21: opened = torch.sigmoid"),
+    ("syntax_error", (*GATE, *SOFTMAX), (), "gate.forward",
+     r"SyntaxError: layers.py cannot be imported: '\(' was never closed\n +layers.py:21: opened = torch.sigmoid"),
     ("empty_file", (*GATE, *SOFTMAX), (), "gate.forward", "layers.py"),
     ("no_layers", (), (*GATE, *SOFTMAX), "gate.forward", "Not attempted: layers.py was not handed in"),
     ("missing_class", (), GATE, "gate.forward", "Not attempted: layers.py defines no Gate"),
@@ -173,12 +189,14 @@ ROWS = [
     ("no_json", ("count.right", "rates.decrease"), (), "count.right", "tiny.ipynb cannot be imported"),
     ("broken_cell", (), ("count.right",), "count.right", "count_right in tiny.ipynb is not filled in"),
     ("wrong_signature", GATE, (), "gate.forward", "takes 2 positional arguments but 3 were given"),
-    ("constructor_raises", GATE, (), "gate.forward", r"ValueError: too wide\n +layers.py:14 in __init__: raise ValueError"),
+    ("constructor_raises", GATE, (), "gate.forward",
+     r"ValueError: too wide\n +layers.py:14 in __init__: raise ValueError"),
     ("forward_raises", GATE, (), "gate.forward", r"RuntimeError: .*\n +layers.py:22 in forward: return self.content"),
     ("hole", (), GATE, "gate.forward", "Not attempted: Gate.forward"),
     ("missing_layer", GATE, (), "gate.forward", "Gate needs 2 Linear layer.*1 fit.*assigned to self in __init__"),
     ("sys_exit", SOFTMAX, (), "softmax.values", r"SystemExit: 0\n +layers.py:\d+ in softmax: sys.exit\(0\)"),
-    ("wrong_shape", ("gate.forward",), (), "gate.forward", r"out should have shape \(\d, \d\), it has shape \(1, \d, \d\)"),
+    ("wrong_shape", ("gate.forward",), (), "gate.forward",
+     r"out should have shape \(\d, \d\), it has shape \(1, \d, \d\)"),
     ("wrong_dtype", ("gate.forward",), (), "gate.forward", "out should be of torch.float32, it is of torch.float64"),
     ("nan", GATE, (), "gate.forward", "entries that are NaN or infinite .*; the first is nan at"),
     ("none", SOFTMAX, (), "softmax.values", r"out should be a tensor of shape \(\d, \d\), it is None"),
@@ -197,6 +215,7 @@ ROWS = [
     ("patches_torch", (), (), None, ""),
     ("prints", (), (), None, ""),
     ("claims_much", (), (), None, ""),
+    ("looks_around", (), (), None, ""),
     ("forbidden", (), (), None, ""),
     ("forbidden_in_disguise", (), (), None, ""),
     ("swapped", (), (), None, ""),
@@ -242,6 +261,14 @@ def test_nothing_of_a_run_is_left_behind(judged):
     assert left == []
 
 
+def test_a_worker_holds_nothing_of_the_judges(judged):
+    output = judged["looks_around"][0]["softmax.values"].output
+    assert "MODULES []" in output
+    assert "'layers.py'" in output
+    assert "'test_suites'" not in output
+    assert "ENVIRONMENT {}" in output
+
+
 # --- routes and bindings --------------------------------------------------------------------------------------
 
 
@@ -272,7 +299,9 @@ def test_a_known_mistake_is_named(judged):
 
 def test_the_smallest_case_is_shown(judged):
     case = judged["scorer_sums"][0]["scorer.forward"].case
-    assert re.match(r"ScorerCase\(batch=1, time=2, width=\d, hidden=\d, seed=\d+\)", case), "one step agrees, two do not"
+    assert re.match(r"ScorerCase\(batch=1, time=2, width=\d, hidden=\d, seed=\d+\)", case), (
+        "one step agrees, two do not"
+    )
     width, hidden = map(int, re.findall(r"(?:width|hidden)=(\d)", case))
     assert {width, hidden} == {2, 3}
     assert "GateCase(batch=1, width=" in judged["without_tanh"][0]["gate.forward"].case

@@ -165,9 +165,9 @@ def test_stamps_depend_on_test_seed_and_versions():
 
 def test_a_second_writer_is_refused(tmp_path):
     pytest.importorskip("fcntl")
-    with Journal(tmp_path / "out", "tiny"):
-        with pytest.raises(UsageError, match="another run is writing"), Journal(tmp_path / "out", "tiny"):
-            pass
+    first, second = Journal(tmp_path / "out", "tiny"), Journal(tmp_path / "out", "tiny")
+    with first, pytest.raises(UsageError, match="another run is writing"), second:
+        pass
     with Journal(tmp_path / "out", "tiny"):
         pass
 

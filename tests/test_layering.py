@@ -30,11 +30,12 @@ LAYERS = (
     ("sandbox",),
     ("suite",),
     ("kept", "reference", "scoring"),
+    ("proofs",),
     ("judge",),
     ("journal",),
     ("engine",),
     ("reports",),
-    ("grading", "proofs"),
+    ("grading",),
     ("mutants",),
     ("commands",),
     ("cli",),
@@ -65,9 +66,8 @@ TORCH_FREE = (
 def modules():
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
-        if path.name != "__init__.py" or path.parent != PACKAGE:
-            if not name.startswith(LEFT_OUT):
-                yield name, path
+        if name != "__init__.py" and not name.startswith(LEFT_OUT):
+            yield name, path
 
 
 def imports(path):

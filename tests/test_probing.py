@@ -122,7 +122,8 @@ def test_subclasses_of_a_layer_are_found(modules):
 @pytest.mark.parametrize(
     ("net", "words"),
     [
-        (nn.Sequential(nn.ReLU()), "Sequential needs 1 Linear layer(s) with weight (2, 3), bias (2,), 0 fit(s). It has no Linear at all."),
+        (nn.Sequential(nn.ReLU()),
+         "Sequential needs 1 Linear layer(s) with weight (2, 3), bias (2,), 0 fit(s). It has no Linear at all."),
         (nn.Sequential(nn.Linear(2, 3)), "It has 0: Linear(in_features=2, out_features=3, bias=True)."),
         (nn.Sequential(nn.Linear(3, 2, bias=False)), "0 fit(s)"),
     ],
@@ -191,7 +192,8 @@ def test_a_wrong_name_or_shape_says_what_is_there(modules, values, words):
         ({}, {"a": filled(2, 3), "b": filled(2, 3, start=5)}, filled(2, 3) + filled(2, 3, start=5)),
         ({"how": "cat0"}, {"a": filled(1, 3), "b": filled(1, 3, start=3)}, filled(2, 3)),
         ({"how": "cat1"}, {"a": filled(2, 1), "b": filled(2, 2)}, torch.cat([filled(2, 1), filled(2, 2)], 1)),
-        ({"how": "cat0", "transposed": True}, {"a": filled(1, 2), "b": filled(2, 2)}, torch.cat([filled(1, 2), filled(2, 2)]).t()),
+        ({"how": "cat0", "transposed": True}, {"a": filled(1, 2), "b": filled(2, 2)},
+         torch.cat([filled(1, 2), filled(2, 2)]).t()),
     ],
 )  # fmt: skip
 def test_a_slot_writes_its_roles_and_returns_a_gradient_of_each_roles_shape(modules, slot, roles, written):
@@ -210,7 +212,9 @@ def test_a_slot_writes_its_roles_and_returns_a_gradient_of_each_roles_shape(modu
 
 def test_a_slot_of_another_shape_says_both(modules):
     slot = Slot(nn.Parameter(torch.zeros(2, 2)), ("a", "b"), how="cat0")
-    with pytest.raises(BindingError, match=r"expected a parameter of shape \(2, 3\) for a, b, found one of shape \(2, 2\)"):
+    with pytest.raises(
+        BindingError, match=r"expected a parameter of shape \(2, 3\) for a, b, found one of shape \(2, 2\)"
+    ):
         bind(modules, [Candidate("x", (slot,))], {"a": filled(1, 3), "b": filled(1, 3)})
 
 
@@ -223,7 +227,9 @@ def test_without_candidates_the_roles_are_named(modules):
 
 
 def test_roles_of_one_shape_are_exchanged_and_others_stay(modules):
-    net = nn.ParameterDict({"p": nn.Parameter(torch.zeros(2)), "q": nn.Parameter(torch.zeros(2)), "r": nn.Parameter(torch.zeros(3))})
+    net = nn.ParameterDict(
+        {"p": nn.Parameter(torch.zeros(2)), "q": nn.Parameter(torch.zeros(2)), "r": nn.Parameter(torch.zeros(3))}
+    )
     found = candidates_by_shape(net, {"x": (2,), "y": (2,), "z": (3,)})
     assert [candidate.name for candidate in found] == ["x=p, y=q, z=r", "x=q, y=p, z=r"]
     modules.ask(1)

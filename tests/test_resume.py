@@ -158,7 +158,7 @@ def test_killed_at_random_moments_and_continued(handed_in, undisturbed, tmp_path
     files, seconds = undisturbed
     out = tmp_path / "out"
     moments = random.Random(20261120)
-    for share in (moments.uniform(0.05, 0.5), moments.uniform(0.5, 1.0), moments.uniform(0.5, 1.0)):
+    for share in (moments.uniform(0.1, 0.6), moments.uniform(0.6, 1.0)):
         process = start(handed_in, out)
         time.sleep(share * seconds)
         family = descendants(process.pid)

@@ -32,6 +32,8 @@ def split(entries: tuple[Entry, ...], label: str, expected: ExpectedNames, *, ne
         return bulk
     one = Candidate(label=label, entries=entries, unpack=not nested)
     while lone := lone_folder(entries):
+        if any(expected.fit(entry.path) for entry in entries if entry.counts and "/" in entry.path):
+            return [one]  # the lone folder is part of the assignment's own layout, such as models/
         entries = below(entries, lone)
     visible = [entry for entry in entries if entry.counts]
     loose = [entry for entry in visible if "/" not in entry.path]

@@ -17,7 +17,7 @@ from grader.suite.cases import Case
 
 
 def item_digest(function: Callable[..., object], keys: Sequence[Key], assignment: Assignment) -> str:
-    """Of the test, its calls, probes, cases and what they use in the suite, the reference, the limits and tolerances."""
+    """Of the test, its calls, probes, cases, what they use in the suite, the reference, limits and tolerances."""
     digest = hashlib.sha256(repr(keys).encode())
     probes = sorted({key.probe for key in keys})
     own = [function, *(getattr(sys.modules["probes"], name) for name in probes)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -100,6 +100,7 @@ class Desk:
     deadline: float = 0.0
     prints: int = 0
     print_text: str = ""
+    item_text: str = ""
     notes: dict[str, None] = field(default_factory=dict)
     seen: list[tuple[Call, Mapping[str, object]]] = field(default_factory=list)
     last: tuple[Call, Observation] | None = None
@@ -110,6 +111,7 @@ class Desk:
         self.deadline = time.monotonic() + limits.wall_seconds
         self.binding, self.binding_count, self.binding_name = 0, 1, ""
         self.notes.clear()
+        self.item_text = ""
         self.last = None
 
     def hear(self, notes: Notes) -> None:
@@ -120,6 +122,8 @@ class Desk:
         self.prints += notes.prints
         if notes.prints and len(self.print_text) < 2000:
             self.print_text += notes.print_text
+        if len(self.item_text) < 2000:
+            self.item_text += notes.print_text
         # A worker may say something new with every answer.
         for line in notes.loading[: MAX_NOTES - len(self.notes)]:
             self.notes.setdefault(line)
@@ -172,6 +176,8 @@ def other_kind(path: str, actual: object, expected: object) -> Mismatch | None:
             if (found := other_kind(inner, actual[name], value)) is not None:
                 return found
         return None
+    if isinstance(expected, (list, tuple)):
+        return _other_list(path, actual, expected)
     if isinstance(expected, torch.Tensor):
         if isinstance(actual, torch.Tensor) or (actual is None and "gradient" in path):
             return None
@@ -179,6 +185,14 @@ def other_kind(path: str, actual: object, expected: object) -> Mismatch | None:
     if isinstance(expected, (int, float)) and not isinstance(actual, (int, float)):
         return _kinds(path, actual, expected)
     return None
+
+
+def _other_list(path: str, actual: object, expected: Sequence[object]) -> Mismatch | None:
+    if not isinstance(actual, (list, tuple)):
+        return _kinds(path, actual, expected)
+    pairs = enumerate(zip(actual, expected, strict=False))
+    found = (other_kind(f"{path}[{index}]", mine, theirs) for index, (mine, theirs) in pairs)
+    return next((mismatch for mismatch in found if mismatch is not None), None)
 
 
 def _kinds(path: str, actual: object, expected: object) -> Mismatch:
@@ -198,6 +212,10 @@ def _other_shape(path: str, actual: object, expected: object) -> Mismatch | None
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         for name, value in expected.items():
             if (found := _other_shape(f"{path}.{name}" if path else str(name), actual.get(name), value)) is not None:
+                return found
+    if isinstance(expected, (list, tuple)) and isinstance(actual, (list, tuple)):
+        for index, (mine, theirs) in enumerate(zip(actual, expected, strict=False)):
+            if (found := _other_shape(f"{path}[{index}]", mine, theirs)) is not None:
                 return found
     if isinstance(expected, torch.Tensor) and isinstance(actual, torch.Tensor):
         if actual.shape != expected.shape:

@@ -183,7 +183,7 @@ class SubmissionJudge:
                 self._emit(violation)
 
     def _output(self) -> str:
-        pieces = [self._desk.print_text[:2000], self._workers.output()]
+        pieces = [self._desk.item_text, self._workers.output()]
         return clean("\n".join(piece for piece in pieces if piece), 3000)
 
     def _skipped(self, item: Item) -> bool:

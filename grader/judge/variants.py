@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.assignment import Assignment
-from grader.judge.calls import Call
+from grader.judge.calls import Call, Key
 from grader.judge.sides import Book, ReferenceSide
 from grader.kept import Kept, edited_sources
 from grader.suite.agreement import differences
@@ -24,6 +24,7 @@ class Variants:
     specs: Sequence[FileSpec]
     probes: Mapping[str, Probe]
     _sides: dict[str, ReferenceSide] = field(default_factory=dict)
+    _known: dict[tuple[str, Key], Mapping[str, object] | None] = field(default_factory=dict)
 
     def matching(self, item: str, seen: Seen, among: Sequence[Kept] | None = None) -> list[Kept]:
         """The variants of this item that produce exactly what was seen, and do not merely agree with the reference."""
@@ -40,11 +41,14 @@ class Variants:
         return differs
 
     def _values(self, kept: Kept, call: Call) -> Mapping[str, object] | None:
-        # A variant may raise where the reference does not; then it explains nothing.
-        try:
-            return self._side(kept).compute(call)
-        except Exception:
-            return None
+        place = (kept.name, call.key)
+        if place not in self._known:
+            # A variant may raise where the reference does not; then it explains nothing.
+            try:
+                self._known[place] = self._side(kept).compute(call)
+            except Exception:
+                self._known[place] = None
+        return self._known[place]
 
     def _side(self, kept: Kept) -> ReferenceSide:
         if kept.name not in self._sides:

@@ -69,6 +69,8 @@ def of_disagreement(disagreement: Disagreement) -> Verdict:
 
 
 def _exception(kind: str, message: str, trace: tuple[str, ...]) -> str:
+    if kind == "BindingError":
+        return f"The grader's weights have no place in your layers: {message}"
     if not trace:
         return f"Your code's result could not be used: {kind}: {message}"
     return f"{kind}: {message}\n" + "\n".join(f"  {line}" for line in trace)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.mutants.operators import OPERATORS, Operator
-from grader.mutants.source import Edit, Source
+from grader.mutants.source import Change, Edit, Source
 from grader.templates.markers import BEGIN
 
 CAP = 200  # characters of `before` and `after` that are shown
+SHORT = 12  # characters of an expression that is too short to be recognised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,21 +88,43 @@ def _mutant(
 
 
 def _shown(source: Source, node: ast.AST, edit: Edit) -> tuple[str, str]:
-    """The changed part before and after: the expression or simple statement that holds every change."""
-    first, last = min(edit.changes).start, max(edit.changes).end
-    outer = node
+    """The changed part before and after, in one line and without comments.
+
+    It is the expression or simple statement that holds every change, or else the lines in which they stand.
+    """
+    first, last = min(edit.changes).start, max(change.end for change in edit.changes)
+    whole = _enclosing(source, node, first, last)
+    if whole is not None:
+        return _pieces(source, [whole], edit)
+    return _pieces(source, [source.lines_around(change.start, change.end) for change in sorted(edit.changes)], edit)
+
+
+def _enclosing(source: Source, node: ast.AST, first: int, last: int) -> tuple[int, int] | None:
     for candidate in (node, *source.around(node)):
-        if isinstance(candidate, ast.expr | ast.stmt):
-            start, end = source.span(candidate)
-            outer = candidate
-            # A lone number or name says nothing: its surroundings are shown.
-            if start <= first and last <= end and (end - start > 12 or isinstance(candidate, ast.stmt)):
-                break
-    start, end = source.span(outer)
-    text = source.text[start:end]
-    for change in sorted(edit.changes, reverse=True):
-        text = text[: change.start - start] + change.text + text[change.end - start :]
-    return " ".join(source.text[start:end].split()), " ".join(text.split())
+        if not isinstance(candidate, ast.expr | ast.stmt):
+            continue
+        if isinstance(candidate, ast.stmt) and hasattr(candidate, "body"):
+            return None
+        start, end = source.span(candidate)
+        # A lone number or name says nothing: its surroundings are shown.
+        if start <= first and last <= end and (end - start > SHORT or isinstance(candidate, ast.stmt)):
+            return start, end
+    return None
+
+
+def _pieces(source: Source, spans: list[tuple[int, int]], edit: Edit) -> tuple[str, str]:
+    unsaid = [Change(*span, "") for span in source.comments]
+    sides = []
+    for changes in (unsaid, [*unsaid, *edit.changes]):
+        texts = []
+        for start, end in dict.fromkeys(spans):
+            text = source.text[start:end]
+            inside = [change for change in changes if start <= change.start and change.end <= end]
+            for change in sorted(inside, reverse=True):
+                text = text[: change.start - start] + change.text + text[change.end - start :]
+            texts.append(" ".join(text.split()))
+        sides.append(" … ".join(texts))
+    return sides[0], sides[1]
 
 
 def _inside(source: Source, edit: Edit) -> bool:

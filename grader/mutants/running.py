@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from grader.assignment import Assignment
+from grader.assignment import Assignment, Part
 from grader.engine import Engine, Event, Order
 from grader.errors import AuthorError
 from grader.grading import PUBLIC_SEED, Progress, automatic_items
@@ -48,7 +49,7 @@ def run_mutants(
     jobs: int,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Fate]:
-    """The fate of each mutant, in order: the items of its own file first, all others for what survives them.
+    """The fate of each mutant, in order: the items of its own part first, all others for what survives them.
 
     Raises AuthorError when the reference itself does not pass, because then every mutant would seem to be noticed.
     """
@@ -108,11 +109,24 @@ def _submission(assignment: Assignment, root: Path, sources: Mapping[str, str]) 
 
 
 def _items_of(assignment: Assignment, mutant: Mutant, items: tuple[str, ...]) -> tuple[str, ...]:
-    """The items of the parts that grade the mutant's file; all where that is not known."""
-    stem = str(Path(mutant.file).with_suffix(""))
-    ids = {file.id for file in assignment.files if str(Path(file.path).with_suffix("")) == stem}
-    parts = {part.id for part in assignment.parts if part.file in ids}
+    """The items that are likely to notice a mutant: those of the parts that name its class or function, else all."""
+    closeness = {part.id: _closeness(part, mutant) for part in assignment.parts if _may_grade(assignment, part, mutant)}
+    closest = max(closeness.values(), default=0)
+    parts = {part for part, value in closeness.items() if value == closest}
     return tuple(item for item in items if assignment.item(item).part in parts) or items
+
+
+def _may_grade(assignment: Assignment, part: Part, mutant: Mutant) -> bool:
+    stem = PurePosixPath(mutant.file).with_suffix("")
+    files = {file.id for file in assignment.files if PurePosixPath(file.path).with_suffix("") == stem}
+    return part.file is None or part.file in files
+
+
+def _closeness(part: Part, mutant: Mutant) -> int:
+    """How well a part's title fits a mutant's scope: a class says more than a method's name."""
+    words = set(re.findall(r"\w+", part.title))
+    *outer, name = mutant.scope.split(".")
+    return 2 * len(words.intersection(outer)) + (name in words)
 
 
 def _graded(

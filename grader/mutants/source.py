@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +51,13 @@ class Source:
         """The solution regions. Raises AuthorError where markers are not balanced."""
         return find_regions(python_comments(self.text, self.path), self.path)
 
+    @cached_property
+    def comments(self) -> list[tuple[int, int]]:
+        """Where comments start and end, in characters."""
+        tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
+        starts = [(self._starts[token.start[0] - 1] + token.start[1], token) for token in tokens]
+        return [(start, start + len(token.string)) for start, token in starts if token.type == tokenize.COMMENT]
+
     # --- positions --------------------------------------------------------------------------------------------
 
     def span(self, node: ast.AST) -> tuple[int, int]:
@@ -66,6 +75,11 @@ class Source:
     def line_of(self, offset: int) -> int:
         """The line, from 1, that a character stands in."""
         return self.text.count("\n", 0, offset) + 1
+
+    def lines_around(self, start: int, end: int) -> tuple[int, int]:
+        """The whole lines that a stretch of characters stands in."""
+        stop = self.text.find("\n", end)
+        return self.text.rfind("\n", 0, start) + 1, len(self.text) if stop < 0 else stop
 
     def segment(self, node: ast.AST) -> str:
         """The text of a node."""

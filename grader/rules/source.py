@@ -216,8 +216,9 @@ def _file_name(submission: _Submission, rule: Rule) -> Iterator[Violation]:
         for parsed in submission.parsed:
             path = parsed.file.path
             if parsed.file.id == expected.id and not _well_named(path, rule.names or (expected.path,)):
-                wanted = " or ".join(rule.names or (expected.path,))
-                yield Place(path).violation(rule.id, f"this file should be called {wanted}; rename it", rule.parts)
+                # A pattern says nothing to a student; the rule's title does.
+                wanted = f"fit “{rule.title}”" if rule.names else f"be called {expected.path}"
+                yield Place(path).violation(rule.id, f"this file's name should {wanted}; rename it", rule.parts)
 
 
 def _unexpected(submission: _Submission, rule: Rule) -> Iterator[Violation]:

@@ -17,6 +17,8 @@ ZYGOTE_ENVIRONMENT = {
     "PYTHONMALLOC": "malloc",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "KINETO_LOG_LEVEL": "99",
+    # Backends that are no part of torch are not looked for in every installed package.
+    "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",
     "CUDA_VISIBLE_DEVICES": "",
     "LC_ALL": "C.UTF-8",
     "PATH": "/usr/bin:/bin",

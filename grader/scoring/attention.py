@@ -87,7 +87,7 @@ def _zero_score(lines: Sequence[Line], total: Decimal) -> list[str]:
 
 def _ambiguous(lines: Sequence[Line]) -> list[str]:
     names = [line.item for line in lines if line.result is not None and line.result.ambiguous]
-    return [f"More than one binding of the weights fits {_listed(names)}."] if names else []
+    return [f"The weights fit in an order or layout that was not tried first: {_listed(names)}."] if names else []
 
 
 def _late(graded: Graded, assignment: Assignment) -> list[str]:

@@ -194,6 +194,9 @@ def bind_without(modules, net: nn.Module, weights: Mapping, roles: Sequence[str]
     given = net._modules.pop("norm_mh", None)
     try:
         return bind_roles(modules, net, weights, roles)
+    except BindingError as error:
+        text = f"{error} (The given norm_mh does not count: this sub-layer needs a norm of its own.)"
+        raise BindingError(text) from None
     finally:
         if given is not None:
             net.norm_mh = given

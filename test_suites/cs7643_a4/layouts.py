@@ -221,5 +221,10 @@ def context_candidates(net: nn.Module, hidden: int, embedding: int) -> list[Cand
             slots = (Slot(layer.weight, roles, "cat0", transposed=True), *_bias(layer, ("mix_bias",)))
             found.append(Candidate(f"{name} reads {roles[0]}, then {roles[1]}", slots))
     if not found:
-        raise BindingError(f"Decoder with attention needs a linear layer from {hidden} + {embedding} to {embedding}")
+        had = ", ".join(f"{name} ({own.in_features} to {own.out_features})" for name, own in layers(net, nn.Linear))
+        raise BindingError(
+            "Decoder with attention needs a linear layer from encoder_hidden_size + emb_size features to emb_size "
+            f"features, because the recurrent layer reads its result: here {hidden} + {embedding} to {embedding}; "
+            f"it has {had or 'no linear layers'}"
+        )
     return found

@@ -21,6 +21,7 @@ from building import (
     build_layer,
     build_seq2seq,
     in_rnn_mode,
+    missing,
     own_parts,
     stand_in_parts,
     state_of,
@@ -117,6 +118,8 @@ def encoder_dropout(modules, tokens, sizes, weights, upstream):
 def compute_attention(modules, state, encoder_outputs, sizes, upstream, **_):
     """The attention alone, with gradients."""
     net = build_decoder(modules, sizes, "RNN", attention=False).eval()
+    if not hasattr(net, "compute_attention"):
+        missing(modules, "decoder", "Decoder.compute_attention")
     hidden = state["hidden"].requires_grad_()
     encoder_outputs.requires_grad_()
     value = net.compute_attention(hidden, encoder_outputs)

@@ -34,5 +34,7 @@ def test_lstm_starts_fresh(student, reference, case):
     """Every call starts from a zero state: the same input gives the same result whatever was read in between."""
     reference.run(lstm_twice, case)
     seen = student.run(lstm_twice, case)
-    require_close(seen["again"], seen["first"], "the state for the same input, after another call,")
+    for name in ("hidden", "cell"):
+        what = f"the {name} state for the same input after another call"
+        require_close(seen["again"][name], seen["first"][name], what)
     require_different(seen["other"]["hidden"], seen["first"]["hidden"], "Different inputs give the same hidden state.")

@@ -99,7 +99,8 @@ def test_printed_values(student, submission):
     if len(missing) == len(wanted):
         require(False, "None of the hyper-parameters stands in the saved output (the printed model apart).")
     if missing:
-        told = ", ".join(f"{name} ({wanted[name]:g})" for name in missing)
+        words = {name: entry[0] for name, entry in RANGES.items()} | {"rate": "learning rate"}
+        told = ", ".join(f"{words[name]} ({wanted[name]:g})" for name in missing)
         partial(1 - len(missing) / len(wanted), f"These hyper-parameters do not stand in the saved output: {told}.")
 
 

@@ -193,8 +193,9 @@ def training(
 ) -> tuple[Any, BagClassifier, Batches]:
     """(the notebook, a stand-in model, a stand-in loader) for train and evaluate."""
     file = modules["rnn"]
-    # Loops often name the epoch in their progress bar, which the training cell counts as a global.
-    file.provide(DEVICE=torch.device("cpu"), device=torch.device("cpu"), tqdm=ProgressBar, epoch=1)
+    file.provide(DEVICE=torch.device("cpu"), device=torch.device("cpu"), tqdm=ProgressBar)
+    # The training cell counts epochs and opens the log as globals, and some loops show or write them.
+    file.provide_missing(epoch=1, writer=ProgressBar())
     loader = Batches([(batch["text"], batch["label"], batch["length"]) for batch in batches])
     return file, BagClassifier(table), loader
 

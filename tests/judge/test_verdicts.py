@@ -14,7 +14,8 @@ GOLDEN = [
     ),
     (
         Raised(kind="TypeError", message="the result cannot be used: got Friendly"),
-        "failed", "TypeError", "Your code's result could not be used: TypeError: the result cannot be used: got Friendly",
+        "failed", "TypeError",
+        "Your code's result could not be used: TypeError: the result cannot be used: got Friendly",
     ),
     (TimedOut(seconds=10.0), "failed", "timed out",
      "Stopped after 10 s. Is there a loop that does not end, or far too much work?"),
@@ -29,7 +30,9 @@ GOLDEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("observation", "status", "reason", "message"), GOLDEN, ids=[type(o[0]).__name__ for o in GOLDEN])
+@pytest.mark.parametrize(
+    ("observation", "status", "reason", "message"), GOLDEN, ids=[type(o[0]).__name__ for o in GOLDEN]
+)
 def test_every_observation_has_its_words(observation, status, reason, message):
     verdict = of_observation(observation)
     assert (verdict.status, verdict.reason, verdict.message) == (status, reason, message)

@@ -3,7 +3,7 @@
 import pytest
 
 from grader.errors import AuthorError
-from grader.mutants.equivalents import FILE, read_explained, stale
+from grader.mutants.equivalents import FILE, Explained, read_explained, stale
 
 GOOD = "- {id: 3f2a9c01d7, mutant: 'x.view(-1) → x.reshape(-1)', why: the tensor is contiguous}\n"
 
@@ -15,7 +15,7 @@ def read(folder, text):
 
 def test_entries_are_read(tmp_path):
     (entry,) = read(tmp_path, GOOD)
-    assert (entry.id, entry.mutant, entry.why) == ("3f2a9c01d7", "x.view(-1) → x.reshape(-1)", "the tensor is contiguous")
+    assert entry == Explained(id="3f2a9c01d7", mutant="x.view(-1) → x.reshape(-1)", why="the tensor is contiguous")
 
 
 def test_no_file_and_an_empty_file_explain_nothing(tmp_path):

@@ -133,6 +133,23 @@ def test_ids_change_with_file_function_and_code(path, text):
     assert not before & {mutant.id for mutant in mutants_in(Source(path, text))}
 
 
+def test_what_is_shown_is_one_line_without_comments():
+    code = """
+    def f(s, mask, n):
+        for t in range(n):  # every step
+            s = s.masked_fill(  # padding
+                mask == 0, -1e9
+            )
+        return torch.softmax(s, dim=-1)
+    """
+    (shortened,) = mutants(code, "loop-shortened")
+    assert (shortened.before, shortened.after) == ("for t in range(n):", "for t in range(n - 1):")
+    (dropped,) = mutants(code, "mask-dropped")
+    assert (dropped.before, dropped.after) == ("s.masked_fill( mask == 0, -1e9 )", "s")
+    (behind,) = mutants(code, "mask-after-softmax")
+    assert behind.after == "pass … return torch.softmax(s, dim=-1).masked_fill(mask == 0, 0)"
+
+
 def test_equal_edits_at_two_places_have_two_ids():
     found = mutants("def f(a, b):\n    y = a * b\n    z = 1\n    y = a * b\n    return y", "factor-dropped")
     assert [mutant.line for mutant in found] == [3, 3, 5, 5]

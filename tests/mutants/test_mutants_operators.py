@@ -45,7 +45,8 @@ LINES = [
     ("transposition-dropped", "s = (a + b).T @ q", ["s = (a + b) @ q"]),
     ("transposition-dropped", "s = torch.transpose(k, 0, 1)", ["s = k"]),
     ("concatenation-exchanged", "y = torch.cat((x, h), dim=1)", ["y = torch.cat((h, x), dim=1)"]),
-    ("concatenation-exchanged", "y = torch.stack([a, b, c])", ["y = torch.stack([b, a, c])", "y = torch.stack([a, c, b])"]),
+    ("concatenation-exchanged", "y = torch.stack([a, b])", ["y = torch.stack([b, a])"]),
+    ("concatenation-exchanged", "y = torch.cat((a, b, c))", ["y = torch.cat((b, a, c))", "y = torch.cat((a, c, b))"]),
     ("slice-shifted", "y = x[:, :-1]", ["y = x[:, :]", "y = x[:, :-2]", "y = x[:, :0]"]),
     ("slice-shifted", "y = x[1:]", ["y = x[:]", "y = x[2:]", "y = x[0:]"]),
     ("slice-shifted", "y = x[:n]", ["y = x[:]", "y = x[:n - 1]", "y = x[:n + 1]"]),
@@ -55,6 +56,7 @@ LINES = [
     ("index-changed", "n = x.shape[1]", []),
     ("order-reversed", "for t in reversed(range(n)):\n    step(t)", ["for t in range(n):\n    step(t)"]),
     ("order-reversed", "for t in range(n):\n    step(t)", ["for t in reversed(range(n)):\n    step(t)"]),
+    ("order-reversed", "for _ in range(n):\n    step(n)", []),
     # masks
     ("mask-dropped", "s = s.masked_fill(m == 0, -math.inf)", ["s = s"]),
     ("mask-dropped", "y = self.attn(x, mask)", ["y = self.attn(x, None)"]),

@@ -7,7 +7,8 @@ from grader.mutants.running import Fate
 
 
 def fate(id, outcome, operator="axis-changed", **more):
-    mutant = Mutant(id=id, file="net.py", line=7, scope="f", operator=operator, before="x.sum(0)", after="x.sum(1)", text="")
+    before, after = "x.sum(0)", "x.sum(1)"
+    mutant = Mutant(id=id, file="net.py", line=7, scope="f", operator=operator, before=before, after=after, text="")
     return Fate(mutant=mutant, outcome=outcome, **more)
 
 

@@ -30,7 +30,7 @@ class Bench:
             from grader.sandbox.linux import LinuxSandbox
 
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            self._errors = tempfile.TemporaryFile()
+            self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the bench
             self._zygote = start_zygote(theirs, SUITE, self._errors)
             theirs.close()
             self.sandbox = LinuxSandbox(ours)

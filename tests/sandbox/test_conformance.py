@@ -346,7 +346,7 @@ def test_no_descriptor_is_lost(bench):
 
     def count():
         gc.collect()
-        return len(os.listdir("/proc/self/fd"))
+        return len(list(Path("/proc/self/fd").iterdir()))
 
     bench.run("counts")
     before = count()

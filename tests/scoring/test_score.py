@@ -309,7 +309,7 @@ def test_ambiguous_bindings_unknown_rules_and_weak_sandboxes_need_attention():
     results = graded(passed("a", ambiguous=True), broken=("old-rule",), protections=weak)
     assert score(results, assignment(item("a"))).attention == (
         "Broken rules that the manifest does not have, without consequence: old-rule.",
-        "More than one binding of the weights fits a.",
+        "The weights fit in an order or layout that was not tried first: a.",
         "The sandbox was weak (level weak): landlock (unavailable on this kernel).",
     )
     for strong in ({"level": "strict", "cgroup": "unavailable"}, {"network": "cut"}, {}):

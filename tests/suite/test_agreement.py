@@ -42,7 +42,8 @@ GOLDEN = [
     (
         {"out": torch.tensor([1.0, float("nan"), float("inf")])},
         {"out": torch.ones(3)},
-        "out holds 2 of 3 entries that are NaN or infinite where a finite number is expected; the first is nan at (1,).",
+        "out holds 2 of 3 entries that are NaN or infinite where a finite number is expected; "
+        "the first is nan at (1,).",
     ),
     (
         {"out": torch.tensor([1.0, 2.0])},
@@ -65,8 +66,10 @@ GOLDEN = [
         "Shape (2, 3), torch.float32.\n"
         "It equals the expected tensor times -1.",
     ),
-    ({"gradients": {"x": None}}, {"gradients": {"x": ONES}}, "x received no gradient: it is detached from the output, or not used."),
-    ({"gradients": {"x": ONES}}, {"gradients": {"x": None}}, "gradients.x should be None, it is a tensor of shape (2, 3)."),
+    ({"gradients": {"x": None}}, {"gradients": {"x": ONES}},
+     "x received no gradient: it is detached from the output, or not used."),
+    ({"gradients": {"x": ONES}}, {"gradients": {"x": None}},
+     "gradients.x should be None, it is a tensor of shape (2, 3)."),
     ({"out": {"a": 1}}, {"out": {"a": 1, "b": 2}}, "out.b is missing from the result."),
     ({"out": [1, 2, 3]}, {"out": [1, 2]}, "out should have 2 entries, it has 3."),
     ({"out": [1, 5]}, {"out": [1, 2]}, "out[1] should be 2, it is 5."),

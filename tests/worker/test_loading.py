@@ -100,7 +100,10 @@ def test_a_file_that_does_not_parse_says_where(load, text, kind, where, message)
     assert re.search(message, answer["message"])
 
 
-@pytest.mark.parametrize("text", [b"\xef\xbb\xbf" + GOOD.encode(), "# -*- coding: latin-1 -*-\n# é\n".encode("latin-1") + GOOD.encode(), GOOD.replace("\n", "\r\n")])  # fmt: skip
+LATIN = "# -*- coding: latin-1 -*-\n# é\n".encode("latin-1")
+
+
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbf" + GOOD.encode(), LATIN + GOOD.encode(), GOOD.replace("\n", "\r\n")])
 def test_byte_order_marks_cookies_and_line_ends_are_read(load, text):
     assert use(load(text))["values"] == {"out": 1}
 
@@ -189,7 +192,10 @@ def test_globals_of_the_manifest_are_there_and_may_be_overwritten(load):
     assert use(modules)["values"] == {"out": ["cpu", 2]}
     modules["m"].provide(size=5)
     modules["m"].provide_missing(device="cuda", extra=1)
-    assert run(modules, lambda m: {"out": m["m"].f(), "extra": m["m"].extra})["values"] == {"out": ["cpu", 5], "extra": 1}
+    assert run(modules, lambda m: {"out": m["m"].f(), "extra": m["m"].extra})["values"] == {
+        "out": ["cpu", 5],
+        "extra": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -226,7 +232,9 @@ def test_a_notebook_is_taken_statement_by_statement(load):
 
 
 def test_a_broken_cell_costs_only_what_it_defines(load):
-    modules = load(notebook("def f():\n    return 1", "def broken(:\n    pass", "def g(x):\n    x = # your code"), kind="notebook")
+    modules = load(
+        notebook("def f():\n    return 1", "def broken(:\n    pass", "def g(x):\n    x = # your code"), kind="notebook"
+    )
     assert use(modules)["values"] == {"out": 1}
     for name in ("broken", "g"):
         answer = run(modules, lambda m, name=name: {"out": getattr(m["m"], name)(1)})

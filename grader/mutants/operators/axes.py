@@ -6,7 +6,16 @@ import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
-from grader.mutants.operators.calls import called, integer, keyword, of_module, own_arguments, receiver, subject
+from grader.mutants.operators.calls import (
+    called,
+    integer,
+    keyword,
+    names_in,
+    of_module,
+    own_arguments,
+    receiver,
+    subject,
+)
 from grader.mutants.source import Edit, Source
 
 # What a person takes for an axis: the neighbour. 1 becomes no -1, which is the same axis of a matrix.
@@ -89,7 +98,10 @@ def order_reversed(source: Source, node: ast.AST) -> Iterator[Edit]:
     if isinstance(node, ast.Call) and called(node) == "reversed" and len(node.args) == 1:
         yield source.replace(node, source.segment(node.args[0]))
     outer = source.parent(node)
-    if isinstance(outer, ast.For) and outer.iter is node and called(node) in ("range", "unbind"):
+    if not isinstance(outer, ast.For) or outer.iter is not node or called(node) not in ("range", "unbind"):
+        return
+    # Where the steps do not read their number, their order says nothing.
+    if names_in(outer.target) & set().union(*(names_in(part) for part in outer.body)):
         yield source.replace(node, f"reversed({source.segment(node)})")
 
 

@@ -10,8 +10,13 @@ from grader.mutants.operators.calls import attribute_of_self, called, integer, k
 from grader.mutants.source import Change, Edit, Source
 
 FRESH = frozenset({"zeros", "new_zeros", "zeros_like", "randn", "new_ones", "ones", "init_hidden"})
-NO_TENSOR = frozenset({"len", "range", "int", "float", "min", "max", "enumerate", "zip", "list", "tuple", "sum", "item",
-                       "size", "new_zeros", "new_ones", "zeros", "arange", "detach", "full"})  # fmt: skip
+# No tensors, or tensors without a gradient.
+NO_TENSOR = frozenset(
+    {"len", "range", "int", "float", "min", "max", "enumerate", "zip", "list", "tuple", "sum", "item", "size", "zeros",
+     "new_zeros", "new_ones", "ones", "arange", "detach", "full", "argmax", "argmin", "triu", "tril", "long", "bool",
+     "randn", "rand", "eq", "ne"}
+)  # fmt: skip
+_MASK = re.compile(r"mask", re.IGNORECASE)
 _DROPOUT = re.compile(r"drop", re.IGNORECASE)
 
 
@@ -53,7 +58,7 @@ def detached(source: Source, node: ast.AST) -> Iterator[Edit]:
     """A detach in the path of the gradient, at an assignment or at what a function returns."""
     if source.class_of(node) is None or _without_gradients(source, node):
         return
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _may_be_tensor(node.value):
+    if isinstance(node, ast.Assign) and _has_gradient(node.targets[0]) and _may_be_tensor(node.value):
         yield source.replace(node.value, f"{source.bracketed(node.value)}.detach()")
     if isinstance(node, ast.Return) and node.value is not None:
         values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
@@ -112,6 +117,11 @@ def _is_start(source: Source, node: ast.AST) -> bool:
         if isinstance(part, ast.Assign)
         for target in part.targets
     )
+
+
+def _has_gradient(target: ast.expr) -> bool:
+    # Masks are flags.
+    return isinstance(target, ast.Name) and not _MASK.search(target.id)
 
 
 def _may_be_tensor(value: ast.expr) -> bool:
