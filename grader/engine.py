@@ -244,7 +244,7 @@ class Engine:
             with contextlib.suppress(OSError):
                 while self._port.receive() is not None:
                     pass
-            return
+        # The zygote ends with the last judge, the portable judge by itself.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._processes[-1].wait(10.0)
 

@@ -92,7 +92,7 @@ EDITS = {
         "import os, sys",
         "secret = ('pytest', 'hypothesis', 'test_', 'cases', 'grader.judge.', 'grader.suite', 'grader.manifest')",
         "print('MODULES', [name for name in sys.modules if name.startswith(secret)])",
-        "print('FILES', os.listdir('/'), 'ENVIRONMENT', dict(os.environ), 'PATH', sys.path)",
+        "print('FILES', os.listdir('/'), 'ENVIRONMENT', dict(os.environ))",
     ),
     # rules
     "forbidden": {"layers.py": (QUOTIENT, "return torch.softmax(scores, dim=-1)")},

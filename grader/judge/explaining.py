@@ -6,13 +6,16 @@ import contextlib
 import inspect
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
+from grader.judge.calls import Key, digest_of
 from grader.judge.drawing import draw, is_drawn, item_seed
 from grader.judge.plugin import JudgePlugin
 from grader.judge.recording import Recorded
 from grader.judge.replay import Attempt, Body, Explained, outcome_of
 from grader.judge.sides import Desk
 from grader.judge.variants import Variants
+from grader.judge.verdicts import Verdict
 from grader.suite.agreement import Disagreement
 from grader.suite.cases import Case
 
@@ -25,14 +28,25 @@ class _Enough(BaseException):
 
 
 class Explainer:
-    """Explains disagreements of one submission."""
+    """Explains disagreements of one submission.
+
+    `aside` puts a second worker in the place of the present one for a while, and says whether it is virgin; `renew`
+    replaces the present one.
+    """
 
     def __init__(
-        self, plugin: JudgePlugin, desk: Desk, variants: Variants, renew: Callable[[], None], seed: str
+        self,
+        plugin: JudgePlugin,
+        desk: Desk,
+        variants: Variants,
+        aside: Callable[[], AbstractContextManager[bool]],
+        renew: Callable[[], None],
+        seed: str,
     ) -> None:
         self._plugin = plugin
         self._desk = desk
         self._variants = variants
+        self._aside = aside
         self._renew = renew
         self._seed = seed
 
@@ -43,16 +57,28 @@ class Explainer:
         self._desk.binding = 0
         # A slow disagreement may have used the item's time up; explaining it gets some of its own.
         self._desk.deadline = max(self._desk.deadline, time.monotonic() + SHRINK_SECONDS)
-        self._renew()
+        before = self._fingerprint()
+        with self._aside() as virgin:
+            again = self._repeat(attempt, body, drawn)
+            if not virgin and self._fingerprint() != before:
+                # Two processes with different pasts differ; which of them tells the truth only a virgin one can say.
+                self._renew()
+                again = self._repeat(attempt, body, drawn)
+            if again is None:
+                return Explained(attempt.disagreement, drawn, unsteady=True)
+            if not isinstance(again, Disagreement):
+                return Explained(attempt.disagreement, drawn)
+            hint = self._hint(attempt.route, recorded, body, drawn)
+            smallest, at = self._shrink(attempt.route, recorded, body, drawn, again)
+            return Explained(smallest, at, hint)
+
+    def _repeat(self, attempt: Attempt, body: Body, drawn: dict[str, object]) -> Disagreement | Verdict | None:
         self._desk.seen.clear()
-        again = outcome_of(body, attempt.route, drawn)
-        if again is None:
-            return Explained(attempt.disagreement, drawn, unsteady=True)
-        if not isinstance(again, Disagreement):
-            return Explained(attempt.disagreement, drawn)
-        hint = self._hint(attempt.route, recorded, body, drawn)
-        smallest, at = self._shrink(attempt.route, recorded, body, drawn, again)
-        return Explained(smallest, at, hint)
+        return outcome_of(body, attempt.route, drawn)
+
+    def _fingerprint(self) -> list[tuple[Key, str]]:
+        """What the submission answered since `seen` was cleared, to the last bit."""
+        return [(call.key, digest_of(values)) for call, values in self._desk.seen]
 
     def _hint(self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]) -> str:
         """The hint of the one known mistake that fits; further cases decide between several."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,6 +72,7 @@ class Workers:
         self._site = site
         self._limits = limits
         self._present: Process | None = None
+        self._second: Process | None = None
 
     def present(self) -> Process:
         """A living worker. An infrastructure fault is retried once. Raises SandboxError."""
@@ -92,6 +93,21 @@ class Workers:
         if self._present is not None:
             self._present.kill()
             self._present = None
+
+    @contextmanager
+    def aside(self) -> Iterator[bool]:
+        """Use a second worker inside the block, which is kept for the next time. Yields whether it is virgin."""
+        self._present, self._second = self._second, self._present
+        try:
+            yield self._present is None or self._present.dead
+        finally:
+            self._present, self._second = self._second, self._present
+
+    def let_go(self) -> None:
+        """Let go of both workers."""
+        with self.aside():
+            self.renew()
+        self.renew()
 
     def ask(self, kind: str, request: Encoded, limits: Limits, wall: float | None = None) -> Observation:
         """Ask the present worker; again in a new one when it missed a module that the zygote had not imported."""
@@ -129,8 +145,8 @@ class SubmissionJudge:
         student = StudentSide(self._desk, trial.book)
         handed = HandedIn(job.root, job.files, {file.id: file.path for file in assignment.files})
         # Where a worker takes seconds to start, a disagreement is repeated in the one that is there.
-        renew = self._workers.renew if sandbox.fresh_per_part else _keep
-        explain: Explain = Explainer(trial.plugin, self._desk, trial.variants, renew, trial.seed)
+        aside, renew = (self._workers.aside, self._workers.renew) if sandbox.fresh_per_part else (_the_same, _keep)
+        explain: Explain = Explainer(trial.plugin, self._desk, trial.variants, aside, renew, trial.seed)
         if job.first_failure:
             explain = _unexplained
         self._replay = Replay(trial.plugin, trial.reference, student, self._desk, handed, explain)
@@ -139,7 +155,7 @@ class SubmissionJudge:
         """Judge all wanted items. Returns the protections that were on."""
         with suppress(_Settled):
             self._judge_all()
-        self._workers.renew()
+        self._workers.let_go()
         return self._sandbox.protections
 
     def _judge_all(self) -> None:
@@ -156,7 +172,7 @@ class SubmissionJudge:
 
     def _run_part(self, part: Part, items: Sequence[Item]) -> None:
         if self._sandbox.fresh_per_part:
-            self._workers.renew()
+            self._workers.let_go()
         ready = [item for item in items if not self._skipped(item)]
         if not ready:
             return
@@ -261,6 +277,12 @@ class SubmissionJudge:
 
 def _keep() -> None:
     """Keep the present worker."""
+
+
+@contextmanager
+def _the_same() -> Iterator[bool]:
+    """Go on with the present worker."""
+    yield False
 
 
 def _unexplained(attempt: Attempt, recorded: Recorded, body: Body) -> Explained:

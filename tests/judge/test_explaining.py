@@ -1,12 +1,15 @@
 """Shrinking a disagreement: the smallest case that shows it, within a budget of probes and seconds."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given
 
+from grader.judge.calls import Call, Key
 from grader.judge.explaining import SHRINK_PROBES, SHRINK_SECONDS, Explainer
 from grader.judge.recording import Recorded
 from grader.judge.replay import Attempt
@@ -48,7 +51,9 @@ def explained(wrong, large, *, seconds=0.0, seed="s", ends=()):
     with pytest.raises(Exception, match="wrong") as caught:
         require(False, "It is wrong.")
     attempt.disagreement = caught.value
-    return Explainer(plugin, desk, variants, lambda: None, seed)(attempt, recorded, body), runs
+    return Explainer(plugin, desk, variants, lambda: nullcontext(True), lambda: None, seed)(
+        attempt, recorded, body
+    ), runs
 
 
 LARGE = Wide(400, 300, 7)
@@ -107,3 +112,47 @@ def test_an_end_while_shrinking_is_no_smaller_case():
 def test_the_same_seed_shrinks_to_the_same_case():
     first, second = (explained(lambda case, _: case.second >= 9, LARGE)[0] for _ in range(2))
     assert first.drawn == second.drawn
+
+
+def repeated(answers, *, virgin):
+    """(explanation, how often the worker was renewed) for a submission that gives these values, run by run.
+
+    Values below zero are wrong. The first ones are what was seen when the item failed.
+    """
+    renewals = []
+    desk = Desk(None, None, None)
+    call = Call(Key("probe", "case", ""), {}, {})
+
+    def body(route, drawn):
+        value = answers.pop(0)
+        desk.seen.append((call, {"out": torch.tensor(value)}))
+        require(value > 0, "It is wrong.")
+
+    plugin = SimpleNamespace(tests={"item": SimpleNamespace(obj=lambda student, reference: None)})
+    variants = SimpleNamespace(matching=lambda *_: [])
+    attempt = Attempt("", drawn={})
+    with pytest.raises(Exception, match="wrong") as caught:
+        body("", {})
+    attempt.disagreement = caught.value
+    explainer = Explainer(plugin, desk, variants, lambda: nullcontext(virgin), lambda: renewals.append(1), "s")
+    recorded = Recorded(SimpleNamespace(id="item"), ("",), "A sentence.", cases=[{}])
+    return explainer(attempt, recorded, body), len(renewals)
+
+
+def test_a_used_worker_that_gives_the_same_wrong_values_will_do():
+    found, renewals = repeated([-1.0, -1.0], virgin=False)
+    assert not found.unsteady
+    assert renewals == 0
+
+
+def test_only_a_virgin_worker_decides_when_values_differ():
+    assert [repeated([-1.0, -2.0, last], virgin=False)[1] for last in (-1.0, 1.0)] == [1, 1]
+    assert repeated([-1.0, -2.0, 1.0], virgin=False)[0].unsteady
+    assert repeated([-1.0, 1.0, 1.0], virgin=False)[0].unsteady
+    assert not repeated([-1.0, 1.0, -1.0], virgin=False)[0].unsteady
+
+
+def test_a_virgin_worker_is_not_asked_twice():
+    found, renewals = repeated([-1.0, 1.0], virgin=True)
+    assert found.unsteady
+    assert renewals == 0
