@@ -43,6 +43,8 @@ def sign_dropped(source: Source, node: ast.AST) -> Iterator[Edit]:
 def comparison_shifted(source: Source, node: ast.AST) -> Iterator[Edit]:
     """A comparison that is off by one: < for <=; or that is turned around: == for !=."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in BOUNDARIES:
+        if isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE) and _is_fraction(node.comparators[0]):
+            return  # no drawn number meets the bound exactly
         left, right = source.bracketed(node.left), source.bracketed(node.comparators[0])
         yield source.replace(node, f"({left} {BOUNDARIES[type(node.ops[0])]} {right})")
 
@@ -78,8 +80,8 @@ def flag_flipped(source: Source, node: ast.AST) -> Iterator[Edit]:
     outer = source.parent(node)
     if not isinstance(node, ast.Constant) or not isinstance(node.value, bool):
         return
-    # The estimate of a variance has an operator of its own.
-    if isinstance(outer, ast.keyword) and outer.arg != "unbiased":
+    # The estimate of a variance has an operator of its own; `zip(strict=…)` only says what is known.
+    if isinstance(outer, ast.keyword) and outer.arg not in ("unbiased", "strict"):
         yield source.replace(node, str(not node.value))
 
 
@@ -109,6 +111,10 @@ def loop_shortened(source: Source, node: ast.AST) -> Iterator[Edit]:
         if integer(bound) is None:
             start, end = source.span(bound)
             yield Edit((Change(start, end, f"{source.bracketed(bound)} - 1"),))
+
+
+def _is_fraction(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, float) and node.value != 0.0
 
 
 def _is_place(source: Source, node: ast.AST) -> bool:
