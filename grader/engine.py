@@ -165,12 +165,15 @@ class Engine:
         del present[key]
         for item in entry.wanted:
             if item not in entry.done:
-                yield key, CheckResult(
-                    item=item,
-                    status="grader_error",
-                    reason="grader error",
-                    message="The grader could not judge this item; the points stay open until a person looked at it.",
-                    staff=clean(entry.trouble, 6000),
+                yield (
+                    key,
+                    CheckResult(
+                        item=item,
+                        status="grader_error",
+                        reason="grader error",
+                        message="The grader could not judge this item; the points stay open until a person looked at it.",
+                        staff=clean(entry.trouble, 6000),
+                    ),
                 )
         yield key, Finished(protections={}, seconds=0.0)
 

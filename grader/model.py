@@ -1,9 +1,9 @@
 """The values that pass from stage to stage. Frozen, and free of side effects and of torch.
 
-    intake    ──▶ Submission, Violation
-    worker    ──▶ Observation            (a claim of a hostile process)
-    judge     ──▶ CheckResult            (the only verdict; goes to the journal)
-    scoring   ──▶ Report                 (journal + manifest + marks; goes to every output)
+intake    ──▶ Submission, Violation
+worker    ──▶ Observation            (a claim of a hostile process)
+judge     ──▶ CheckResult            (the only verdict; goes to the journal)
+scoring   ──▶ Report                 (journal + manifest + marks; goes to every output)
 """
 
 from __future__ import annotations

@@ -96,9 +96,7 @@ class Sandbox(Protocol):
 SIGXCPU = 24
 
 
-def ask(
-    process: Process, kind: str, encoded: Encoded, limits: Limits, wall: float | None = None
-) -> Observation:
+def ask(process: Process, kind: str, encoded: Encoded, limits: Limits, wall: float | None = None) -> Observation:
     """Send one request and judge the answer's form. Kills the worker unless it ends in values or an exception.
 
     `encoded` is the request's tree; `wall` seconds (default: the limits') are the deadline for the whole exchange.

@@ -147,7 +147,7 @@ def raised(error: BaseException, files: StudentFiles, prefix: str = "") -> dict[
 
 
 def student_frames(trace: TracebackType | None, files: StudentFiles) -> list[str]:
-    """"file:line in function: source line" for every frame of the student's files, outermost first."""
+    """ "file:line in function: source line" for every frame of the student's files, outermost first."""
     result = []
     for frame in traceback.extract_tb(trace, limit=200):
         if files.owns(frame.filename):

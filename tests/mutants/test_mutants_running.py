@@ -84,7 +84,7 @@ def test_nothing_runs_when_the_handed_in_reference_fails(tmp_path, mutants):
     suite = root / "test_suites" / "tiny" / "probes.py"
     # Both sides agree as long as both run in the judge; a worker has no such variable.
     text = suite.read_text(encoding="utf-8").replace(
-        "    return {\"out\": modules[\"layers\"].softmax(scores)}",
+        '    return {"out": modules["layers"].softmax(scores)}',
         "    import sys\n    return {\"out\": scores * 0 + ('pytest' in sys.modules)}",
     )
     suite.write_text(text, encoding="utf-8")
