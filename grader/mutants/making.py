@@ -108,7 +108,7 @@ def _enclosing(source: Source, node: ast.AST, first: int, last: int) -> tuple[in
         start, end = source.span(candidate)
         # A lone number or name says nothing: its surroundings are shown.
         if start <= first and last <= end and (end - start > SHORT or isinstance(candidate, ast.stmt)):
-            return start, end
+            return None if "\n" in source.text[start:end] else (start, end)
     return None
 
 

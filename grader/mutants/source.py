@@ -16,6 +16,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # These bind at least as tightly as whatever may stand around them.
 ATOMS = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.List, ast.Dict, ast.Set, ast.Constant)
 
+# What these show stands in saved outputs, which an edit of the code does not change.
+SHOWN = frozenset({"print", "figure", "plot", "subplot", "xlabel", "ylabel", "title", "legend", "show"})
+
 
 @dataclass(frozen=True, order=True)
 class Change:
@@ -147,12 +150,21 @@ class Source:
 
     def _is_fixed(self, node: ast.expr | ast.stmt) -> bool:
         """Text inside f-strings has no exact positions before Python 3.12; annotations change nothing."""
+        if self._is_only_shown(node):
+            return True
         child: ast.AST = node
         for outer in (node, *self.around(node)):
             if isinstance(outer, ast.JoinedStr) or _is_annotation(child, outer):
                 return True
             child = outer
         return False
+
+    def _is_only_shown(self, node: ast.AST) -> bool:
+        """Whether a node stands at the top level, in a statement that prints or plots."""
+        if self.function(node) is not None or isinstance(node, Function):
+            return False
+        outer = [self.statement(node), *(part for part in self.around(node) if isinstance(part, ast.stmt))]
+        return any(_shows(statement) for statement in outer)
 
     # --- editing ----------------------------------------------------------------------------------------------
 
@@ -179,6 +191,12 @@ class Source:
         for change in sorted(edit.changes, reverse=True):
             text = text[: change.start] + change.text + text[change.end :]
         return text
+
+
+def _shows(statement: ast.stmt) -> bool:
+    calls = (part.func for part in ast.walk(statement) if isinstance(part, ast.Call))
+    names = (func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls)
+    return not SHOWN.isdisjoint(names)
 
 
 def _is_annotation(node: ast.AST, outer: ast.AST) -> bool:

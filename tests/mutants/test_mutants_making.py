@@ -145,7 +145,7 @@ def test_what_is_shown_is_one_line_without_comments():
     (shortened,) = mutants(code, "loop-shortened")
     assert (shortened.before, shortened.after) == ("for t in range(n):", "for t in range(n - 1):")
     (dropped,) = mutants(code, "mask-dropped")
-    assert (dropped.before, dropped.after) == ("s.masked_fill( mask == 0, -1e9 )", "s")
+    assert (dropped.before, dropped.after) == ("s = s.masked_fill( mask == 0, -1e9 )", "s = s")
     (behind,) = mutants(code, "mask-after-softmax")
     assert behind.after == "pass … return torch.softmax(s, dim=-1).masked_fill(mask == 0, 0)"
 
@@ -158,6 +158,12 @@ def test_equal_edits_at_two_places_have_two_ids():
 
 def test_text_in_f_strings_and_annotations_stays():
     assert mutants('def f(a: int = None) -> list[1 + 1]:\n    b: x[0 + 1]\n    print(f"{a * 2 + 1}")') == []
+
+
+def test_what_is_only_shown_is_in_saved_outputs_and_not_in_the_code():
+    assert mutants("print(x[0] + 1)\nfor n in range(3):\n    plt.plot(n + 1)") == []
+    assert len(mutants("def f(x):\n    print(x[0])\n    return x", "index-changed")) == 2
+    assert len(mutants("steps = 3\nprint(steps)", "constant-changed")) == 2
 
 
 def test_positions_count_characters_and_not_bytes():

@@ -11,6 +11,7 @@ from grader.mutants.operators.calls import (
     integer,
     keyword,
     names_in,
+    names_read,
     of_module,
     own_arguments,
     receiver,
@@ -101,7 +102,7 @@ def order_reversed(source: Source, node: ast.AST) -> Iterator[Edit]:
     if not isinstance(outer, ast.For) or outer.iter is not node or called(node) not in ("range", "unbind"):
         return
     # Where the steps do not read their number, their order says nothing.
-    if names_in(outer.target) & set().union(*(names_in(part) for part in outer.body)):
+    if names_in(outer.target) & names_read(outer.body):
         yield source.replace(node, f"reversed({source.segment(node)})")
 
 

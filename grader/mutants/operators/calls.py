@@ -77,8 +77,14 @@ def attribute_of_self(node: ast.AST) -> str:
 
 
 def names_in(node: ast.AST) -> set[str]:
-    """The variables that an expression reads."""
+    """The variables that an expression or target names."""
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def names_read(statements: list[ast.stmt]) -> set[str]:
+    """The variables whose values some statements use."""
+    parts = (part for statement in statements for part in ast.walk(statement))
+    return {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
 
 
 def same(left: ast.AST, right: ast.AST) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from grader.mutants.operators.axes import AXIS_FIRST, AXIS_NAMES
 from grader.mutants.operators.calls import attribute_of_self, called, integer, names_in
-from grader.mutants.source import Change, Edit, Source
+from grader.mutants.source import SHOWN, Change, Edit, Source
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "*", ast.Pow: "*", ast.Mod: "*",
@@ -20,8 +20,6 @@ BOUNDARIES: dict[type[ast.cmpop], str] = {
 # Numbers in these are axes or diagonals; a negative number in those means "what is left".
 PLACES = frozenset({*AXIS_FIRST, "permute", "triu", "tril"})
 RESHAPES = frozenset({"view", "reshape", "expand", "repeat", "full"})
-# What these show stands in saved outputs, which an edit of the code does not change.
-SHOWN = frozenset({"print", "show", "figure", "plot", "subplot", "xlabel", "ylabel", "title", "legend"})
 
 
 def operator_exchanged(source: Source, node: ast.AST) -> Iterator[Edit]:
