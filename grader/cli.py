@@ -91,23 +91,28 @@ def grade(
     assignments: Assignments = None,
 ) -> None:
     """Grade submissions and write results."""
-    from grader.commands import grade as command
+    from grader.sandbox.launch import launch
 
-    request = command.Request(
-        slug=slug,
-        paths=tuple(paths),
-        out=out,
-        jobs=jobs,
-        seed=seed,
-        device=device,
-        resume=resume,
-        only=tuple(only or ()),
-        lenient=lenient,
-        groups=groups,
-        json=json,
-        assignments=assignments,
-    )
-    _end(command.run(request))
+    # Importing torch takes longer than everything up to the first job, so the process that does it is started first.
+    with launch() as launched:
+        from grader.commands import grade as command
+
+        request = command.Request(
+            slug=slug,
+            paths=tuple(paths),
+            out=out,
+            jobs=jobs,
+            seed=seed,
+            device=device,
+            resume=resume,
+            only=tuple(only or ()),
+            lenient=lenient,
+            groups=groups,
+            json=json,
+            assignments=assignments,
+        )
+        code = command.run(request, launched)
+    _end(code)
 
 
 @app.command()

@@ -7,7 +7,6 @@ per submission and otherwise becomes a grader error of the items that are still 
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +17,9 @@ from typing import IO, Any
 from grader.errors import AuthorError, GraderError
 from grader.locate import Folders
 from grader.messages import PacketPort, PipePort, Port
-from grader.model import CheckResult, Submission, Violation
+from grader.model import CheckResult, Submission, Violation, unjudged
 from grader.proofs import Examination
-from grader.sandbox.launch import start_both, start_portable_judge
+from grader.sandbox.launch import Launched, end, launch, start_portable_judge
 from grader.text import clean
 
 
@@ -71,8 +70,10 @@ class _Open:
 class Engine:
     """The processes of one run. Use as a context manager."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, launched: Launched | None = None) -> None:
+        """`launched`: a process that was started ahead; the engine ends it."""
         self._order = order
+        self._launched = launched
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the engine
         self._processes: list[subprocess.Popen[bytes]] = []
         self._port: Port | None = None
@@ -165,16 +166,7 @@ class Engine:
         del present[key]
         for item in entry.wanted:
             if item not in entry.done:
-                yield (
-                    key,
-                    CheckResult(
-                        item=item,
-                        status="grader_error",
-                        reason="grader error",
-                        message="The grader could not judge this item; the points stay open until a person looked at it.",
-                        staff=clean(entry.trouble, 6000),
-                    ),
-                )
+                yield key, unjudged(item, clean(entry.trouble, 6000))
         yield key, Finished(protections={}, seconds=0.0)
 
     def _hand_out(self, entry: _Open) -> None:
@@ -201,14 +193,11 @@ class Engine:
             self._processes = [judge]
             self._port = PipePort(judge.stdout, judge.stdin)
         else:
-            control, judges_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            for end in (ours, theirs):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-            self._processes = [start_both(theirs, judges_control, control, folders.suite, self._errors)]
-            for end in (control, judges_control, theirs):
-                end.close()
-            self._port = PacketPort(ours)
+            launched = self._launched or launch()
+            self._errors.close()
+            self._errors = launched.errors
+            self._processes = [launched.process]
+            self._port = PacketPort(launched.port)
         self.port.send(
             {
                 "suite": str(folders.suite),
@@ -256,16 +245,9 @@ class Engine:
         if isinstance(self._port, PacketPort):
             self._port.socket.close()
         for process in self._processes:
-            with contextlib.suppress(OSError):
-                process.terminate()
-        for process in self._processes:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     with contextlib.suppress(OSError):
                         pipe.close()
-            try:
-                process.wait(5.0)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
         self._errors.close()

@@ -16,6 +16,7 @@ from grader.locate import Folders
 from grader.model import CheckResult, Graded, Mark, Refused, Report, Submission, Violation
 from grader.reports import files
 from grader.rules import check_archive
+from grader.sandbox.launch import Launched
 from grader.scoring import score
 
 PUBLIC_SEED = "public"
@@ -59,11 +60,12 @@ def grade_into(
     jobs: int,
     report: Path | None,
     tell: Callable[[Progress], None],
+    launched: Launched | None = None,
 ) -> None:
     """Judge what is missing or stale and write it to the journal, submission by submission."""
     present = [entry for entry in found if isinstance(entry, Submission)]
     order = Order(folders=folders, seed=seed, items=items, suite_report=report)
-    with Engine(order) as engine:
+    with Engine(order, launched) as engine:
         journal.start_run(assignment.slug, seed, engine.versions)
         for entry in found:
             journal.submission(entry)

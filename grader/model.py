@@ -194,6 +194,18 @@ class CheckResult:
     seconds: float = 0.0
 
 
+def unjudged(item: str, staff: str, seconds: float = 0.0) -> CheckResult:
+    """The result of an item that the grader itself could not judge; `staff` says why, cleaned and capped."""
+    return CheckResult(
+        item=item,
+        status="grader_error",
+        reason="grader error",
+        message="The grader could not judge this item; the points stay open until a person has looked at it.",
+        staff=staff,
+        seconds=seconds,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mark:
     """A line of marks.csv: a person fills a manual item or overrides an automatic one."""

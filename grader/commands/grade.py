@@ -20,6 +20,7 @@ from grader.journal import Journal
 from grader.locate import Folders
 from grader.model import Refused, Report, Submission
 from grader.reports import gradescope, terminal
+from grader.sandbox.launch import Launched
 
 SUBMISSIONS = "submissions"
 
@@ -42,8 +43,8 @@ class Request:
     assignments: Path | None
 
 
-def run(request: Request) -> int:
-    """Grade and write everything. Returns the exit code."""
+def run(request: Request, launched: Launched | None = None) -> int:
+    """Grade and write everything, with processes that may have been started ahead. Returns the exit code."""
     if request.device != "cpu":
         raise UsageError(f"--device {request.device} is not supported; student code runs on cpu")
     folders, assignment = open_assignment(request.slug, request.assignments)
@@ -53,7 +54,7 @@ def run(request: Request) -> int:
     if request.resume and not (out / "journal.jsonl").exists():
         raise UsageError(f"there is nothing to resume in {out}")
     with Journal(out, assignment.slug) as journal:
-        _grade(journal, assignment, folders, request, items, out)
+        _grade(journal, assignment, folders, request, items, out, launched)
     reports = reports_of(out, assignment, lenient=request.lenient)
     write_results(out, reports)
     show(reports, out, request.json)
@@ -61,7 +62,13 @@ def run(request: Request) -> int:
 
 
 def _grade(
-    journal: Journal, assignment: Assignment, folders: Folders, request: Request, items: tuple[str, ...], out: Path
+    journal: Journal,
+    assignment: Assignment,
+    folders: Folders,
+    request: Request,
+    items: tuple[str, ...],
+    out: Path,
+    launched: Launched | None,
 ) -> None:
     workspace = out / SUBMISSIONS
     workspace.mkdir(exist_ok=True, mode=0o700)
@@ -85,6 +92,7 @@ def _grade(
                 jobs=job_count(request.jobs),
                 report=(out / "suite.json").resolve(),
                 tell=tell,
+                launched=launched,
             )
     except (KeyboardInterrupt, GraderError):
         # What was finished is worth having on disk before the command ends.

@@ -327,7 +327,9 @@ def main(arguments: list[str]) -> int:
         else:
             from grader.sandbox.linux import LinuxSandbox
 
-            run(port, LinuxSandbox(socket.socket(fileno=int(arguments[2]))), settings)
+            sandbox = LinuxSandbox(socket.socket(fileno=int(arguments[2])))
+            sandbox.name_suite(settings.suite)
+            run(port, sandbox, settings)
     except BaseException as error:
         report_failure(port, error)
         return 3

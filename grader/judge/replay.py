@@ -14,7 +14,7 @@ from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.recording import Recorded
 from grader.judge.sides import Desk, Ended, ReferenceSide, StudentSide, other_shape
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation
-from grader.model import CheckResult, Observation, Values
+from grader.model import CheckResult, Observation, Values, unjudged
 from grader.probing import MAX_CANDIDATES
 from grader.suite.agreement import Disagreement, PartialCredit
 from grader.text import clean
@@ -85,7 +85,7 @@ class Replay:
         except Exception as error:
             trouble = f"{type(error).__name__}: {error}"
         if not outcome:
-            return grader_error(recorded.item.id, trouble, time.perf_counter() - started)
+            return unjudged(recorded.item.id, clean(trouble, 6000), time.perf_counter() - started)
         return _with_facts(outcome[0], self._desk, time.perf_counter() - started)
 
     def _decide(self, recorded: Recorded, body: Body) -> CheckResult:
@@ -221,18 +221,6 @@ def _disagreed(recorded: Recorded, attempt: Attempt, explained: Explained) -> Ch
         case=_case_text(explained.drawn),
         route=attempt.route,
         figures={m.name or "property": dict(m.figures) for m in explained.disagreement.mismatches[:8] if m.figures},
-    )
-
-
-def grader_error(item_id: str, text: str, seconds: float = 0.0) -> CheckResult:
-    """The result of an item that the grader itself could not judge."""
-    return CheckResult(
-        item=item_id,
-        status="grader_error",
-        reason="grader error",
-        message="The grader could not judge this item; the points stay open until a person has looked at it.",
-        staff=clean(text, 6000),
-        seconds=seconds,
     )
 
 

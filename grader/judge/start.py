@@ -13,19 +13,18 @@ import signal
 import socket
 import sys
 import traceback
-from pathlib import Path
 
 from grader.sandbox.launch import ZYGOTE_ENVIRONMENT
 
 
 def main(arguments: list[str]) -> None:
-    """`start PORT_FD JUDGES_CONTROL_FD CONTROL_FD SUITE`; never returns."""
+    """`start PORT_FD JUDGES_CONTROL_FD CONTROL_FD`; never returns."""
     # Nothing that is created while torch is imported is garbage; looking for some takes a tenth of the import.
     gc.disable()
     import torch  # noqa: F401 - before the fork, for both
 
     gc.freeze()
-    port, judges_control, control = (int(number) for number in arguments[:3])
+    port, judges_control, control = (int(number) for number in arguments)
     parent = os.getpid()
     judge = os.fork()
     if judge == 0:
@@ -33,7 +32,7 @@ def main(arguments: list[str]) -> None:
         _become_judge(port, judges_control, parent)
     os.close(port)
     os.close(judges_control)
-    _become_zygote(control, Path(arguments[3]), judge)
+    _become_zygote(control, judge)
 
 
 def _become_judge(port: int, control: int, parent: int) -> None:
@@ -55,7 +54,7 @@ def _become_judge(port: int, control: int, parent: int) -> None:
         _leave(code)
 
 
-def _become_zygote(control: int, suite: Path, judge: int) -> None:
+def _become_zygote(control: int, judge: int) -> None:
     """Never returns."""
     code = 3
     try:
@@ -65,7 +64,7 @@ def _become_zygote(control: int, suite: Path, judge: int) -> None:
             del os.environ[name]
         from grader.sandbox.zygote import run
 
-        run(socket.socket(fileno=control), suite, frozenset({judge}))
+        run(socket.socket(fileno=control), None, frozenset({judge}))
         code = 0
     except BaseException:
         traceback.print_exc()

@@ -14,13 +14,13 @@ from grader.judge.explaining import Explainer
 from grader.judge.handed import HandedIn, file_specs
 from grader.judge.plugin import JudgePlugin
 from grader.judge.recording import Recorded
-from grader.judge.replay import Attempt, Body, Explain, Explained, Replay, grader_error
+from grader.judge.replay import Attempt, Body, Explain, Explained, Replay
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
 from grader.judge.source_rules import printing_places, source_violations
 from grader.judge.tracing import missing_trace, needs_trace
 from grader.judge.variants import Variants
 from grader.judge.verdicts import of_observation
-from grader.model import CheckResult, Notes, Observation, Raised, Values, Violation
+from grader.model import CheckResult, Notes, Observation, Raised, Values, Violation, unjudged
 from grader.rules import check_prints, check_trace
 from grader.sandbox.base import Process, Sandbox, Site, ask
 from grader.sandbox.missing import missing_module
@@ -180,7 +180,7 @@ class SubmissionJudge:
             trouble = self._load(part)
         except SandboxError as error:
             for item in ready:
-                self._emit(grader_error(item.id, str(error)))
+                self._emit(unjudged(item.id, clean(str(error), 6000)))
             return
         if trouble is not None:
             self._emit_for_all(ready, trouble)

@@ -6,6 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -41,23 +44,62 @@ def start_zygote(control: socket.socket, suite: Path, errors: IO[bytes]) -> subp
     )
 
 
-def start_both(
-    port: socket.socket, judges_control: socket.socket, control: socket.socket, suite: Path, errors: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    """Exec the process that imports torch once and becomes zygote and judge parent (see `grader.judge.start`).
+@dataclass(frozen=True)
+class Launched:
+    """The process that becomes zygote and judge parent, our end of the conversation, and what it prints."""
 
-    The judge gets its end of the conversation, and `judges_control`, whose other end is the zygote's `control`.
+    process: subprocess.Popen[bytes]
+    port: socket.socket
+    errors: IO[bytes]
+
+    def __enter__(self) -> Launched:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, and the judges and workers with it. Safe to call twice."""
+        self.port.close()
+        end(self.process)
+        self.errors.close()
+
+
+def launch() -> Launched:
+    """Exec the process that imports torch once and becomes two (see `grader.judge.start`). Needs Linux.
+
+    It learns from the first message over `port` what the run is about, so it can be started before that is known:
+    importing torch takes longer than everything that the command line has to find out.
     """
-    ends = [str(end.fileno()) for end in (port, judges_control, control)]
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "grader.judge.start", *ends, str(suite)],
+    control, judges_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for side in (ours, theirs):
+        side.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+    ends = [theirs.fileno(), judges_control.fileno(), control.fileno()]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "grader.judge.start", *map(str, ends)],
         env={**judge_environment(), **ZYGOTE_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)},
-        pass_fds=[end.fileno() for end in (port, judges_control, control)],
+        pass_fds=ends,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=errors,
         start_new_session=True,
     )
+    for side in (control, judges_control, theirs):
+        side.close()
+    return Launched(process, ours, errors)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and make it."""
+    with suppress(OSError):
+        process.terminate()
+    try:
+        process.wait(5.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def start_portable_judge(errors: IO[bytes]) -> subprocess.Popen[bytes]:

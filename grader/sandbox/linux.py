@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from grader.assignment import Limits
 from grader.errors import SandboxError
@@ -79,6 +80,11 @@ class LinuxSandbox:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self.protections: Mapping[str, str] = {}
+
+    def name_suite(self, suite: Path) -> None:
+        """Tell a zygote that was started without one which suite's probes it is to load."""
+        with contextlib.suppress(OSError):  # it is gone; `wait_until_ready` will say so
+            self._control.send(json.dumps({"suite": str(suite)}).encode())
 
     def wait_until_ready(self) -> None:
         """Wait until the zygote has loaded everything. Raises SandboxError when it ended instead."""

@@ -228,10 +228,18 @@ def main(arguments: list[str]) -> None:
     os._exit(0)
 
 
-def run(control: socket.socket, suite: Path, relatives: frozenset[int] = frozenset()) -> None:
-    """Load the suite's probes and serve until the last judge is gone. `relatives` are children that are no workers."""
-    probes = load_suite(suite)
+def run(control: socket.socket, suite: Path | None, relatives: frozenset[int] = frozenset()) -> None:
+    """Load the suite's probes and serve until the last judge is gone. `relatives` are children that are no workers.
+
+    Without a suite, the judge names it in its first message.
+    """
     warm_up()
+    if suite is None:
+        message = control.recv(1 << 16)
+        if not message:
+            return
+        suite = Path(json.loads(message)["suite"])
+    probes = load_suite(suite)
     confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
