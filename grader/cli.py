@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grader import __version__
 from grader.errors import EXIT_GRADER, EXIT_INTERRUPTED, EXIT_NO, GraderError
+
+if TYPE_CHECKING:
+    from grader.sandbox.launch import Launched
 
 app = typer.Typer(
     name="grader",
@@ -77,6 +82,7 @@ def check(
 
 @app.command()
 def grade(
+    context: typer.Context,
     slug: Slug,
     paths: Annotated[list[Path], typer.Argument(help="Submissions: folders, zips, bulk downloads.")],
     out: Annotated[Path | None, typer.Option("--out", help="Results folder (default: grades/<slug>-<date>).")] = None,
@@ -91,28 +97,23 @@ def grade(
     assignments: Assignments = None,
 ) -> None:
     """Grade submissions and write results."""
-    from grader.sandbox.launch import launch
+    from grader.commands import grade as command
 
-    # Importing torch takes longer than everything up to the first job, so the process that does it is started first.
-    with launch() as launched:
-        from grader.commands import grade as command
-
-        request = command.Request(
-            slug=slug,
-            paths=tuple(paths),
-            out=out,
-            jobs=jobs,
-            seed=seed,
-            device=device,
-            resume=resume,
-            only=tuple(only or ()),
-            lenient=lenient,
-            groups=groups,
-            json=json,
-            assignments=assignments,
-        )
-        code = command.run(request, launched)
-    _end(code)
+    request = command.Request(
+        slug=slug,
+        paths=tuple(paths),
+        out=out,
+        jobs=jobs,
+        seed=seed,
+        device=device,
+        resume=resume,
+        only=tuple(only or ()),
+        lenient=lenient,
+        groups=groups,
+        json=json,
+        assignments=assignments,
+    )
+    _end(command.run(request, context.obj))
 
 
 @app.command()
@@ -236,10 +237,23 @@ def _end(code: int) -> None:
         raise typer.Exit(code)
 
 
+def launched_ahead(arguments: Sequence[str]) -> AbstractContextManager[Launched | None]:
+    """The processes of `grader grade`, started before its arguments are looked at; None for every other command.
+
+    They import torch, which takes longer than everything that the command line does before the first job.
+    """
+    if arguments[:1] != ["grade"] or {"-h", "--help"} & set(arguments) or not sys.platform.startswith("linux"):
+        return nullcontext()
+    from grader.sandbox.launch import launch
+
+    return launch()
+
+
 def main() -> None:
     """Run the command line; the only place that turns errors into exit codes."""
     try:
-        app()
+        with launched_ahead(sys.argv[1:]) as launched:
+            app(obj=launched)
     except GraderError as error:
         sys.stderr.write(f"grader: {error}\n")
         sys.exit(error.exit_code or EXIT_NO)

@@ -2,6 +2,7 @@
 
 import sys
 import unittest
+from pathlib import Path
 
 import checks
 import torch
@@ -33,5 +34,5 @@ for check_name in checks.CHECKS:
     setattr(TestSpeed, f"test_{check_name}", method(check_name))
 
 torch.set_num_threads(1)
-with open(RESULTS, "w") as file:
+with Path(RESULTS).open("w") as file:
     JSONTestRunner(visibility="visible", stream=file).run(unittest.defaultTestLoader.loadTestsFromTestCase(TestSpeed))

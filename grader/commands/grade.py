@@ -19,7 +19,7 @@ from grader.grading import automatic_items, grade_into, new_seed, reports_of, wr
 from grader.journal import Journal
 from grader.locate import Folders
 from grader.model import Refused, Report, Submission
-from grader.reports import gradescope, terminal
+from grader.reports import gradescope, html, terminal
 from grader.sandbox.launch import Launched
 
 SUBMISSIONS = "submissions"
@@ -80,6 +80,8 @@ def _grade(
         for entry in found:
             journal.submission(entry)
         return
+    if launched is not None:
+        html.template()  # compiled while torch is imported elsewhere
     try:
         with progress_bar(assignment.slug) as tell:
             grade_into(

@@ -155,6 +155,7 @@ class JudgeParent:
         handed = reference_handed(assignment)
         wanted = [item for item in assignment.items if self._is_wanted(item, files)]
         imported = set(sys.modules)
+        gc.enable()  # off since the start: what is imported is no garbage
         records = record(plugin, wanted, reference, handed, self.settings.seed)
         self._needed = torch_modules(imported)
         kept = tuple(entry for entry in read_kept(assignment.suite) if entry.kind == "wrong" and entry.edits)

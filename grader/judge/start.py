@@ -44,7 +44,6 @@ def _become_judge(port: int, control: int, parent: int) -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:
             os.dup2(2, 1)
-            gc.enable()
             from grader.judge.main import main as judge
 
             code = judge(["linux", str(port), str(control)])

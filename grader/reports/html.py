@@ -97,7 +97,7 @@ class BrokenRule:
 
 def page(report: Report, staff: bool = False) -> str:
     """The whole page. Equal reports give equal text."""
-    return _template().render(
+    return template().render(
         report=report,
         staff=staff,
         key=one_line(report.key),
@@ -118,8 +118,8 @@ def page(report: Report, staff: bool = False) -> str:
 
 
 @functools.cache
-def _template() -> Template:
-    """The compiled template; compiling takes longer than rendering a page."""
+def template() -> Template:
+    """The compiled template; compiling takes longer than rendering a page, so it may be asked for ahead."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
