@@ -2,6 +2,7 @@
 # make test   install, run the tests
 # make check  format, lint, types, stale templates, tests
 # make verify prove every suite
+# make mutants  look for mistakes that a suite would let pass (survivors are listed)
 # make bench  measure against other graders
 
 VENV := .venv
@@ -15,7 +16,7 @@ TORCH := torch==2.13.0
 DEMO := test_suites/cs7643_a4/submissions/demo
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test check format verify bench clean
+.PHONY: demo test check format verify mutants bench clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
@@ -44,6 +45,9 @@ check: $(VENV)/installed
 
 verify: $(VENV)/installed
 	$(BIN)/grader verify --all
+
+mutants: $(VENV)/installed
+	$(BIN)/grader verify --all --mutants
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.peers

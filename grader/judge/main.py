@@ -158,6 +158,10 @@ class JudgeParent:
         gc.enable()  # off since the start: what is imported is no garbage
         records = record(plugin, wanted, reference, handed, self.settings.seed)
         self._needed = torch_modules(imported)
+        # Encoded here, once, and not in every forked judge.
+        for recorded in records.values():
+            for key in recorded.keys:
+                book.calls[key].request(0, False, assignment.limits_of(recorded.item))
         kept = tuple(entry for entry in read_kept(assignment.suite) if entry.kind == "wrong" and entry.edits)
         variants = Variants(assignment, kept, specs, probes)
         template = template_texts(assignment) if assignment.rules else {}
