@@ -85,7 +85,10 @@ class Violation:
 
 @dataclass(frozen=True, kw_only=True)
 class Notes:
-    """What the worker says beside its values. Evidence only: it can cost an item and never earn one."""
+    """What the worker says beside its values. Evidence only: it can cost an item and never earn one.
+
+    `progress` are the (step, {name: number}) that a long probe reported while it ran.
+    """
 
     binding: str = ""
     binding_count: int = 1
@@ -96,6 +99,7 @@ class Notes:
     operations: tuple[str, ...] | None = None
     module_types: tuple[str, ...] | None = None
     seconds: float = 0.0
+    progress: tuple[tuple[int, Mapping[str, float]], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from grader.model import (
     Values,
 )
 from grader.text import clean
-from grader.wire import Channel, ChannelClosed, Encoded, FrameTimeout, WireError, encode
+from grader.wire import Channel, ChannelClosed, Encoded, Frame, FrameTimeout, WireError, encode
 from grader.worker.loading import FileSpec
 
 START_SECONDS = 20.0
@@ -94,6 +94,7 @@ class Sandbox(Protocol):
 
 
 SIGXCPU = 24
+MAX_PROGRESS = 2000
 
 
 def ask(process: Process, kind: str, encoded: Encoded, limits: Limits, wall: float | None = None) -> Observation:
@@ -107,10 +108,12 @@ def ask(process: Process, kind: str, encoded: Encoded, limits: Limits, wall: flo
     observation: Observation
     try:
         process.channel.send(request, kind, encoded, deadline)
-        frame = process.channel.receive(deadline)
+        frame, progress = _answer(process.channel, request, deadline)
         if frame.id != request or frame.kind != "answer" or not process.channel.idle():
             raise WireError("the worker sent something that was not asked for")
         observation = parse_answer(frame.tree, limits)
+        if progress:
+            observation = replace(observation, notes=replace(observation.notes, progress=tuple(progress)))
     except FrameTimeout:
         observation = TimedOut(seconds=limits.wall_seconds)
     except WireError as error:
@@ -120,6 +123,28 @@ def ask(process: Process, kind: str, encoded: Encoded, limits: Limits, wall: flo
     if not isinstance(observation, (Values, Raised, NotImplementedYet)):
         process.kill()
     return observation
+
+
+def _answer(channel: Channel, request: str, deadline: float) -> tuple[Frame, list[tuple[int, dict[str, float]]]]:
+    """The first frame that is no progress, and what was reported before it. Raises WireError for too much progress."""
+    progress: list[tuple[int, dict[str, float]]] = []
+    while True:
+        frame = channel.receive(deadline)
+        if frame.kind != "progress" or frame.id != request:
+            return frame, progress
+        if len(progress) >= MAX_PROGRESS:
+            raise WireError(f"more than {MAX_PROGRESS} progress frames")
+        progress.append(parse_progress(frame.tree))
+
+
+def parse_progress(tree: Mapping[str, object]) -> tuple[int, dict[str, float]]:
+    """(step, {name: number}) of a progress frame, which holds nothing else. Raises WireError."""
+    step, values = tree.get("step"), tree.get("values")
+    if set(tree) != {"step", "values"} or type(step) is not int or not isinstance(values, Mapping):
+        raise WireError("a progress frame holds exactly a step and values")
+    if len(values) > 8 or not all(type(value) is float for value in values.values()):
+        raise WireError("the values of a progress frame are at most eight numbers")
+    return step, {clean(str(name), 40): float(str(value)) for name, value in values.items()}
 
 
 def request_tree(

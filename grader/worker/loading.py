@@ -114,6 +114,7 @@ class Modules:
         self._sources = dict(sources or {})
         self._loaded: dict[str, LoadedFile | LoadFailure | MissingDefinition] = {}
         self.notes: list[str] = []
+        self.on_progress: Callable[[int, dict[str, float]], None] | None = None
         self._request = 0
         self._radix = 1
         self._chosen: list[str] = []
@@ -130,6 +131,11 @@ class Modules:
     def __contains__(self, file_id: str) -> bool:
         spec = self._specs.get(file_id)
         return spec is not None and spec.path is not None
+
+    def report(self, step: int, **values: float) -> None:
+        """Tell the judge how far a long probe has come, such as `modules.report(3, loss=0.7)`."""
+        if self.on_progress is not None:
+            self.on_progress(int(step), {name: float(value) for name, value in values.items()})
 
     def ask(self, binding: int) -> None:
         """Start a probe run in which the binding of that number is used."""

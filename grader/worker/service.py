@@ -54,8 +54,14 @@ def serve(
         else:
             assert session is not None
             before_run(float(str(frame.tree["cpu_seconds"])))
+            session.modules.on_progress = reporter(channel, frame.id)
             answer = handle(frame, session, probes)
         reply(channel, frame.id, answer, session.files)
+
+
+def reporter(channel: Channel, frame_id: str) -> Callable[[int, dict[str, float]], None]:
+    """What `modules.report` calls: one progress frame under the request's id."""
+    return lambda step, values: channel.send(frame_id, "progress", encode({"step": step, "values": values}))
 
 
 def reply(channel: Channel, frame_id: str, answer: dict[str, object], files: StudentFiles) -> None:
