@@ -13,6 +13,9 @@ import pytest
 from test_layering import NO_TORCH, python
 from tiny_assignment import ROOT, copy_of_the_assignment, edit, lay_out_submission, open_for_workers
 
+from grader import cli
+from grader.sandbox import launch
+
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading a class needs Linux")
 
 
@@ -368,3 +371,10 @@ def test_a_test_that_breaks_is_a_grader_error_with_valid_results(changed, handed
 def test_the_tiny_assignment_is_proven():
     stdout, _ = grader("verify", "tiny", "--jobs", 2)
     assert "tiny: proven" in stdout
+
+
+@pytest.mark.parametrize("arguments", [["grade", "tiny", ".", "--plan"], ["grade", "--help"], ["verify", "tiny"]])
+def test_no_process_is_started_for_what_runs_nothing(arguments, monkeypatch):
+    monkeypatch.setattr(launch, "launch", lambda: pytest.fail("torch is imported for nothing"))
+    with cli.launched_ahead(arguments) as launched:
+        assert launched is None
