@@ -52,6 +52,12 @@ def measured(result: CheckResult) -> Mapping[str, object] | None:
     return found if complete else None
 
 
+def figure_of(result: CheckResult) -> float | None:
+    """The figure that may count; None when there is none."""
+    found = measured(result)
+    return float(str(found["value"])) if found is not None else None
+
+
 def bar_of(item: Item, budget: Budget, graded: Graded, assignment: Assignment) -> tuple[float | None, str]:
     """The figure that earns everything, and where it comes from; the stricter one of threshold and rival."""
     training = item.training
@@ -68,7 +74,7 @@ def _rival(name: str, source: str, graded: Graded, assignment: Assignment) -> tu
     found = graded.results.get(name)
     figures = measured(found) if found is not None else None
     if figures is not None and figures.get("source") == source and _earned(name, graded, assignment):
-        return float(str(figures["value"])), f"the figure of {name}"
+        return figure_of(graded.results[name]), f"the figure of {name}"
     evidence = assignment.evidence.get(name, {}).get(source)
     return (evidence.mean if evidence else None), f"the reference's figure of {name}"
 
@@ -91,7 +97,8 @@ def _decide(item: Item, result: CheckResult, graded: Graded, assignment: Assignm
         return replace(
             result, status="grader_error", credit=0.0, message="The manifest has no threshold for this data."
         )
-    value = float(str(figures["value"]))
+    value = figure_of(result)
+    assert value is not None
     full, origin = bar_of(item, budget, graded, assignment)
     credit = credit_for(training, budget, full, value)
     sentence = _sentence(training, budget, figures, full, origin)

@@ -1,11 +1,10 @@
 """The trainings of cs7643_a4: the sentences as the notebook prepares them, and the loop of its training."""
 
-import importlib
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from suite_modules import modules_of
 
 from grader.datasets.source import DataSource, MissingData
 from grader.pieces import batches
@@ -22,12 +21,8 @@ PAD = 1
 @pytest.fixture
 def suite(monkeypatch):
     """Import a module of the suite; its name is free again afterwards, other suites have modules of the same one."""
-    monkeypatch.syspath_prepend(str(SUITE))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SUITE)):
-            del sys.modules[name]
+    with modules_of(SUITE, monkeypatch) as load:
+        yield load
 
 
 def stream(seed):

@@ -1,13 +1,12 @@
 """The trainings of ift6135_a2: what a worker is sent, how a network is called, and what a table of labels is worth."""
 
 import csv
-import importlib
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from suite_modules import modules_of
 
 from grader.datasets.source import DataSource
 from grader.datasets.vocabulary import Vocabulary
@@ -19,13 +18,8 @@ MADE = DataSource(made=True)
 @pytest.fixture
 def suite(monkeypatch):
     """Import a module of the suite; its name is free again afterwards, other suites have modules of the same one."""
-    monkeypatch.syspath_prepend(str(SUITE))
-    before = set(sys.modules)
-
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SUITE)):
-            del sys.modules[name]
+    with modules_of(SUITE, monkeypatch) as load:
+        yield load
 
 
 def stream(seed):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from suite_modules import modules_of
 
 from grader.worker.loading import FileSpec, Modules
 
@@ -25,14 +25,8 @@ SIZES = {
 @pytest.fixture
 def suite(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The suite's training probes, imported as a worker imports them."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(SUITE))
-    import training_probes
-
-    yield training_probes
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SUITE)):
-            del sys.modules[name]
+    with modules_of(SUITE, monkeypatch) as load:
+        yield load("training_probes")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from suite_modules import modules_of
 
 from grader.datasets.source import DataSource
 from grader.worker.loading import FileSpec, Modules
@@ -23,17 +23,9 @@ SMALL = {"hidden": 8, "batch": 16, "rate": 1e-2, "dropout": 0.0}
 @pytest.fixture
 def suite(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Tasks, probes and pixels of the suite."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(SUITE))
-    import pixels
-    import saved_logs
-    import tasks
-    import training_probes
-
-    yield SimpleNamespace(pixels=pixels, tasks=tasks, probes=training_probes, logs=saved_logs)
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SUITE)):
-            del sys.modules[name]
+    with modules_of(SUITE, monkeypatch) as load:
+        names = {"pixels": "pixels", "tasks": "tasks", "probes": "training_probes", "logs": "saved_logs"}
+        yield SimpleNamespace(**{short: load(name) for short, name in names.items()})
 
 
 def _draw(seed: int) -> torch.Generator:

@@ -20,7 +20,7 @@ from grader.locate import Folders
 from grader.model import CheckResult, Submission
 from grader.proofs import tolerance_problems
 from grader.reference import lay_out
-from grader.thresholds import measured
+from grader.thresholds import figure_of
 
 LEAST_SEEDS = 3
 
@@ -102,7 +102,8 @@ def _runs(
                 assignment, folders, [submission], seed=seed, items=(item,), portable=False, trainings=trainings
             )
             result = graded.results[item]
-            word = "nothing measured" if measured(result) is None else f"{(measured(result) or {})['value']:.6g}"
+            figure = figure_of(result)
+            word = "nothing measured" if figure is None else f"{figure:.6g}"
             sys.stderr.write(f"{item} {seed}: {word} ({result.seconds:.1f} s)\n")
             return result
 
@@ -111,7 +112,7 @@ def _runs(
             results = list(pool.map(train, pairs))
     runs: dict[str, dict[str, CheckResult]] = {item: {} for item in items}
     for (item, seed), result in zip(pairs, results, strict=True):
-        if measured(result) is None:
+        if figure_of(result) is None:
             text = result.message or result.staff
             raise GraderError(f"the reference gave no figure for {item!r} with the seed {seed}: {text}")
         runs[item][seed] = result
@@ -120,7 +121,8 @@ def _runs(
 
 def _evidence(item: Item, runs: dict[str, dict[str, CheckResult]], assignment: Assignment, source: str) -> Evidence:
     rival = item.training.beats if item.training is not None else None
-    rivals = [float(str((measured(result) or {})["value"])) for result in runs[rival].values()] if rival else []
+    # `_runs` let no result without a figure through.
+    rivals = [figure_of(result) or 0.0 for result in runs[rival].values()] if rival else []
     return evidence.evidence_of(item, runs[item.id], rivals, source, f"torch {version('torch')}")
 
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from grader.datasets.known import MD5, PREFIX, SHA256, Known
 from grader.errors import GraderError
@@ -38,6 +39,11 @@ class DataSource:
 
     root: Path | None = None
     made: bool = False
+
+    @property
+    def kind(self) -> Literal["made", "real"]:
+        """What budgets, thresholds and evidence call it."""
+        return "made" if self.made else "real"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> DataSource:

@@ -76,7 +76,7 @@ class Settings:
     @property
     def conditions(self) -> str:
         """What trainings depend on beside their items."""
-        return "off" if self.source is None else f"{'made' if self.source.made else 'real'} {self.device}"
+        return "off" if self.source is None else f"{self.source.kind} {self.device}"
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> Settings:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -18,21 +18,21 @@ from typing import TypeVar
 import pytest
 import torch
 
-from grader.assignment import Budget, Item, Limits, Training
+from grader.assignment import Budget, Item, Limits, Training, TrainingWay
 from grader.datasets.source import DamagedData, DataSource, MissingData
 from grader.judge.calls import cloned
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.recording import Recorded
 from grader.judge.sides import Ended, Side
-from grader.judge.verdicts import of_disagreement, of_observation
+from grader.judge.verdicts import Verdict, of_disagreement, of_observation
 from grader.model import CheckResult, Malformed, Observation, TimedOut, Values, unjudged
 from grader.pieces import Assembly, batches
 from grader.sandbox.base import Process, Sandbox, Site, ask, request_tree
 from grader.sandbox.missing import missing_module
 from grader.suite.agreement import Disagreement
 from grader.suite.metrics import Measure
-from grader.suite.training import Trained, Way
+from grader.suite.training import Trained
 from grader.text import clean
 from grader.thresholds import FIGURES, misses_narrowly
 from grader.wire import WireError, encode
@@ -70,7 +70,7 @@ class Attempt:
     evaluation_seconds: float = 0.0
     measure: Measure | None = None
     beside: Mapping[str, float] = field(default_factory=dict)
-    way: Way = "retrained"
+    way: TrainingWay = "retrained"
     note: str = ""
     data: str = ""
     verdict: CheckResult | None = None
@@ -95,7 +95,7 @@ class WorkerPredictor:
         started = time.perf_counter()
         observation = self._run.ask(self._process, self._probe, batch, self._options)
         self._run.attempt.evaluation_seconds += time.perf_counter() - started
-        if missing_module(observation) is not None and self._run.preload(observation):
+        if self._run.preload(observation):
             self._process = None
             return self(batch)
         if not isinstance(observation, Values):
@@ -161,7 +161,7 @@ class TrainingRun:
         *,
         data: str = "",
         beside: Mapping[str, float] | None = None,
-        way: Way = "retrained",
+        way: TrainingWay = "retrained",
         note: str = "",
     ) -> None:
         """Store the item's figure."""
@@ -226,8 +226,10 @@ class TrainingRun:
     def preload(self, observation: Observation) -> bool:
         """Have the zygote import what a worker missed. False when that does not help."""
         name = missing_module(observation)
+        if name is None:
+            return False
         self._modules_left -= 1
-        return name is not None and self._modules_left >= 0 and self._gym.sandbox.preload([name])
+        return self._modules_left >= 0 and self._gym.sandbox.preload([name])
 
     def _train(
         self, probe: Probe, given: Mapping[str, torch.Tensor], options: Mapping[str, object]
@@ -263,7 +265,7 @@ class TrainingJudge:
     def _judge(self, recorded: Recorded) -> CheckResult:
         item, training = recorded.item, recorded.item.training
         assert training is not None
-        source = "made" if self._gym.source.made else "real"
+        source = self._gym.source.kind
         budget = training.budget(source)
         if budget is None:
             return _skipped(item, "this item has no training on real data; use the made data")
@@ -284,7 +286,8 @@ class TrainingJudge:
         ended: list[CheckResult] = []
 
         def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
-            ended.extend(_performed(recorded.item, test, fixtures))
+            if (result := _performed(recorded.item, test, fixtures)) is not None:
+                ended.append(result)
 
         student, reference = self._sides
         try:
@@ -299,22 +302,24 @@ class TrainingJudge:
         return run.attempt
 
 
-def _performed(item: Item, test: pytest.Function, fixtures: dict[str, object]) -> Iterator[CheckResult]:
+def _performed(item: Item, test: pytest.Function, fixtures: dict[str, object]) -> CheckResult | None:
     """Run the test's body; what ended it before its end, as a result."""
     try:
         inner_of(test.obj)(**fixtures)
     except Disagreement as disagreement:
-        verdict = of_disagreement(disagreement)
-        yield CheckResult(item=item.id, status="failed", reason=verdict.reason, message=clean(verdict.message, 4000))
+        return _judged(item, of_disagreement(disagreement))
     except Ended as ended:
-        verdict = of_observation(ended.observation)
-        yield CheckResult(
-            item=item.id, status=verdict.status, reason=verdict.reason, message=clean(verdict.message, 4000)
-        )
+        return _judged(item, of_observation(ended.observation))
     except MissingData as missing:
-        yield _skipped(item, str(missing))
+        return _skipped(item, str(missing))
     except DamagedData as damaged:
-        yield unjudged(item.id, clean(str(damaged), 6000))
+        return unjudged(item.id, clean(str(damaged), 6000))
+    return None
+
+
+def _judged(item: Item, verdict: Verdict) -> CheckResult:
+    message = clean(verdict.message, 4000)
+    return CheckResult(item=item.id, status=verdict.status, reason=verdict.reason, message=message)
 
 
 def _skipped(item: Item, reason: str) -> CheckResult:
@@ -354,7 +359,7 @@ def _figures(training: Training, budget: Budget, gym: Gym, best: Attempt, attemp
     settled = best.memory_mib[len(best.memory_mib) // 2 :]
     return {
         "counts": measure is not None and best.verdict is None,
-        "source": "made" if gym.source.made else "real",
+        "source": gym.source.kind,
         "data": best.data or ("" if gym.source.made else budget.substitute or training.data),
         "metric": training.metric,
         "counted": training.counted,

@@ -16,16 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 
+from grader.assignment import TrainingWay
 from grader.datasets.source import DataSource
 from grader.suite.metrics import Measure
 from grader.worker.loading import Probe
 
 T = TypeVar("T")
-Way = Literal["retrained", "checkpoint"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Training(Protocol):
         *,
         data: str = "",
         beside: Mapping[str, float] | None = None,
-        way: Way = "retrained",
+        way: TrainingWay = "retrained",
         note: str = "",
     ) -> None:
         """Store the item's figure, and others to be shown beside it. Points follow from the manifest's threshold.

@@ -16,18 +16,6 @@ LEARNT_NOTHING = (
 )
 
 
-class Counted:
-    """A predictor that repeats the answer that was counted, so that it is this answer which is examined."""
-
-    def __init__(self, predict, answer):
-        self.draw = predict.draw
-        self.fresh = predict.fresh
-        self._answer = answer
-
-    def __call__(self, batch):
-        return self._answer
-
-
 @item("training.language_model")
 def test_language_model(training, student, submission):
     """Trained with its own `train` and hyper-parameters, the model predicts text that it has not seen."""
@@ -56,7 +44,7 @@ def _examined(predict, task):
         given = predict(batch)
         found.append(log_probabilities(given.get("logits"), targets).reshape(-1))
         answer = given if number == looked_at else answer
-    counted, (batch, _) = Counted(predict, answer), batches[looked_at]
-    honesty.causal(counted, batch, field="tokens", sees=1, vocabulary=task.vocabulary)
-    honesty.batch_independent(counted, batch)
+    sample = honesty.Sample(batches[looked_at][0], answer)
+    honesty.causal(predict, sample, field="tokens", sees=1, vocabulary=task.vocabulary)
+    honesty.batch_independent(predict, sample)
     return perplexity_of(torch.cat(found))
