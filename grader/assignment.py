@@ -18,6 +18,7 @@ Scope = Literal["item", "question", "group", "everything"]
 FileKind = Literal["python", "notebook", "data"]
 SourceRule = Literal["imports", "forbidden", "required", "signature", "file_name", "unexpected_file"]
 Metric = Literal["accuracy", "perplexity", "exact_match", "share", "loss"]
+SHARES = ("accuracy", "exact_match", "share")  # metrics from 0 to 1, shown in per cent
 TrainingWay = Literal["retrained", "checkpoint"]
 RuleKind = Literal[SourceRule, "prints", "runs", "archive_name"]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-from grader.assignment import Assignment, Budget, Evidence, Item, Training
+from grader.assignment import SHARES, Assignment, Budget, Evidence, Item, Training
 from grader.errors import AuthorError
 from grader.manifest_types import BAD, Reading, Where, build
 from grader.manifest_yaml import Table, read
@@ -32,15 +33,18 @@ def read_evidence(suite: Path) -> dict[str, dict[str, Evidence]]:
 def check_training(assignment: Assignment, item: Item, where: Where, reading: Reading) -> None:
     """Note what cannot mean anything in one training item."""
     training = item.training
-    if training is None:
-        return
     where = (*where, "training")
+    if training is None:
+        if where in reading.lines:
+            reading.bad(reading.line(*where), f"{item.id}: training is empty: expected metric, counted and made")
+        return
     if item.kind == "manual":
         reading.bad(reading.line(*where), f"{item.id} is graded by a person, so nothing is trained: drop `training`")
     for name in SOURCES:
         budget = training.budget(name)
         if budget is not None:
             _budget(training, budget, (*where, name), reading)
+            _threshold(training, budget, (*where, name), reading)
     if training.possible and (len(training.possible) != 2 or training.possible[0] >= training.possible[1]):
         reading.bad(reading.line(*where, "possible"), "possible: expected the least and the greatest figure, as [0, 1]")
     if training.real is not None and not training.data:
@@ -53,6 +57,20 @@ def check_training(assignment: Assignment, item: Item, where: Where, reading: Re
         reading.bad(reading.line(*where, "beats"), f"{item.id} and {training.beats} are measured by different metrics")
     elif _beats_itself(assignment, item.id):
         reading.bad(reading.line(*where, "beats"), f"{item.id} beats {training.beats}, which must beat it in turn")
+
+
+def _threshold(training: Training, budget: Budget, where: Where, reading: Reading) -> None:
+    """Without a threshold every figure would earn everything; one that no figure can reach fails everybody."""
+    line = reading.line(*where, "full")
+    if budget.full is None:
+        if training.beats is None:
+            reading.bad(line, f"{where[-1]}: the threshold is missing: give `full`, the figure that earns everything")
+        return
+    natural = (0.0, 1.0) if training.metric in SHARES else (0.0, math.inf)
+    low, high = training.possible if len(training.possible) == 2 else natural
+    if not low <= budget.full <= high:
+        advice = "; shares are written as 0.8, not 80" if training.metric in SHARES else ""
+        reading.bad(line, f"full is {budget.full:g}, expected a figure from {low:g} to {high:g}{advice}")
 
 
 def _metric_of(assignment: Assignment, name: str) -> str:

@@ -106,12 +106,13 @@ def _record(hint: Any, node: Node, where: Where, reading: Reading, given: dict[s
         written = node.entries.get(entry.name)
         if entry.name in given:
             continue
+        if written is not None:
+            reading.lines[(*where, entry.name)] = node.key_lines[entry.name]
         if written is None or (_is_null(written) and not _required(entry)):
             if _required(entry):
                 reading.bad(node.line, f"{_name(where)}: the key {entry.name!r} is missing")
                 complete = False
             continue
-        reading.lines[(*where, entry.name)] = node.key_lines[entry.name]
         values[entry.name] = build(hints[entry.name], written, (*where, entry.name), reading)
         complete = complete and values[entry.name] is not BAD
     return hint(**values) if complete else BAD

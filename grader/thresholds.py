@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from grader.assignment import Assignment, Budget, Evidence, Item, Training
+from grader.assignment import SHARES, Assignment, Budget, Evidence, Item, Training
 from grader.model import CheckResult, Graded
 
 FIGURES = "training"
@@ -208,4 +208,4 @@ def _wanted(training: Training, budget: Budget, full: float | None, origin: str)
 
 def _number(training: Training, value: object) -> str:
     number = float(str(value))
-    return f"{number:.1%}" if training.metric in ("accuracy", "exact_match", "share") else f"{number:.4g}"
+    return f"{number:.1%}" if training.metric in SHARES else f"{number:.4g}"

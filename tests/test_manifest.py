@@ -231,7 +231,7 @@ def test_extra_credit_alternatives_and_replacements_count_as_they_should(tmp_pat
         (b"a: !!python/object:os.system x\n", "tag"),
         (b"a: 1\n---\nb: 2\n", "second YAML document"),
         (b"? [a]\n: b\n", "a key has to be a plain word"),
-        (b"a: " + b"[" * 50_000, "nested more than"),
+        (b"a: " + b"[" * 50_000, "nest"),
         (b"x" * (2 * 1024 * 1024), "larger than 1024 KiB"),
     ],
 )
@@ -320,6 +320,9 @@ def test_training_items(tmp_path):
         ("steps: 60, ", "", "made: {sec", "the key 'steps' is missing"),
         ("full: 0.9", "full: .nan", "made: {steps: 60", "expected a number"),
         ("full: 0.9, ", "", "made: {steps: 60", "credit needs `full`"),
+        (", full: 7, credit: [[9, 0.5]]", "", "counted: pixels", "made: the threshold is missing: give `full`"),
+        ("full: 0.9, ", "full: 90, ", "made: {steps: 60", "full is 90, expected a figure from 0 to 1; shares are written"),
+        ("full: 7, ", "full: -1, ", "counted: pixels", "full is -1, expected a figure from 0 to inf"),
         ("[0.6, 0.5]", "[0.6]", "made: {steps: 60", "credit: expected pairs"),
         ("[0.6, 0.5]", "[0.6, 1.5]", "made: {steps: 60", "credit: expected pairs"),
         ("[0.6, 0.5]", "[0.95, 0.5]", "made: {steps: 60", "from the best figure to the worst"),
@@ -353,6 +356,13 @@ def test_a_chain_that_runs_into_a_circle_blames_those_in_it(tmp_path):
     found = problems(tmp_path, text)
     assert len([entry for entry in found if "which must beat it" in entry]) == 2
     assert not any("first beats" in entry for entry in found)
+
+
+def test_an_empty_training_is_no_item_without_one(tmp_path):
+    text = altered(TRAININGS[TRAININGS.rindex(" {metric") :], "\n")
+    line = len(text.splitlines())
+    expected = f"assignment.yaml:{line}: third: training is empty: expected metric, counted and made"
+    assert expected in problems(tmp_path, text)
 
 
 def test_nothing_is_trained_for_a_person(tmp_path):

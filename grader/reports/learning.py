@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from grader.assignment import SHARES
 from grader.model import CheckResult, Line
 from grader.text import one_line
 from grader.thresholds import FIGURES
 
 DRAWABLE = 1e100  # beyond it the differences of two values overflow
-SHARES = ("accuracy", "exact_match", "share")
 
 
 @dataclass(frozen=True, kw_only=True)
