@@ -142,9 +142,11 @@ class TimedOut:
 
 @dataclass(frozen=True, kw_only=True)
 class OutOfMemory:
-    """More memory than the item's limit."""
+    """More memory than the item's limit: what the allocator said, and the student's own lines that asked for it."""
 
     limit_mib: int
+    message: str = ""
+    trace: tuple[str, ...] = ()
     notes: Notes = field(default_factory=Notes)
 
 
@@ -167,6 +169,10 @@ class Malformed:
 Observation = Values | Raised | NotImplementedYet | TimedOut | OutOfMemory | Died | Malformed
 
 # --- verdicts -------------------------------------------------------------------------------------------------
+
+KILLED_REASON = "process killed"  # from outside, as it seems: a person should look before it costs anything
+
+DATA_REASON = "needs data"
 
 Status = Literal["passed", "failed", "not_attempted", "skipped", "grader_error"]
 STATUSES: tuple[Status, ...] = ("passed", "failed", "not_attempted", "skipped", "grader_error")

@@ -321,7 +321,7 @@ def test_training_items(tmp_path):
         ("full: 0.9", "full: .nan", "made: {steps: 60", "expected a number"),
         ("full: 0.9, ", "", "made: {steps: 60", "credit needs `full`"),
         (", full: 7, credit: [[9, 0.5]]", "", "counted: pixels", "made: the threshold is missing: give `full`"),
-        ("full: 0.9, ", "full: 90, ", "made: {steps: 60", "full is 90, expected a figure from 0 to 1; shares are written"),
+        ("full: 0.9, ", "full: 90, ", "made: {steps: 60", "full is 90, expected a figure from 0 to 1; shares are"),
         ("full: 7, ", "full: -1, ", "counted: pixels", "full is -1, expected a figure from 0 to inf"),
         ("[0.6, 0.5]", "[0.6]", "made: {steps: 60", "credit: expected pairs"),
         ("[0.6, 0.5]", "[0.6, 1.5]", "made: {steps: 60", "credit: expected pairs"),

@@ -31,6 +31,14 @@ EDITS = {
     "right": (),
     "dies": ((CLASSIFIER, "import os; self.n = getattr(self, 'n', 0) + 1; self.n < 20 or os._exit(0); "
                           "return self.layers(points)"),),
+    "raises": ((CLASSIFIER, "self.n = getattr(self, 'n', 0) + 1\n        if self.n == 20:\n"
+                            "            raise IndexError('batch twenty')\n        return self.layers(points)"),),
+    "hoards": ((CLASSIFIER, "self.n = getattr(self, 'n', 0) + 1\n        if self.n == 20:\n"
+                            "            self.hoard = [torch.ones(1 << 26) for _ in range(99)]\n"
+                            "        return self.layers(points)"),),
+    "loops": ((CLASSIFIER, "self.n = getattr(self, 'n', 0) + 1\n        while self.n == 20:\n            pass\n"
+                           "        return self.layers(points)"),),
+    "killed": ((CLASSIFIER, "import os; self.training or os.kill(os.getpid(), 9); return self.layers(points)"),),
     "other_weights": ((CLASSIFIER, "self.n = getattr(self, 'n', 0) + 1\n        if self.n == 60:\n"
                                    "            self.layers.append(nn.Linear(2, 2))\n"
                                    "        return self.layers(points)"),),
@@ -62,6 +70,17 @@ def train(submissions, *, seed="training", items=("classifier.learns",), trainin
     trainings = trainings or Trainings(source="made", seconds=100)
     with Engine(Order(folders=FOLDERS, seed=seed, trainings=trainings)) as engine:
         return {graded.key: graded for graded in judge_all(engine, submissions, seed=seed, items=items, jobs=2)}
+
+
+def altered(folder, find, put):
+    """The folders of a copy of the assignment with one change of its manifest."""
+    copy = folder / "copy"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns("__pycache__", "evidence.yaml"))
+    manifest = copy / "test_suites" / "learner" / "assignment.yaml"
+    text = manifest.read_text()
+    assert text.count(find) == 1
+    manifest.write_text(text.replace(find, put))
+    return folders_below(copy, "learner")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +118,46 @@ def test_a_process_that_ends_itself_keeps_its_curve(trained):
     assert (result.status, result.reason) == ("failed", "process died")
     assert [step for step, _ in result.figures[FIGURES]["curve"]] == [1, 5, 10, 15]
     assert result.figures[FIGURES]["counts"] is False
+
+
+@pytest.mark.parametrize(
+    ("key", "reason", "said"),
+    [
+        ("raises", "IndexError", "IndexError: batch twenty\n  model.py:"),
+        ("hoards", "out of memory", "Needed more than the 1200 MiB of memory"),
+        ("loops", "timed out", "Is there a loop that does not end"),
+    ],
+)
+def test_what_ends_a_training_says_where_it_stood_and_keeps_the_curve(trained, key, reason, said):
+    result = trained[key]
+    assert (result.status, result.reason) == ("failed", reason)
+    assert said in result.message
+    assert result.message.endswith("\nThe last of the 60 steps that was reported is 15.")
+    assert [step for step, _ in result.figures[FIGURES]["curve"]] == [1, 5, 10, 15]
+
+
+def test_lines_that_wanted_too_much_memory_are_named(trained):
+    assert "self.hoard = [torch.ones(1 << 26)" in trained["hoards"].message
+
+
+def test_what_happens_after_the_training_says_so(trained):
+    result = trained["killed"]
+    assert (result.status, result.reason) == ("failed", "process killed")
+    assert result.message.endswith("this happened while the trained model was evaluated.")
+    assert result.figures[FIGURES]["curve"][-1][0] == 60
+
+
+def test_a_budget_that_the_data_does_not_fit_is_no_students_fault(handed_in, tmp_path):
+    folders = altered(tmp_path, "memory_mib: 1200", "memory_mib: 60")
+    tasks = folders.suite / "tasks.py"
+    tasks.write_text(tasks.read_text().replace('"labels": labels[:300]', '"labels": labels[:300].repeat(100_000)'))
+    trainings = Trainings(source="made", seconds=100)
+    with Engine(Order(folders=folders, seed="training", trainings=trainings)) as engine:
+        entry = submission(handed_in, "no_room", ())
+        [graded] = judge_all(engine, [entry], seed="training", items=("classifier.learns",))
+    result = graded.results["classifier.learns"]
+    assert result.status == "grader_error", result.message
+    assert "memory_mib" in result.staff
 
 
 def test_weights_that_do_not_fit_the_model_are_refused(trained):
@@ -155,13 +214,7 @@ def test_real_data_has_its_own_threshold(handed_in, tmp_path):
 def test_a_narrow_miss_is_tried_again_with_another_seed(handed_in, tmp_path):
     """The threshold lies just above what this seed reaches, so that the second one is asked for."""
     figure = train([submission(handed_in, "once", ())])["once"].results["classifier.learns"].figures[FIGURES]["value"]
-    copy = tmp_path / "copy"
-    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns("__pycache__", "evidence.yaml"))
-    manifest = copy / "test_suites" / "learner" / "assignment.yaml"
-    text = manifest.read_text()
-    assert text.count("full: 0.9, credit") == 1
-    manifest.write_text(text.replace("full: 0.9, credit", f"full: {figure + 1e-6:.8f}, credit"))
-    folders = folders_below(copy, "learner")
+    folders = altered(tmp_path, "full: 0.9, credit", f"full: {figure + 1e-6:.8f}, credit")
     trainings = Trainings(source="made", seconds=100)
     entry = submission(handed_in, "twice", ())
     [graded] = grade_in_memory(

@@ -59,8 +59,9 @@ def trainings_for(assignment: Assignment, choice: str | None, device: str) -> Tr
     if source is None:
         raise UsageError(f"--training {word!r}: expected one of {', '.join(SOURCES)}")
     if word == "real" and not (folder and Path(folder).expanduser().is_dir()):
-        where = f"{folder} is no folder" if folder else f"{DATA_VARIABLE} is not set"
-        raise UsageError(f"--training real needs data, and {where}; see docs/data.md, or use --training made")
+        where = f"names {folder}, which is no folder" if folder else "is not set"
+        advice = "see docs/data.md, or use --training made or --training off"
+        raise UsageError(f"--training real needs data, and {DATA_VARIABLE} {where}; {advice}")
     if device not in DEVICES:
         raise UsageError(f"--device {device!r}: expected one of {', '.join(DEVICES)}")
     if device == "cuda" and not any(Path("/dev").glob("nvidia[0-9]*")):

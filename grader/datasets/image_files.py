@@ -176,8 +176,8 @@ def jpeg_images(path: Path, arrays: Arrays, part: str) -> Array:
         from PIL import Image
     except ImportError:
         raise MissingData(
-            f"{path} holds JPEG files, and reading them needs Pillow, which is not installed. "
-            "Install it (pip install pillow) or put cifar-10-batches-py into the data folder."
+            f"{path.name} holds JPEG files, and reading them needs Pillow, which is not installed.",
+            f"Install it (pip install pillow), or put cifar-10-batches-py beside {path}.",
         ) from None
     data, offsets = arrays[f"{part}_jpeg"].tobytes(), arrays[f"{part}_offsets"].tolist()
     images = np.empty((len(offsets) - 1, SIDE, SIDE, 3), dtype=np.uint8)

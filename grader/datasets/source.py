@@ -22,7 +22,22 @@ ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".zst", ".
 
 
 class MissingData(GraderError):
-    """A data set is not there. The message says where it was looked for and what to put there."""
+    """A data set is not there.
+
+    The message says what is missing; `remedy`, for whoever grades, where it was looked for and what to put there.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        self.remedy = remedy
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (super().__str__(), self.remedy) if part)
+
+    @property
+    def message(self) -> str:
+        """What is missing, without the folders of this machine."""
+        return super().__str__()
 
 
 class DamagedData(GraderError):
@@ -105,11 +120,10 @@ def folders(source: DataSource, place: Place) -> tuple[Path, ...]:
     """The folders in which a set may lie, in the order of looking; raises MissingData without a root."""
     if source.root is None:
         remedy = _remedy(place, Path(f"${VARIABLE}"))
-        raise MissingData(f"Not found: {place.title}, because {VARIABLE} is not set. {remedy}")
+        raise MissingData(f"Not found: {place.title}, because {VARIABLE} is not set.", remedy)
     if not source.root.is_dir():
-        raise MissingData(
-            f"Not found: {place.title}, because {source.root} is no folder. {_remedy(place, source.root)}"
-        )
+        why = f"{source.root} is no folder. {_remedy(place, source.root)}"
+        raise MissingData(f"Not found: {place.title}.", why)
     return tuple(source.root / folder for folder in place.folders)
 
 
@@ -145,7 +159,7 @@ def missing(source: DataSource, place: Place, roles: Roles) -> MissingData:
     """The error for a set that none of its folders holds completely; it names what is there and what is not."""
     looked = folders(source, place)
     assert source.root is not None
-    lines = [f"Not found: {place.title}. Looked in: {', '.join(map(str, looked))}."]
+    lines = [f"Looked in: {', '.join(map(str, looked))}."]
     for folder in looked:
         there = {role for role, names in roles.items() if find(folder, names)}
         if there:
@@ -156,7 +170,7 @@ def missing(source: DataSource, place: Place, roles: Roles) -> MissingData:
         )
         if packed:
             lines.append(f"{folder} holds {', '.join(packed[:4])}, which is not read as it is: unpack or convert it.")
-    return MissingData(" ".join([*lines, _remedy(place, source.root)]))
+    return MissingData(f"Not found: {place.title}.", " ".join([*lines, _remedy(place, source.root)]))
 
 
 def _remedy(place: Place, root: Path) -> str:

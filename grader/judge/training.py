@@ -20,13 +20,24 @@ import torch
 
 from grader.assignment import Budget, Item, Limits, Training, TrainingWay
 from grader.datasets.source import DamagedData, DataSource, MissingData
+from grader.errors import SandboxError
 from grader.judge.calls import cloned
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.recording import Recorded
 from grader.judge.sides import Ended, Side
-from grader.judge.verdicts import Verdict, of_disagreement, of_observation
-from grader.model import CheckResult, Malformed, Observation, TimedOut, Values, unjudged
+from grader.judge.verdicts import KILLED, Verdict, of_disagreement, of_observation
+from grader.model import (
+    DATA_REASON,
+    CheckResult,
+    Died,
+    Malformed,
+    Observation,
+    OutOfMemory,
+    TimedOut,
+    Values,
+    unjudged,
+)
 from grader.pieces import Assembly, batches
 from grader.sandbox.base import Process, Sandbox, Site, ask, request_tree
 from grader.sandbox.missing import missing_module
@@ -74,6 +85,18 @@ class Attempt:
     note: str = ""
     data: str = ""
     verdict: CheckResult | None = None
+    started: bool = False
+    trained: bool = False
+
+    def stage(self, budget: int) -> str:
+        """How far it had come when it ended; "" when nothing had begun."""
+        if self.trained:
+            return "The training had ended; this happened while the trained model was evaluated."
+        if not self.started:
+            return ""
+        if not self.curve:
+            return f"No step of the {budget} had been reported."
+        return f"The last of the {budget} steps that was reported is {self.curve[-1][0]}."
 
 
 class WorkerPredictor:
@@ -134,13 +157,12 @@ class TrainingRun:
         """Train in a fresh worker. Raises Ended when no weights come back."""
         with self._gym.alone(False):
             process, observation = self._train(probe, given, options)
-        if isinstance(observation, TimedOut) and observation.clock == "wall":
-            # Other trainings may have taken the processor's time; only a timeout by itself counts.
+        if others_may_be_to_blame(observation, self._gym.site.device):
             with self._gym.alone(True):
                 process, observation = self._train(probe, given, options)
         if not isinstance(observation, Values):
             raise Ended(observation)
-        self.attempt.values = observation.values
+        self.attempt.values, self.attempt.trained = observation.values, True
         weights, start = self._take(process, "weights"), self._take(process, "start")
         process.kill()
         return Trained(
@@ -182,6 +204,18 @@ class TrainingRun:
                 self._send(process, place, waiting, last=False)
             waiting = batch
         self._send(process, place, waiting, last=True)
+
+    def _give_data(self, process: Process, given: Mapping[str, torch.Tensor]) -> None:
+        """Send the training split. No line of the student has run yet, so it is never their fault when that fails."""
+        try:
+            self.give(process, "data", given)
+        except Ended as ended:
+            what = of_observation(ended.observation).message
+            size = sum(tensor.nbytes for tensor in given.values()) / (1 << 20)
+            raise SandboxError(
+                f"the worker did not take the training split of {size:.0f} MiB: {what} Does `memory_mib`, "
+                f"{self._limits.memory_mib}, leave room for it?"
+            ) from None
 
     def _send(self, process: Process, place: str, batch: object, *, last: bool) -> None:
         tree = {"place": place, "pieces": batch, "last": last, "cpu_seconds": self._limits.cpu_seconds}
@@ -236,7 +270,8 @@ class TrainingRun:
     ) -> tuple[Process, Observation]:
         while True:
             process = self.worker()
-            self.give(process, "data", given)
+            self._give_data(process, given)
+            self.attempt.started = True
             started = time.perf_counter()
             observation = self.ask(process, probe, {}, options)
             self.attempt.seconds = time.perf_counter() - started
@@ -245,6 +280,19 @@ class TrainingRun:
             if not self.preload(observation):
                 return process, observation
             process.kill()
+
+
+def others_may_be_to_blame(observation: Observation, device: str) -> bool:
+    """Whether a training may have ended so because others ran beside it; it is repeated alone before that counts."""
+    match observation:
+        case TimedOut(clock="wall"):
+            return True  # of the processor's time
+        case OutOfMemory():
+            return device == "cuda"  # on the CPU every process has a limit of its own
+        case Died(how=how):
+            return how == KILLED  # as the system does when the machine's memory runs out
+        case _:
+            return False
 
 
 class TrainingJudge:
@@ -286,7 +334,7 @@ class TrainingJudge:
         ended: list[CheckResult] = []
 
         def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
-            if (result := _performed(recorded.item, test, fixtures)) is not None:
+            if (result := _performed(recorded.item, test, fixtures, run)) is not None:
                 ended.append(result)
 
         student, reference = self._sides
@@ -302,16 +350,18 @@ class TrainingJudge:
         return run.attempt
 
 
-def _performed(item: Item, test: pytest.Function, fixtures: dict[str, object]) -> CheckResult | None:
+def _performed(item: Item, test: pytest.Function, fixtures: dict[str, object], run: TrainingRun) -> CheckResult | None:
     """Run the test's body; what ended it before its end, as a result."""
     try:
         inner_of(test.obj)(**fixtures)
     except Disagreement as disagreement:
         return _judged(item, of_disagreement(disagreement))
     except Ended as ended:
-        return _judged(item, of_observation(ended.observation))
+        verdict = of_observation(ended.observation)
+        stage = run.attempt.stage(run.steps) if verdict.status == "failed" else ""
+        return _judged(item, replace(verdict, message="\n".join(filter(None, (verdict.message, stage)))))
     except MissingData as missing:
-        return _skipped(item, str(missing))
+        return _skipped(item, missing.message, str(missing))
     except DamagedData as damaged:
         return unjudged(item.id, clean(str(damaged), 6000))
     return None
@@ -322,9 +372,12 @@ def _judged(item: Item, verdict: Verdict) -> CheckResult:
     return CheckResult(item=item.id, status=verdict.status, reason=verdict.reason, message=message)
 
 
-def _skipped(item: Item, reason: str) -> CheckResult:
+def _skipped(item: Item, reason: str, staff: str = "") -> CheckResult:
+    """Not run for want of data; `staff` says what to put where, which is no concern of students."""
     message = f"Skipped: {clean(reason, 3000)}"
-    return CheckResult(item=item.id, status="skipped", reason="needs data", message=message)
+    return CheckResult(
+        item=item.id, status="skipped", reason=DATA_REASON, message=message, staff=clean(staff or reason, 3000)
+    )
 
 
 def _result(item: Item, training: Training, budget: Budget, gym: Gym, attempts: list[Attempt]) -> CheckResult:

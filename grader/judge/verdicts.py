@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grader.model import (
+    KILLED_REASON,
     Died,
     Malformed,
     NotImplementedYet,
@@ -15,9 +16,16 @@ from grader.model import (
     TimedOut,
     Values,
 )
+from grader.sandbox.base import signal_name
 from grader.suite.agreement import Disagreement
+from grader.text import one_line
 
 MAX_MISMATCHES = 4
+KILLED = signal_name(9)
+FROM_OUTSIDE = "The system does that when the machine's memory runs out, and so does code that kills itself."
+PROCESS_ENDS = (
+    "Look for what ends a process: exit(), endless recursion, an index that crashes a library, too much memory."
+)
 
 
 @dataclass(frozen=True)
@@ -42,11 +50,15 @@ def of_observation(observation: Observation) -> Verdict:
         case TimedOut(seconds=seconds):
             text = f"Stopped after {seconds:g} s of processor time. Is there a loop that does not end?"
             return Verdict("failed", "timed out", text)
-        case OutOfMemory(limit_mib=limit):
+        case OutOfMemory(limit_mib=limit, message=message, trace=trace):
             text = f"Needed more than the {limit} MiB of memory that this check allows. Look at the sizes you allocate."
-            return Verdict("failed", "out of memory", text)
+            said = [one_line(message, 300)] if message else []
+            return Verdict("failed", "out of memory", "\n".join([text, *(f"  {line}" for line in (*said, *trace))]))
+        case Died(how=how) if how == KILLED:
+            return Verdict("failed", KILLED_REASON, f"The process that ran your code was {how}. {FROM_OUTSIDE}")
         case Died(how=how):
-            return Verdict("failed", "process died", f"The process that ran your code was lost: {how}.")
+            text = f"The process that ran your code was lost: {how}. {PROCESS_ENDS}"
+            return Verdict("failed", "process died", text)
         case Malformed(what=what):
             text = f"The result cannot be used: {what}."
             return Verdict("failed", "unusable result", text)

@@ -102,7 +102,7 @@ def _facts(found: Mapping[str, object]) -> list[tuple[str, str]]:
     beside = found.get("beside")
     if isinstance(beside, Mapping) and beside:
         facts.append(("Beside it", ", ".join(f"{one_line(str(k), 60)} {_short(v)}" for k, v in beside.items())))
-    facts.append(("Earned by", _way(found)))
+    facts.append(("Earned by" if _counts(found) else "How", _way(found)))
     facts.append(("Training", _effort(found)))
     if memory := _memory(found):
         facts.append(("Memory", memory))
@@ -117,7 +117,8 @@ def _way(found: Mapping[str, object]) -> str:
     source = "data made by code" if found.get("source") == "made" else str(found.get("data") or "real data")
     if found.get("way") == "checkpoint":
         return f"evaluating the checkpoint that was handed in, on {one_line(source, 100)}"
-    return f"training again here, on {one_line(source, 100)}; the judge computed the figure"
+    judged = "the judge computed the figure" if _counts(found) else "there is no figure that counts"
+    return f"training again here, on {one_line(source, 100)}; {judged}"
 
 
 def _effort(found: Mapping[str, object]) -> str:

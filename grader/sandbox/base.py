@@ -222,20 +222,24 @@ def parse_answer(tree: Mapping[str, object], limits: Limits) -> Observation:
     if status == "not_implemented":
         return NotImplementedYet(what=_text(tree, "what", 400), notes=notes)
     if status == "out_of_memory":
-        return OutOfMemory(limit_mib=limits.memory_mib, notes=notes)
+        message = _text(tree, "message", 1200)
+        return OutOfMemory(limit_mib=limits.memory_mib, message=message, trace=_trace(tree), notes=notes)
     if status == "raised":
-        trace = tree.get("trace")
-        if not isinstance(trace, list) or len(trace) > 20:
-            raise WireError("the answer's trace is not a short list")
-        lines = tuple(clean(str(line), 400) for line in trace)
         return Raised(
             kind=_text(tree, "kind", 100),
             message=_text(tree, "message", 1200),
             where=_text(tree, "where", 300),
-            trace=lines,
+            trace=_trace(tree),
             notes=notes,
         )
     raise WireError("the answer has no known status")
+
+
+def _trace(tree: Mapping[str, object]) -> tuple[str, ...]:
+    trace = tree.get("trace")
+    if not isinstance(trace, list) or len(trace) > 20:
+        raise WireError("the answer's trace is not a short list")
+    return tuple(clean(str(line), 400) for line in trace)
 
 
 def parse_notes(value: object) -> Notes:

@@ -8,7 +8,8 @@ Theory of operation
 - **Marks.** A mark fills a manual item. On an automatic item it is a person's last word: no consequence touches it.
 - **Measured figures** get status and credit here, from the manifest's thresholds (`grader.thresholds`).
 - **Replacement.** A computed item counts in place of its manual one when its file was handed in, a measured training
-  when it ran. A mark on the manual item takes the place back; a mark on the computed one keeps it.
+  when it ran or broke by the grader's fault (its points are open then). A mark on the manual item takes the place
+  back; a mark on the computed one keeps it.
 - **Choices.** Of all selections that a choice allows, the one counts with which the student ends highest; among
   equals the one with more points still open, then the one that comes first in the rubric.
 - **Consequences**, each broken rule once, in this order: *zero*, then *deduct*, then *cap*; among equal actions the

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from grader.assignment import Assignment
-from grader.model import Applied, Graded, Line
+from grader.model import DATA_REASON, KILLED_REASON, Applied, Graded, Line
 from grader.scoring.breaches import LATE, is_late
+from grader.text import one_line
 from grader.thresholds import FIGURES
 
 WEAK_LEVELS = ("weak", "none")
@@ -22,6 +23,8 @@ def attention(
         return (f"Refused: {graded.refused}", *_late(graded, assignment))
     return (
         *_errors(lines),
+        *_killed(lines),
+        *_without_data(lines),
         *_rules(applied),
         *_unknown_rules(graded, assignment),
         *_zero_score(lines, total),
@@ -39,6 +42,23 @@ def _errors(lines: Sequence[Line]) -> list[str]:
         return []
     waiting = "; these points are open" if any(line.score is None for line in broken) else ""
     return [f"The grader could not judge {_listed([line.item for line in broken])}{waiting}."]
+
+
+def _killed(lines: Sequence[Line]) -> list[str]:
+    """The student's code may have done it, or the machine was short of memory: only a person can tell."""
+    found = [line.item for line in lines if line.counted and line.result and line.result.reason == KILLED_REASON]
+    text = "The process was killed from outside, perhaps because the machine ran out of memory"
+    return [f"{text}: {_listed(found)}."] if found else []
+
+
+def _without_data(lines: Sequence[Line]) -> list[str]:
+    """A class that was graded on an incomplete folder of data looks as if all was well."""
+    found = [line for line in lines if line.result is not None and line.result.reason == DATA_REASON]
+    if not found:
+        return []
+    [first, *others] = dict.fromkeys(one_line(line.result.staff, 300) for line in found if line.result)
+    more = f" (and {len(others)} more)" if others else ""
+    return [f"Not trained for want of data: {_listed([line.item for line in found])}. {first}{more}"]
 
 
 def _rules(applied: Sequence[Applied]) -> list[str]:

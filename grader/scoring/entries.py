@@ -64,7 +64,8 @@ def _computed(item: Item, graded: Graded, marks: Mapping[str, Mark]) -> bool:
         return False
     result = graded.results.get(item.id)
     if item.training is not None:
-        ran = result is not None and result.status in ("passed", "failed")
+        # A training that the grader broke keeps its place open: what it replaces must not become a zero in its stead.
+        ran = result is not None and result.status in ("passed", "failed", "grader_error")
     else:
         unanswered = result is not None and result.status == "not_attempted"
         ran = item.needs.file in graded.files and not unanswered

@@ -23,7 +23,14 @@ from grader.worker.ownership import StudentFiles
 from grader.worker.trace import traced
 
 RAISE = opmap["RAISE_VARARGS"]
-MEMORY_WORDS = ("can't allocate memory", "not enough memory", "DefaultCPUAllocator", "out of memory", "bad_alloc")
+MEMORY_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "DefaultCPUAllocator",
+    "out of memory",
+    "bad_alloc",
+    "STATUS_ALLOC_FAILED",  # of the GPU's libraries, such as CUBLAS_STATUS_ALLOC_FAILED
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,14 +111,24 @@ def attempt(probe: Probe, modules: Modules, arguments: Mapping[str, object], fil
         if is_a_hole(error, files):
             return {"status": "not_implemented", "what": clean(_text_of(error), 300)}
         return raised(error, files)
-    except MemoryError:
-        return {"status": "out_of_memory"}
-    except RuntimeError as error:
-        if any(word in _text_of(error) for word in MEMORY_WORDS):
-            return {"status": "out_of_memory"}
-        return raised(error, files)
     except BaseException as error:
-        return raised(error, files)
+        return want_of_memory(error, files) if is_want_of_memory(error) else raised(error, files)
+
+
+def is_want_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, on the CPU or on a GPU; torch has several exceptions for it, and no common one."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(word in _text_of(error) for word in MEMORY_WORDS)
+
+
+def want_of_memory(error: BaseException, files: StudentFiles) -> dict[str, object]:
+    """The answer for an allocation that failed; what the code holds is let go of first, or this might fail as well."""
+    traceback.clear_frames(error.__traceback__)
+    try:
+        return {**raised(error, files), "status": "out_of_memory"}
+    except MemoryError:
+        return {"status": "out_of_memory", "message": "", "trace": []}
 
 
 def is_a_hole(error: BaseException, files: StudentFiles) -> bool:

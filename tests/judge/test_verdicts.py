@@ -2,7 +2,7 @@
 
 import pytest
 
-from grader.judge.verdicts import of_disagreement, of_observation
+from grader.judge.verdicts import KILLED, PROCESS_ENDS, of_disagreement, of_observation
 from grader.model import Died, Malformed, NotImplementedYet, OutOfMemory, Raised, TimedOut, Values
 from grader.suite.agreement import Disagreement, Mismatch
 
@@ -24,7 +24,14 @@ GOLDEN = [
     (OutOfMemory(limit_mib=512), "failed", "out of memory",
      "Needed more than the 512 MiB of memory that this check allows. Look at the sizes you allocate."),
     (Died(how="killed by SIGSEGV (segmentation fault)"), "failed", "process died",
-     "The process that ran your code was lost: killed by SIGSEGV (segmentation fault)."),
+     f"The process that ran your code was lost: killed by SIGSEGV (segmentation fault). {PROCESS_ENDS}"),
+    (Died(how=KILLED), "failed", "process killed",
+     "The process that ran your code was killed by SIGKILL (killed). The system does that when the machine's memory "
+     "runs out, and so does code that kills itself."),
+    (OutOfMemory(limit_mib=512, message="CUDA out of memory.\nTried", trace=("m.py:9 in f: x = g()",)),
+     "failed", "out of memory",
+     "Needed more than the 512 MiB of memory that this check allows. Look at the sizes you allocate.\n"
+     "  CUDA out of memory. Tried\n  m.py:9 in f: x = g()"),
     (Malformed(what="the header is not valid JSON"), "failed", "unusable result",
      "The result cannot be used: the header is not valid JSON."),
 ]  # fmt: skip

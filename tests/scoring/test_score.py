@@ -10,7 +10,7 @@ from rubric import NEEDS_F, assignment, graded, item, passed, rule
 
 from grader.assignment import Budget, Cap, Choice, Late, Track, Training
 from grader.errors import UsageError
-from grader.model import CheckResult, Mark, Violation
+from grader.model import DATA_REASON, KILLED_REASON, CheckResult, Mark, Violation
 from grader.scoring import is_late, score
 
 
@@ -148,7 +148,7 @@ def trained(status="passed", value=0.95):
         ([trained("failed", None)], [], (0, 0, ["trained"])),
         ([trained("skipped", None)], [], (1.5, 0, ["seen"])),
         ([trained("not_attempted", None)], [], (1.5, 0, ["seen"])),
-        ([trained("grader_error", None)], [], (1.5, 0, ["seen"])),
+        ([trained("grader_error", None)], [], (0, 3, ["trained"])),
         ([trained()], [mark("seen", 1)], (1, 0, ["seen"])),
         ([], [mark("trained", 2)], (2, 0, ["trained"])),
     ],
@@ -156,6 +156,18 @@ def trained(status="passed", value=0.95):
 def test_a_training_that_ran_takes_the_place_of_what_it_replaces(results, marks, expected):
     report = score(graded(passed("seen", 0.5), *results), TRAINED, marks)
     assert (report.score, report.open_points, [entry.item for entry in report.lines if entry.counted]) == expected
+
+
+def test_what_broke_or_lacked_data_in_a_training_needs_attention():
+    def said(**result):
+        found = CheckResult(item="trained", **{"status": "skipped", **result})
+        return score(graded(passed("seen"), found), TRAINED).attention
+
+    assert said(status="grader_error") == ("The grader could not judge trained; these points are open.",)
+    [lacks] = said(reason=DATA_REASON, staff="Not found: news. Put it into /data/news.")
+    assert lacks == "Not trained for want of data: trained. Not found: news. Put it into /data/news."
+    killed = said(status="failed", reason=KILLED_REASON)
+    assert any("killed from outside" in sentence and "trained" in sentence for sentence in killed)
 
 
 def test_a_measured_figure_is_scored_by_the_manifest():

@@ -35,6 +35,12 @@ def through_a_library():
 def much():
     print("x" * 100_000)
 
+hoard = []
+
+def wants_memory(error):
+    hoard.append("kept")
+    raise error
+
 def uses_lstm():
     return torch.nn.LSTM(2, 2)(torch.ones(1, 1, 2))[0]
 
@@ -66,9 +72,9 @@ def student(tmp_path_factory):
     files = StudentFiles(str(root))
     capture = Capture(files)
 
-    def run(name, **more):
+    def run(name, *arguments, **more):
         def probe(modules):
-            result = getattr(modules["m"], name)()
+            result = getattr(modules["m"], name)(*arguments)
             return {"out": result if isinstance(result, torch.Tensor) else None}
 
         return perform(Work(probe="p", arguments={}, **more), {"p": probe}, modules, capture, files)
@@ -125,6 +131,26 @@ def test_without_a_trace_there_is_none(student):
     notes = student("uses_lstm")["notes"]
     assert notes["operations"] is None
     assert notes["module_types"] is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        torch.AcceleratorError("CUDA error: out of memory", 2),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_a_failed_allocation_is_told_apart_and_says_where(student, error):
+    answer = student("wants_memory", error)
+    assert (answer["status"], answer["message"]) == ("out_of_memory", str(error))
+    assert answer["trace"][-1].endswith("in wants_memory: raise error")
+
+
+def test_other_errors_of_a_gpu_are_no_want_of_memory(student):
+    assert student("wants_memory", RuntimeError("CUDA error: device-side assert triggered"))["status"] == "raised"
 
 
 def test_a_syntax_error_of_the_students_own_making_is_an_ordinary_exception(student):
