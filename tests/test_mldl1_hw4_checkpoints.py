@@ -164,6 +164,20 @@ def test_a_list_is_no_state_dict(suite: Any, modules: Modules, tmp_path: Path) -
     assert "no state_dict" in _answer(suite, modules, "vit.pt")["trouble"]
 
 
+def test_a_small_file_that_unfolds_to_much_is_told(suite: Any, modules: Modules, tmp_path: Path) -> None:
+    torch.save({"cls_token": torch.zeros(1).expand(1 << 30)}, tmp_path / "vit.pt")
+    assert (tmp_path / "vit.pt").stat().st_size < 10_000
+    assert "unfolds to 4096 MiB; at most 256 MiB" in _answer(suite, modules, "vit.pt")["trouble"]
+
+
+def test_sizes_that_build_no_model_are_told(
+    suite: Any, modules: Modules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(_model(suite, modules).state_dict(), tmp_path / "vit.pt")
+    monkeypatch.setitem(SIZES, "num_heads", 0)
+    assert "a ViT of the notebook's sizes cannot be built" in _answer(suite, modules, "vit.pt")["trouble"]
+
+
 def test_more_than_the_limit_is_not_read(
     suite: Any, modules: Modules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

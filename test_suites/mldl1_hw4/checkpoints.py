@@ -41,6 +41,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     found = _safetensors(path) if path.suffix == ".safetensors" else _state_dict(path)
     if not found:
         raise UnusableCheckpoint(f"{path.name} holds no tensors")
+    # A tensor may be stored as a view that repeats one number: small on disk, and huge as soon as it is looked at.
+    size = sum(value.nbytes for value in found.values())
+    if size > MAX_BYTES:
+        raise UnusableCheckpoint(f"{path.name} unfolds to {size >> 20} MiB; at most {MAX_BYTES >> 20} MiB are read")
     bad = next((name for name, value in found.items() if value.is_floating_point() and not value.isfinite().all()), "")
     if bad:
         raise UnusableCheckpoint(f"{path.name}: {bad[:100]} holds NaN or infinite entries")

@@ -299,7 +299,7 @@ def predict_checkpoint(modules: Any, images: Tensor, *, path: str, sizes: Mappin
     if "model" not in modules.cache:
         try:
             weights = read_weights(modules.path(path))
-            _, model = _vision(modules, sizes)
+            model = _for_weights(modules, sizes)
             load_into(model, weights, path)
         except UnusableCheckpoint as trouble:
             return {"trouble": str(trouble)}
@@ -307,3 +307,14 @@ def predict_checkpoint(modules: Any, images: Tensor, *, path: str, sizes: Mappin
     with torch.no_grad():
         scores = modules.cache["model"](normalised(images.to(modules.device)))
     return {"logits": scores.cpu(), "trouble": ""}
+
+
+def _for_weights(modules: Any, sizes: Mapping[str, Any]) -> Any:
+    """The ViT of the notebook's own sizes. Raises UnusableCheckpoint: a training here takes others, and may succeed."""
+    try:
+        return _vision(modules, sizes)[1]
+    except ImportError:
+        raise  # of the worker, not of the sizes
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}".split("\n")[0][:200]
+        raise UnusableCheckpoint(f"a ViT of the notebook's sizes cannot be built ({text})") from error
