@@ -41,7 +41,16 @@ def _errors(lines: Sequence[Line]) -> list[str]:
     if not broken:
         return []
     waiting = "; these points are open" if any(line.score is None for line in broken) else ""
-    return [f"The grader could not judge {_listed([line.item for line in broken])}{waiting}."]
+    causes = dict.fromkeys(cause for line in broken if line.result and (cause := _cause(line.result.staff)))
+    why = "".join(f" {cause}" for cause in list(causes)[:1])
+    return [f"The grader could not judge {_listed([line.item for line in broken])}{waiting}.{why}"]
+
+
+def _cause(staff: str) -> str:
+    """The line that names an error: the last one, in a report of pytest the last one that it marks."""
+    lines = [line for line in staff.splitlines() if line.strip()]
+    marked = [line.removeprefix("E ") for line in lines if line.startswith("E ")]
+    return one_line((marked or lines or [""])[-1], 300)
 
 
 def _killed(lines: Sequence[Line]) -> list[str]:

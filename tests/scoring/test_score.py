@@ -163,7 +163,11 @@ def test_what_broke_or_lacked_data_in_a_training_needs_attention():
         found = CheckResult(item="trained", **{"status": "skipped", **result})
         return score(graded(passed("seen"), found), TRAINED).attention
 
-    assert said(status="grader_error") == ("The grader could not judge trained; these points are open.",)
+    broken = "The grader could not judge trained; these points are open."
+    assert said(status="grader_error") == (broken,)
+    assert said(status="grader_error", staff="/data/a.gz: cut short\n") == (f"{broken} /data/a.gz: cut short",)
+    report = "    len(7)\nE   TypeError: object of type 'int' has no len()\n\ntasks.py:9: TypeError"
+    assert said(status="grader_error", staff=report) == (f"{broken} TypeError: object of type 'int' has no len()",)
     [lacks] = said(reason=DATA_REASON, staff="Not found: news. Put it into /data/news.")
     assert lacks == "Not trained for want of data: trained. Not found: news. Put it into /data/news."
     killed = said(status="failed", reason=KILLED_REASON)
