@@ -274,6 +274,9 @@ def doctor(
     _end(command.run(json, require))
 
 
+INTERRUPTED = "\ngrader: interrupted; what was finished is kept, and the same command continues\n"
+
+
 def _end(code: int) -> None:
     if code:
         raise typer.Exit(code)
@@ -301,8 +304,12 @@ def main() -> None:
         sys.stderr.write(f"grader: {error}\n")
         sys.exit(error.exit_code or EXIT_NO)
     except KeyboardInterrupt:
-        sys.stderr.write("\ngrader: interrupted; what was finished is kept\n")
+        sys.stderr.write(INTERRUPTED)
         sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+            sys.stderr.write(INTERRUPTED)
+        raise
     except BrokenPipeError:
         sys.exit(EXIT_NO)
     except Exception:

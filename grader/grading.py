@@ -84,10 +84,10 @@ def grade_into(
         idle = trained if trainings.source == "off" else frozenset[str]()
         work = []
         for entry in present:
-            open_items = journal.contents.needs_run(entry.key, entry.digest, wanted, keep=idle)
-            if open_items:
+            open_items = journal.contents.needs_run(entry.key, entry.digest, wanted, keep=idle, dear=trained)
+            if open_items or not journal.contents.submissions[entry.key].finished:
                 work.append((entry, tuple(name for name in items if name in open_items)))
-        _judge(journal, engine, assignment, work, wanted, jobs, tell, whole=set(items))
+        _judge(journal, engine, assignment, work, wanted, jobs, tell, dear=trained)
 
 
 def _judge(
@@ -98,11 +98,13 @@ def _judge(
     stamps: Mapping[str, str],
     jobs: int,
     tell: Callable[[Progress], None],
-    whole: set[str],
+    dear: set[str],
 ) -> None:
     for entry, names in work:
-        if not journal.contents.submissions[entry.key].finished or set(names) == whole:
-            journal.started(entry.key)
+        stored = journal.contents.submissions[entry.key]
+        # Broken rules go with the items that show them: old ones are forgotten when no old item stays.
+        if not stored.finished or stored.results.keys() <= set(names):
+            journal.started(entry.key, keep=(dear & stored.results.keys()) - set(names))
             for violation in check_archive(assignment, entry.archive):
                 journal.violation(entry.key, violation)
     done = 0

@@ -4,6 +4,7 @@
     submission   what intake found, or why it was refused; a new content digest makes earlier results stale
     result       one item's CheckResult with the digests that say whether it is stale
     violation    one broken rule
+    started      everything that was known of a submission is judged anew, but for what it keeps
     finished     all wanted items were judged
 
 Later lines win. A line that was cut short by a kill is dropped when the journal is read, and cut off when it is
@@ -58,16 +59,25 @@ class Contents:
         return [_graded(key, stored, self) for key, stored in sorted(self.submissions.items())]
 
     def needs_run(
-        self, key: str, digest: str, stamps: Mapping[str, str], keep: Collection[str] = ()
+        self,
+        key: str,
+        digest: str,
+        stamps: Mapping[str, str],
+        keep: Collection[str] = (),
+        dear: Collection[str] = (),
     ) -> tuple[str, ...]:
         """The items (of those stamped) that are missing, stale or were the grader's error.
 
-        A submission that was interrupted starts again. Results of `keep` stay whatever their stamps say: this run
-        would not make new ones.
+        A submission that was interrupted starts again, but for what was judged of `dear`: items that take long, and
+        that no rule looks at. Results of `keep` stay whatever their stamps say: this run would not make new ones.
         """
         stored = self.submissions.get(key)
-        if stored is None or stored.digest != digest or not stored.finished:
+        if stored is None or stored.digest != digest:
             return tuple(stamps)
+        if not stored.finished:
+            judged = {item for item in dear if item in stored.results and _is_judged(stored.results[item])}
+            fresh = {item for item in judged if item in keep or stored.stamps[item] == stamps.get(item)}
+            return tuple(item for item in stamps if item not in fresh)
         broken = {item for item, result in stored.results.items() if result.status == "grader_error"}
         stale = [item for item, stamp in stamps.items() if stored.stamps.get(item) != stamp or item in broken]
         return tuple(item for item in stale if item not in keep or item not in stored.results)
@@ -126,9 +136,9 @@ class Journal:
         """One broken rule."""
         self._append({"kind": "violation", "key": key, "violation": dataclasses.asdict(violation)})
 
-    def started(self, key: str) -> None:
-        """All items of this submission are judged anew: what an interrupted run left does not count."""
-        self._append({"kind": "started", "key": key})
+    def started(self, key: str, keep: Collection[str] = ()) -> None:
+        """The items of this submission are judged anew: what an earlier run left counts for those of `keep` only."""
+        self._append({"kind": "started", "key": key, "keep": sorted(keep)})
 
     def finished(self, key: str, protections: Mapping[str, str], seconds: float) -> None:
         """The submission is done; from here on it survives a power cut."""
@@ -189,8 +199,9 @@ def _apply(record: dict[str, Any], contents: Contents) -> None:
             stored = contents.submissions[record["key"]] = Stored(digest=record["digest"])
         stored.facts = record["facts"]
     elif kind == "started":
-        stored.results.clear()
-        stored.stamps.clear()
+        kept = record.get("keep", ())
+        stored.results = {item: result for item, result in stored.results.items() if item in kept}
+        stored.stamps = {item: found for item, found in stored.stamps.items() if item in kept}
         stored.violations.clear()
         stored.finished = False
     elif kind == "result":
@@ -205,6 +216,10 @@ def _apply(record: dict[str, Any], contents: Contents) -> None:
         stored.finished = True
         stored.protections = record["protections"] or stored.protections
         stored.seconds += record["seconds"]
+
+
+def _is_judged(result: CheckResult) -> bool:
+    return result.status not in ("skipped", "grader_error")
 
 
 def _facts(found: Submission | Refused) -> dict[str, Any]:

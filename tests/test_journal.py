@@ -136,6 +136,26 @@ def test_of_an_interrupted_submission_nothing_is_kept(tmp_path):
     assert read(tmp_path).needs_run("k", "d", STAMPS, keep={"a", "b"}) == ("a", "b")
 
 
+def test_of_an_interrupted_submission_what_takes_long_is_kept(tmp_path):
+    filled(tmp_path, finished=False)
+    contents = read(tmp_path)
+    assert contents.needs_run("k", "d", STAMPS, dear={"b", "c"}) == ("a",)
+    assert contents.needs_run("k", "d", {**STAMPS, "b": "another test"}, dear={"b"}) == ("a", "b")
+    assert contents.needs_run("k", "d", {**STAMPS, "b": "another test"}, keep={"b"}, dear={"b"}) == ("a",)
+    with Journal(tmp_path, "tiny") as journal:
+        journal.started("k", keep={"b", "c"})
+    stored = read(tmp_path).submissions["k"]
+    assert (set(stored.results), stored.stamps, stored.violations) == ({"b"}, {"b": STAMPS["b"]}, {})
+
+
+@pytest.mark.parametrize("status", ["skipped", "grader_error"])
+def test_what_was_not_judged_is_not_kept(tmp_path, status):
+    filled(tmp_path, finished=False)
+    with Journal(tmp_path, "tiny") as journal:
+        journal.result("k", result("b", status), STAMPS["b"])
+    assert read(tmp_path).needs_run("k", "d", STAMPS, dear={"b"}) == ("a", "b")
+
+
 @pytest.mark.parametrize("finished", [True, False])
 def test_what_another_journal_knows_is_adopted(tmp_path, finished):
     filled(tmp_path / "one", finished=finished)

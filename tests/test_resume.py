@@ -214,6 +214,7 @@ def test_an_interrupt_keeps_what_was_finished(handed_in, undisturbed, tmp_path):
     errors = process.stderr.read()
     assert end(process) == 130
     assert "Traceback" not in errors
+    assert "the same command continues" in errors
     assert gone(family)
     assert (out / "summary.csv").exists()
     finish(handed_in, out)

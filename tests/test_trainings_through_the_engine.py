@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -304,6 +305,32 @@ def test_a_later_run_without_training_keeps_what_was_measured(class_of_two, runs
     before = scores(tmp_path / "out")
     assert grade(class_of_two, tmp_path / "out", "--training", "off")[0] == 0
     assert scores(tmp_path / "out") == before
+
+
+def judged(out):
+    """How often the journal holds a result of each item of ada."""
+    records = [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
+    return Counter(entry["result"]["item"] for entry in records if entry["kind"] == "result" and entry["key"] == "ada")
+
+
+def test_one_item_more_leaves_the_others_alone(class_of_two, runs, tmp_path):
+    shutil.copytree(runs / "plain", tmp_path / "out")
+    assert grade(class_of_two, tmp_path / "out", "--training", "made", "--only", "classifier.learns")[0] == 0
+    statuses = {item: result.status for item, result in read(tmp_path / "out").submissions["ada"].results.items()}
+    assert statuses == {"classifier.shape": "passed", "classifier.learns": "passed", "tokens.learns": "skipped"}
+
+
+@pytest.mark.parametrize("source", ["made", "off"])
+def test_what_was_trained_before_an_interrupt_is_not_trained_again(class_of_two, runs, tmp_path, source):
+    out = tmp_path / "out"
+    shutil.copytree(runs / "trained", out)
+    lines = (out / "journal.jsonl").read_text().splitlines(keepends=True)
+    ended = [line for line in lines if '"kind":"finished"' in line and '"key":"ada"' in line]
+    (out / "journal.jsonl").write_text("".join(line for line in lines if line not in ended))
+    assert grade(class_of_two, out, "--training", source)[0] == 0
+    assert judged(out) == {"classifier.shape": 2, "classifier.learns": 1, "tokens.learns": 1}
+    assert scores(out) == scores(runs / "trained")
+    assert read(out).submissions["ada"].finished
 
 
 def test_replay_trains_again_and_reproduces(runs):
