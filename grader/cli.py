@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -274,6 +275,8 @@ def doctor(
     _end(command.run(json, require))
 
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+AGAIN = "and run the same command again: what was finished is kept."
 INTERRUPTED = "\ngrader: interrupted; what was finished is kept, and the same command continues\n"
 
 
@@ -312,7 +315,10 @@ def main() -> None:
         raise
     except BrokenPipeError:
         sys.exit(EXIT_NO)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            sys.stderr.write(f"grader: {error.filename or 'the disk'}: {error.strerror}. Make room, {AGAIN}\n")
+            sys.exit(EXIT_GRADER)
         import traceback
 
         traceback.print_exc()

@@ -13,6 +13,7 @@ continued.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -23,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from grader.errors import UsageError
+from grader.errors import GraderError, UsageError
 from grader.model import CheckResult, Graded, Refused, Submission, Violation
 
 NAME = "journal.jsonl"
@@ -101,13 +102,17 @@ class Journal:
             raise UsageError(f"{folder} exists and holds no journal; choose another --out or an empty folder")
 
     def __enter__(self) -> Journal:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        folder = self._path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise UsageError(f"results cannot be written to {folder}: {error.strerror}; choose another --out") from None
         if not _lock(self._fd):
             os.close(self._fd)
-            raise UsageError(f"another run is writing to {self._path.parent}; wait for it, or choose another --out")
+            raise UsageError(f"another run is writing to {folder}; wait for it, or choose another --out")
         # Another run may have written between our first look and the lock.
-        self.contents = read(self._path.parent)
+        self.contents = read(folder)
         os.ftruncate(self._fd, self.contents.complete_bytes)
         return self
 
@@ -157,7 +162,19 @@ class Journal:
 
     def _append(self, record: dict[str, Any]) -> None:
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
-        os.write(self._fd, line)
+        whole = os.fstat(self._fd).st_size
+        try:
+            # A disk that is nearly full takes a part of the line, and says so only when asked for the rest.
+            while line:
+                line = line[os.write(self._fd, line) :]
+        except OSError as error:
+            # Half a line in the middle would hide everything that is written after it.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, whole)
+            raise GraderError(
+                f"{self._path}: the journal cannot be written: {error.strerror}. What was finished is kept: make room, "
+                "and run the same command again"
+            ) from None
         _apply(record, self.contents)
 
 

@@ -1,12 +1,14 @@
 """The journal: later lines win, a torn line is dropped, stale results are run again, one writer at a time."""
 
 import dataclasses
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from grader.errors import UsageError
+from grader.errors import GraderError, UsageError
 from grader.journal import NAME, Journal, read, stamp
 from grader.model import CheckResult, Refused, Submission, Violation
 
@@ -272,3 +274,36 @@ def test_records_hold_every_field_of_a_result(tmp_path):
 def test_the_journal_is_private(tmp_path):
     path = filled(tmp_path / "out")
     assert path.stat().st_mode & 0o077 == 0
+
+
+# --- a disk that refuses ----------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_leaves_whole_lines_only(tmp_path, monkeypatch):
+    path = filled(tmp_path)
+    before, write = path.read_bytes(), os.write
+
+    def full(fd, line):
+        if len(line) < 20:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, line[: len(line) - 10])
+
+    with Journal(tmp_path, "tiny") as journal:
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(GraderError, match=r"No space left on device\. What was finished is kept: make room"):
+            journal.result("k", result("a", "failed"), "x")
+        monkeypatch.undo()
+        assert path.read_bytes() == before
+        assert journal.contents.submissions["k"].results["a"].status == "passed"
+        journal.result("k", result("a", "failed"), "x")
+    assert read(tmp_path).submissions["k"].results["a"].status == "failed"
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_folder_that_cannot_be_is_a_usage_error(tmp_path, name):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(UsageError, match=r"results cannot be written to .*choose another --out"),
+        Journal(tmp_path / name, "tiny"),
+    ):
+        pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_module
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -114,7 +115,8 @@ def _grade(
     except (KeyboardInterrupt, GraderError):
         # What was finished is worth having on disk before the command ends.
         if journal.contents.slug:
-            write_results(out, reports_of(out, assignment, lenient=request.lenient))
+            with suppress(GraderError):  # a full disk, say: then the first error is the one to be told
+                write_results(out, reports_of(out, assignment, lenient=request.lenient))
         raise
 
 

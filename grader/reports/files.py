@@ -78,7 +78,8 @@ def write_text(path: Path, text: str) -> None:
                 Path(name).unlink()
             raise
     except OSError as error:
-        raise GraderError(f"{path}: the result cannot be written: {error.strerror}") from None
+        advice = "the journal beside it holds everything: `grader score` writes the results anew"
+        raise GraderError(f"{path}: the result cannot be written: {error.strerror}; {advice}") from None
 
 
 def _make_folders(folder: Path) -> None:
