@@ -20,7 +20,14 @@ SPLITS = ("train", "valid", "test")
 ROLES = {split: (f"wiki.{split}.tokens", f"{split}.txt") for split in SPLITS}
 WIKITEXT2 = Place(
     "WikiText-2",
-    ("wikitext2", "wikitext-2", "WikiText2/wikitext-2", "WikiText2", "wikitext2/wikitext-2"),
+    (
+        "wikitext2",
+        "wikitext-2",
+        "WikiText2/wikitext-2",
+        "WikiText2",
+        "wikitext2/wikitext-2",
+        "datasets/WikiText2/wikitext-2",
+    ),
     "wiki.train.tokens, wiki.valid.tokens and wiki.test.tokens, or train.txt, valid.txt and test.txt,",
     'the word-level archive "wikitext-2-v1" of Merity and others, or the word language model of pytorch/examples',
 )

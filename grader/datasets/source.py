@@ -21,6 +21,14 @@ VARIABLE = "GRADER_DATA"
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".zst", ".parquet")
 
 
+# What lies under a file's name where fetching it went wrong, and how it begins.
+STANDS_FOR_ANOTHER = (
+    (b"version https://git-lfs.github.com/spec/", "a pointer of Git LFS"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+)
+
+
 class MissingData(GraderError):
     """A data set is not there.
 
@@ -190,6 +198,9 @@ def read(path: Path) -> Content:
         raise DamagedData(path, f"it cannot be read ({error.strerror})", "a readable file", "check it") from None
     if not data:
         raise DamagedData(path, "the file is empty", "data")
+    for beginning, what in STANDS_FOR_ANOTHER:
+        if data[:64].lstrip().lower().startswith(beginning):
+            raise DamagedData(path, f"it is {what}", "the file itself")
     content = Content(path, data, hashlib.sha256(data).hexdigest())
     _refuse_cut(content)
     return content

@@ -25,7 +25,7 @@ Rows = tuple[tuple[int, str], ...]
 FILES = {"train": ("train.csv",), "test": ("test.csv",)}
 AG_NEWS = Place(
     "AG_NEWS",
-    ("ag_news", "ag_news_csv", "AG_NEWS", "AG_NEWS/ag_news_csv"),
+    ("ag_news", "ag_news_csv", "AG_NEWS", "AG_NEWS/ag_news_csv", "datasets/AG_NEWS"),
     "train.csv and test.csv",
     "the \"AG's news topic classification dataset\" of Zhang, Zhao and LeCun (torchtext's AG_NEWS)",
 )
@@ -36,11 +36,14 @@ YELP = Place(
         "yelp_review_polarity_csv",
         "YelpReviewPolarity/yelp_review_polarity_csv",
         "yelp_polarity/yelp_review_polarity_csv",
+        "datasets/YelpReviewPolarity/yelp_review_polarity_csv",
     ),
     "train.csv and test.csv",
     "\"Yelp Review Polarity\" of Zhang, Zhao and LeCun (torchtext's YelpReviewPolarity, Hugging Face's yelp_polarity)",
     instead="other Yelp texts in the same format, in yelp_reviews or yelp_sentences",
 )
+# The published files have no header; widely copied ones of AG_NEWS begin with this column.
+COPIED_HEADER = "Class Index"
 # How many training and test rows the sets have as they were published.
 AG_NEWS_ROWS = (120_000, 7_600)
 YELP_ROWS = (560_000, 38_000)
@@ -110,12 +113,12 @@ def _counted(identity: Identity, train: Rows, test: Rows, usual: tuple[int, int]
 
 
 def _rows(content: Content, classes: int, columns: int) -> Rows:
-    """The rows of `"class","text", …` without header; raises DamagedData with the line of what is wrong."""
+    """The rows of `"class","text", …`, a header left out; raises DamagedData with the line of what is wrong."""
     reader = csv.reader(io.StringIO(content.text(), newline=""), strict=True)
-    rows = []
+    rows: list[tuple[int, str]] = []
     try:
         for row in reader:
-            if not row:
+            if not row or (not rows and row[0] == COPIED_HEADER):
                 continue
             if len(row) != columns or row[0] not in _LABELS[:classes]:
                 raise DamagedData(

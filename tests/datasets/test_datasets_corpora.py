@@ -17,7 +17,12 @@ TOKENS = ("<eos>", "=", "A", "Heading", "=", "<eos>", "<eos>", "Words", ",", "<u
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
     ("folder", "names"),
-    [("wikitext2", "{}.txt"), ("wikitext-2", "wiki.{}.tokens"), ("WikiText2/wikitext-2", "wiki.{}.tokens")],
+    [
+        ("wikitext2", "{}.txt"),
+        ("wikitext-2", "wiki.{}.tokens"),
+        ("WikiText2/wikitext-2", "wiki.{}.tokens"),
+        ("datasets/WikiText2/wikitext-2", "wiki.{}.tokens"),
+    ],
 )
 def test_every_line_ends_with_one_eos(tmp_path, folder, names, packed):
     for split in ("train", "valid", "test"):

@@ -69,3 +69,46 @@ def test_the_courses_yelp_set_comes_before_its_substitutes(tmp_path):
 def test_missing_sets_are_named(tmp_path, load, title):
     with pytest.raises(MissingData, match=rf"Not found: {title}.*train\.csv and test\.csv"):
         load(DataSource(tmp_path))
+
+
+# --- lines as they were published -----------------------------------------------------------------------------------
+
+PUBLISHED_NEWS = (
+    '"3","Wall St. Bears Claw Back Into the Black (Reuters)","Reuters - Short-sellers, Wall Street\'s dwindling'
+    '\\band of ultra-cynics, are seeing green again."\n'
+    '"1","Venezuelans Vote","&lt;b&gt;&#36;5&lt;/b&gt; said ""no"", \\ he ended with ""yes"""\n'
+    '"2","","Olympics\\"\n'
+    '"4","Caf\u00e9","\u201cquoted\u201d, and; more: #39;s"\n'
+)
+PUBLISHED_REVIEWS = (
+    '"1","Unfortunately, the staff said \\""no\\"".\\n\\nNever again, he said \\""bye\\""."\n'
+    '"2","Been going to Dr. Goldberg for over 10 years.\\nHe\'s ""great"""\n'
+)
+
+
+def test_published_news_are_read(tmp_path):
+    for name in ("train.csv", "test.csv"):
+        put(tmp_path / "datasets" / "AG_NEWS" / name, PUBLISHED_NEWS)
+    news = ag_news(DataSource(tmp_path))
+    assert news.train[0][1].endswith(r"Wall Street's dwindling\band of ultra-cynics, are seeing green again.")
+    assert news.train[1][1] == 'Venezuelans Vote &lt;b&gt;&#36;5&lt;/b&gt; said "no", \\ he ended with "yes"'
+    assert news.train[2] == (1, " Olympics\\")
+
+
+def test_published_reviews_keep_their_line_breaks_in_letters(tmp_path):
+    for name in ("train.csv", "test.csv"):
+        put(tmp_path / "datasets/YelpReviewPolarity/yelp_review_polarity_csv" / name, PUBLISHED_REVIEWS, packed=True)
+    reviews = yelp_polarity(DataSource(tmp_path))
+    assert reviews.train[0] == (
+        0, r'Unfortunately, the staff said \"no\".\n\nNever again, he said \"bye\".'
+    )  # fmt: skip
+    assert reviews.train[1] == (1, 'Been going to Dr. Goldberg for over 10 years.\\nHe\'s "great"')
+
+
+def test_the_header_of_copies_is_no_row(tmp_path):
+    for name in ("train.csv", "test.csv"):
+        put(tmp_path / "ag_news" / name, "Class Index,Title,Description\r\n" + PUBLISHED_NEWS)
+    assert len(ag_news(DataSource(tmp_path)).train) == 4
+    put(tmp_path / "ag_news" / "test.csv", PUBLISHED_NEWS + "Class Index,Title,Description\n")
+    with pytest.raises(DamagedData, match="line 5 reads 'Class Index"):
+        ag_news(DataSource(tmp_path))
