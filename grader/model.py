@@ -88,7 +88,7 @@ class Notes:
     """What the worker says beside its values. Evidence only: it can cost an item and never earn one.
 
     `progress` are the (step, {name: number}) that a long probe reported while it ran; `memory_mib` is what the judge
-    saw of the worker's memory at those moments.
+    saw of the worker's memory at those moments, `gpu_mib` what the worker said that its tensors held on a GPU.
     """
 
     binding: str = ""
@@ -102,6 +102,7 @@ class Notes:
     seconds: float = 0.0
     progress: tuple[tuple[int, Mapping[str, float]], ...] = ()
     memory_mib: tuple[float, ...] = ()
+    gpu_mib: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

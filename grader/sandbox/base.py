@@ -25,6 +25,7 @@ from grader.model import (
     TimedOut,
     Values,
 )
+from grader.sandbox.gpu import Gpu
 from grader.text import clean
 from grader.wire import Channel, ChannelClosed, Encoded, Frame, FrameTimeout, WireError, encode
 from grader.worker.loading import FileSpec
@@ -34,13 +35,17 @@ START_SECONDS = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What a worker is given of one submission: its files, and the suite's settings for loading them."""
+    """What a worker is given of one submission: its files, and the suite's settings for loading them.
+
+    On `device` "cuda", `gpu` are the variables that say which one (`grader.sandbox.gpu.chosen`).
+    """
 
     root: Path
     files: Sequence[FileSpec]
     absent: Sequence[str] = ()
     globals: Mapping[str, object] = field(default_factory=dict)
     device: str = "cpu"
+    gpu: Mapping[str, str] = field(default_factory=dict)
 
     def tree(self, root: str) -> dict[str, object]:
         """The content of an `open` request, with the root as the worker sees it."""
@@ -58,10 +63,11 @@ class Ending:
 
 
 class Process(Protocol):
-    """A started worker, as a back end sees it."""
+    """A started worker, as a back end sees it. `gpu` is what it found before it saw student code, if it has one."""
 
     channel: Channel
     dead: bool
+    gpu: Gpu | None
 
     def kill(self) -> None:
         """End the process and everything it started. Safe to call twice."""
@@ -132,16 +138,25 @@ def ask(process: Process, kind: str, encoded: Encoded, limits: Limits, wall: flo
 
 @dataclass
 class Heard:
-    """What was reported and measured while a request ran: it is kept however the request ends."""
+    """What was reported and measured while a request ran: it is kept however the request ends.
+
+    The GPU's memory is a report: from outside, one process's share cannot be seen in every container.
+    """
 
     progress: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     memory_mib: list[float] = field(default_factory=list)
+    gpu_mib: list[float] = field(default_factory=list)
 
     def added_to(self, observation: Observation) -> Observation:
         """The observation with it in its notes."""
         if not self.progress:
             return observation
-        notes = replace(observation.notes, progress=tuple(self.progress), memory_mib=tuple(self.memory_mib))
+        notes = replace(
+            observation.notes,
+            progress=tuple(self.progress),
+            memory_mib=tuple(self.memory_mib),
+            gpu_mib=tuple(self.gpu_mib),
+        )
         return replace(observation, notes=notes)
 
 
@@ -154,18 +169,30 @@ def _answer(process: Process, request: str, deadline: float, heard: Heard) -> Fr
         if len(heard.progress) >= MAX_PROGRESS:
             raise WireError(f"more than {MAX_PROGRESS} progress frames")
         heard.progress.append(parse_progress(frame.tree))
+        if (reported := parse_gpu_memory(frame.tree)) is not None:
+            heard.gpu_mib.append(reported)
         if (memory := process.memory_mib()) is not None:
             heard.memory_mib.append(memory)
 
 
 def parse_progress(tree: Mapping[str, object]) -> tuple[int, dict[str, float]]:
-    """(step, {name: number}) of a progress frame, which holds nothing else. Raises WireError."""
+    """(step, {name: number}) of a progress frame, which beside them holds a GPU's memory at most. Raises WireError."""
     step, values = tree.get("step"), tree.get("values")
-    if set(tree) != {"step", "values"} or type(step) is not int or not isinstance(values, Mapping):
+    if set(tree) - {"gpu_mib"} != {"step", "values"} or type(step) is not int or not isinstance(values, Mapping):
         raise WireError("a progress frame holds exactly a step and values")
     if len(values) > 8 or not all(type(value) is float for value in values.values()):
         raise WireError("the values of a progress frame are at most eight numbers")
     return step, {clean(str(name), 40): float(str(value)) for name, value in values.items()}
+
+
+def parse_gpu_memory(tree: Mapping[str, object]) -> float | None:
+    """What tensors held on the GPU, in MiB, as the worker says. Raises WireError for what is no amount of memory."""
+    if "gpu_mib" not in tree:
+        return None
+    amount = tree["gpu_mib"]
+    if type(amount) is not float or not 0 <= amount < 1 << 24:
+        raise WireError("the GPU memory of a progress frame is a number of MiB")
+    return amount
 
 
 def request_tree(

@@ -15,7 +15,9 @@ import signal
 import struct
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from grader.sandbox import gpu
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
@@ -46,7 +48,8 @@ class Confinement:
     """What a worker is confined to. Memory in MiB beyond what the idle worker has, output in KiB.
 
     `device` "cuda": the driver needs its device nodes, libraries, /proc and /sys, and reserves far more address space
-    than memory, so the view of files is wider and memory is capped on the GPU (`grader.worker.device`).
+    than memory, so the view of files is wider and memory is capped on the GPU (`grader.worker.gpu`). `gpu` are the
+    variables that say which GPU.
     """
 
     root: str
@@ -54,6 +57,7 @@ class Confinement:
     memory_mib: int
     output_kib: int
     device: str = "cpu"
+    gpu: Mapping[str, str] = field(default_factory=dict)
 
 
 def apply(wanted: Confinement) -> dict[str, str]:
@@ -66,7 +70,7 @@ def apply(wanted: Confinement) -> dict[str, str]:
     else:
         facts["files"], root = _confine_files(wanted.root, as_root, as_root or "user" in facts["network"])
     facts.update(_limit(wanted, pages * resource.getpagesize(), as_root))
-    facts["identity"] = _drop_identity(wanted.number, as_root)
+    facts["identity"] = _drop_identity(wanted.number, as_root, _node_groups() if wanted.device == "cuda" else ())
     _drop_capabilities()
     # A change of identity clears the signal that ties the worker's life to the zygote's.
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -76,7 +80,7 @@ def apply(wanted: Confinement) -> dict[str, str]:
     facts["environment"] = "empty"
     os.environ.clear()
     if wanted.device == "cuda":
-        os.environ["CUDA_VISIBLE_DEVICES"] = "0"
+        os.environ.update({**gpu.WORKER_SETTINGS, **wanted.gpu})
     facts["root"] = root
     return facts
 
@@ -122,15 +126,23 @@ def _confine_to_the_driver(root: str) -> tuple[str, str]:
     The rule for /proc is for the whole of it, because /proc/self is another folder after a fork.
     """
     os.chdir(root)
-    libraries = ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix)
+    libraries = ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix, *_package_folders())
     wider = [(path, LANDLOCK_READ | LANDLOCK_RUN) for path in libraries]
     wider += [("/etc/ld.so.cache", LANDLOCK_READ_FILE), ("/sys", LANDLOCK_READ)]
     wider.append(("/proc", LANDLOCK_READ | LANDLOCK_WRITE))
-    nodes = [entry.path for entry in os.scandir("/dev") if entry.name.startswith("nvidia") and not entry.is_dir()]
-    wider += [(path, LANDLOCK_DEVICE) for path in nodes]
+    wider += [(str(path), LANDLOCK_DEVICE) for path in gpu.nodes()]
     if _landlock(root, wider):
         return "the submission, libraries, /proc, the GPU's nodes (Landlock); the kernel driver is exposed", root
     return "not confined", root
+
+
+def _package_folders() -> list[str]:
+    """Where torch lies and, beside it, NVIDIA's libraries, which are loaded when they are first needed.
+
+    That is not below `sys.prefix` when they were installed for one user.
+    """
+    torch = sys.modules.get("torch")
+    return [] if torch is None or torch.__file__ is None else [os.path.dirname(os.path.dirname(torch.__file__))]  # noqa: PTH120
 
 
 def _landlock(root: str, wider: Sequence[tuple[str, int]] = ()) -> bool:
@@ -185,17 +197,23 @@ def _limit(wanted: Confinement, now: int, as_root: bool) -> Mapping[str, str]:
     return facts
 
 
-def _drop_identity(number: int, as_root: bool) -> str:
+def _drop_identity(number: int, as_root: bool, groups: Sequence[int] = ()) -> str:
     if not as_root:
         return "the grader's own user"
     uid = FIRST_UID + number % UIDS
     try:
-        os.setgroups([])
+        os.setgroups(groups)
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     except PermissionError as error:
         return f"the grader's own user: {error.strerror}"
     return "own user"
+
+
+def _node_groups() -> list[int]:
+    """The groups that may open the GPU's nodes, where not everybody may; never root's."""
+    facts = [path.stat() for path in gpu.nodes()]
+    return sorted({fact.st_gid for fact in facts if fact.st_mode & 0o066 == 0o060} - {0})
 
 
 def _drop_capabilities() -> None:

@@ -24,6 +24,8 @@ ZYGOTE_ENVIRONMENT = {
     # Backends that are no part of torch are not looked for in every installed package.
     "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",
     "CUDA_VISIBLE_DEVICES": "",
+    # An optimiser asks whether there is a GPU. Answered by the driver, that would keep every fork from using it.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     "LC_ALL": "C.UTF-8",
     "PATH": "/usr/bin:/bin",
 }
@@ -35,7 +37,7 @@ def start_zygote(control: socket.socket, suite: Path, errors: IO[bytes]) -> subp
     """Exec a zygote that serves the other end of `control`; it says b"ready" there when everything is loaded."""
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "grader.sandbox.zygote", str(control.fileno()), str(suite)],
-        env={**ZYGOTE_ENVIRONMENT, **_python_path()},
+        env={**ZYGOTE_ENVIRONMENT, **_search_paths()},
         pass_fds=[control.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -117,8 +119,9 @@ def start_portable_judge(errors: IO[bytes]) -> subprocess.Popen[bytes]:
 def judge_environment() -> dict[str, str]:
     """A clean environment: nothing of the instructor's pytest or Hypothesis settings reaches the judge."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    return {**kept, **JUDGE_SETTINGS, **_python_path()}
+    return {**kept, **JUDGE_SETTINGS, **_search_paths()}
 
 
-def _python_path() -> dict[str, str]:
-    return {"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}
+def _search_paths() -> dict[str, str]:
+    # On some clusters the GPU's driver is found through LD_LIBRARY_PATH alone.
+    return {name: os.environ[name] for name in ("PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}

@@ -16,6 +16,7 @@ from pathlib import Path
 from grader.assignment import Limits
 from grader.errors import SandboxError
 from grader.sandbox.base import START_SECONDS, Ending, Process, Site
+from grader.sandbox.gpu import Gpu
 from grader.text import clean
 from grader.wire import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
@@ -30,6 +31,7 @@ class LinuxProcess:
         self.number = number
         self.channel = channel
         self.dead = False
+        self.gpu: Gpu | None = None
         self._pidfd = pidfd
         self._output = output
         self._control = control
@@ -82,14 +84,19 @@ def _ask_ending(control: socket.socket, number: int) -> Ending:
     return Ending(signal=answer.get("signal"), code=answer.get("code"))
 
 
-def _claim_gpu(process: LinuxProcess, limits: Limits, deadline: float) -> None:
+def _claim_gpu(process: LinuxProcess, limits: Limits, deadline: float) -> Gpu:
     """Have the worker initialise its GPU context with its share of memory. Raises SandboxError when it has no GPU."""
     request = {"memory_mib": limits.memory_mib, "cpu_seconds": limits.cpu_seconds}
     process.channel.send("claim", "claim", encode(request), deadline)
     answer = process.channel.receive(deadline).tree
-    if answer.get("status") != "values":
+    found = answer.get("values")
+    if answer.get("status") != "values" or not isinstance(found, Mapping):
+        process.kill()
         message = clean(str(answer.get("message", "")), 500)
         raise SandboxError(f"a worker cannot use the GPU: {message}")
+    return Gpu(
+        name=clean(str(found["name"]), 80), total_mib=int(str(found["total_mib"])), free_mib=int(str(found["free_mib"]))
+    )
 
 
 class LinuxSandbox:
@@ -142,6 +149,7 @@ class LinuxSandbox:
             "memory_mib": limits.memory_mib,
             "output_kib": limits.output_kib,
             "device": site.device,
+            "gpu": dict(site.gpu),
         }
         try:
             process.channel.send("confine", "confine", encode(confinement), deadline)
@@ -149,11 +157,13 @@ class LinuxSandbox:
             process.channel.send("open", "open", encode(site.tree(facts.pop("root"))), deadline)
             process.channel.receive(deadline)
             if site.device == "cuda":
-                _claim_gpu(process, limits, deadline + GPU_SECONDS)
+                process.gpu = _claim_gpu(process, limits, deadline + GPU_SECONDS)
         except (ChannelClosed, FrameTimeout, WireError) as error:
             ending = process.ending()
             output = process.output()
             raise SandboxError(f"a worker could not be confined ({ending}): {output[-1500:] or error!r}") from error
+        if process.gpu is not None:
+            facts["gpu"] = f"{process.gpu.name}, {process.gpu.total_mib} MiB"
         self.protections = {"back end": "confined process", **facts}
         return process
 

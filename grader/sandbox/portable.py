@@ -21,6 +21,7 @@ from typing import IO
 from grader.assignment import Limits
 from grader.errors import AuthorError, SandboxError
 from grader.sandbox.base import Ending, Process, Site
+from grader.sandbox.gpu import Gpu
 from grader.text import clean
 from grader.wire import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
@@ -34,6 +35,7 @@ class PortableProcess:
     def __init__(self, popen: subprocess.Popen[bytes], channel: Channel, output: IO[bytes]) -> None:
         self.channel = channel
         self.dead = False
+        self.gpu: Gpu | None = None  # a portable worker has none
         self._popen = popen
         self._output = output
 
@@ -91,6 +93,8 @@ class PortableSandbox:
 
     def start(self, site: Site, limits: Limits) -> Process:
         """Spawn a Python, wait for its connection, open the submission."""
+        if site.device != "cpu":
+            raise SandboxError("without a sandbox nothing runs on a GPU")
         deadline = time.monotonic() + SPAWN_SECONDS
         token = secrets.token_hex(16)
         output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process

@@ -215,6 +215,7 @@ def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str]) -> N
             memory_mib=int(str(tree["memory_mib"])),
             output_kib=int(str(tree["output_kib"])),
             device=str(tree["device"]),
+            gpu={str(name): str(value) for name, value in dict(tree["gpu"]).items()},  # type: ignore[call-overload]
         )
     )
     channel.send(frame.id, "answer", encode(facts))

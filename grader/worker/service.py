@@ -15,10 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from grader.wire import Channel, ChannelClosed, Frame, WireError, encode
-from grader.worker import absent
+from grader.worker import absent, gpu
 from grader.worker.capture import Capture
 from grader.worker.loading import FileSpec, Modules, Probe
 from grader.worker.ownership import StudentFiles
@@ -64,8 +62,14 @@ def serve(
 
 
 def reporter(channel: Channel, frame_id: str) -> Callable[[int, dict[str, float]], None]:
-    """What `modules.report` calls: one progress frame under the request's id."""
-    return lambda step, values: channel.send(frame_id, "progress", encode({"step": step, "values": values}))
+    """What `modules.report` calls: one progress frame under the request's id, with the GPU's memory if one is used."""
+
+    def report(step: int, values: dict[str, float]) -> None:
+        peak = gpu.peak_since_last_time()
+        memory = {} if peak is None else {"gpu_mib": peak}
+        channel.send(frame_id, "progress", encode({"step": step, "values": values, **memory}))
+
+    return report
 
 
 def reply(channel: Channel, frame_id: str, answer: dict[str, object], files: StudentFiles) -> None:
@@ -124,14 +128,11 @@ def handle(frame: Frame, session: Session, probes: Mapping[str, Probe]) -> dict[
 
 
 def attempt_to_claim(memory_mib: int) -> dict[str, object]:
-    """Initialise the GPU and cap this process's share of its memory; a kernel is run, because only that proves it."""
+    """What `grader.worker.gpu.claim` found, or in words why there is no GPU to be had."""
     try:
-        total = torch.cuda.get_device_properties(0).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, (memory_mib << 20) / total))
-        (torch.ones(4, device="cuda") * 2).sum().item()
+        return {"status": "values", "values": gpu.claim(memory_mib), "notes": {}}
     except Exception as error:
         return {"status": "failed", "message": f"{type(error).__name__}: {error}"[:500], "notes": {}}
-    return {"status": "values", "values": {}, "notes": {}}
 
 
 def carry(frame: Frame, session: Session) -> dict[str, object]:

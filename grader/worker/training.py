@@ -74,18 +74,18 @@ class TrainingRoom:
         from torch.optim.optimizer import register_optimizer_step_post_hook
 
         counter = Counter()
-        seen: dict[str, float] = {}  # stays empty when gradients are asked for in another way
+        seen: dict[str, torch.Tensor] = {}  # stays empty when gradients are asked for in another way
         backward: Callable[..., None] = torch.Tensor.backward
 
         def remember(tensor: torch.Tensor, *arguments: object, **options: object) -> None:
             if tensor.numel() == 1:
-                seen["loss"] = float(tensor.detach())
+                seen["loss"] = tensor.detach()  # read when it is reported: reading waits for a GPU
             backward(tensor, *arguments, **options)
 
         def count(*_: object) -> None:
             counter.steps += 1
             if every and (counter.steps == 1 or counter.steps % every == 0 or counter.steps == limit):
-                self.report(counter.steps, **seen)
+                self.report(counter.steps, **{name: float(value) for name, value in seen.items()})
             if counter.steps >= limit:
                 raise BudgetSpent
 

@@ -72,6 +72,12 @@ def test_the_memory_is_seen_with_every_progress(monkeypatch):
     assert observation.notes.progress[-1] == (3, {})
 
 
+def test_the_gpus_memory_is_what_the_worker_says(monkeypatch):
+    frames = [("id", "progress", {"step": step, "values": {}, "gpu_mib": float(step)}) for step in (1, 2)]
+    observation, _ = hear(monkeypatch, *frames, ("id", "answer", ANSWER))
+    assert observation.notes.gpu_mib == (1.0, 2.0)
+
+
 def test_what_was_heard_is_kept_when_the_time_runs_out(monkeypatch):
     observation, process = hear(monkeypatch, progress(1, loss=0.5), memory=(100.0,), limits=Limits(wall_seconds=0.05))
     assert isinstance(observation, TimedOut)
@@ -97,6 +103,9 @@ def test_without_progress_there_is_nothing_to_keep(monkeypatch):
     [
         progress(frame_id="other", loss=0.5),
         ("id", "progress", {"step": 1.5, "values": {}}),
+        ("id", "progress", {"step": 1, "values": {}, "gpu_mib": 3}),
+        ("id", "progress", {"step": 1, "values": {}, "gpu_mib": float("nan")}),
+        ("id", "progress", {"step": 1, "values": {}, "gpu_mib": -1.0}),
         ("id", "progress", {"step": True, "values": {}}),
         ("id", "progress", {"step": 1, "values": {"loss": "low"}}),
         ("id", "progress", {"step": 1, "values": {}, "passed": True}),
