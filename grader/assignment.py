@@ -149,6 +149,11 @@ class Evidence:
     memory_mib: float = 0.0
 
 
+def evidence_key(source: str, device: str) -> str:
+    """Under which name evidence is kept: "made", or "made on cuda"."""
+    return source if device == "cpu" else f"{source} on {device}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """One line of the rubric. An automatic item has exactly one test; a manual one waits for a person.
@@ -258,7 +263,7 @@ class Tolerance:
 class Assignment:
     """One assignment: its manifest, and where its three folders lie.
 
-    `evidence` belongs to the thresholds of training items, by item and source of data ("made", "real"); it stands in
+    `evidence` belongs to the thresholds of training items, by item and source of data (`evidence_key`); it stands in
     `evidence.yaml` beside the manifest.
     """
 
@@ -291,6 +296,12 @@ class Assignment:
     def part(self, part_id: str) -> Part:
         """The part of that id. Raises KeyError."""
         return {part.id: part for part in self.parts}[part_id]
+
+    def evidence_of(self, item_id: str, source: str) -> Evidence | None:
+        """What the threshold on that source rests on: measured on the processor if that was done, else elsewhere."""
+        known = self.evidence.get(item_id, {})
+        elsewhere = (known[key] for key in known if key.startswith(evidence_key(source, "")))
+        return known.get(source) or next(elsewhere, None)
 
     def limits_of(self, item: Item) -> Limits:
         """The limits that hold for an item: its own, else the assignment's."""

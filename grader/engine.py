@@ -29,12 +29,14 @@ Source = Literal["off", "made", "real"]
 class Trainings:
     """What is trained in a run: nothing, on data made by code, or on the real sets below `data`; and on which device.
 
-    `seconds` is what all trainings of one submission may take together on the wall clock.
+    `gpu` are the variables that name the GPU. `seconds` is what all trainings of one submission may take together on
+    the wall clock.
     """
 
     source: Source = "off"
     data: Path | None = None
     device: str = "cpu"
+    gpu: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -94,6 +96,7 @@ class Engine:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._port: Port | None = None
         self.items: dict[str, ItemFacts] = {}
+        self.seats: int | None = None  # how many submissions fit on the GPU; None: as many as are wanted
         self.versions: dict[str, str] = {}
 
     def __enter__(self) -> Engine:
@@ -121,10 +124,12 @@ class Engine:
     ) -> Iterator[tuple[str, Event]]:
         """Judge the wanted items of each submission, `jobs` at a time. Yields (key, event) as things come in.
 
+        On a GPU they are no more than its memory has room for.
         `first_failure`: a submission ends with its first broken rule or item that is not passed, unexplained.
         """
         waiting = [_Open(submission, wanted, first_failure) for submission, wanted in work]
         waiting.reverse()
+        jobs = jobs if self.seats is None else min(jobs, self.seats)
         present: dict[str, _Open] = {}
         while waiting or present:
             while waiting and len(present) < jobs:
@@ -226,6 +231,7 @@ class Engine:
                 "training": self._order.trainings.source,
                 "data": None if self._order.trainings.data is None else str(self._order.trainings.data),
                 "device": self._order.trainings.device,
+                "gpu": dict(self._order.trainings.gpu),
             }
         )
 
@@ -241,6 +247,7 @@ class Engine:
         items: Mapping[str, Mapping[str, Any]] = message["items"]  # type: ignore[assignment]
         self.items = {name: ItemFacts(**facts) for name, facts in items.items()}
         self.versions = dict(message["versions"])  # type: ignore[call-overload]
+        self.seats = message["seats"]  # type: ignore[assignment]
 
     def _error_text(self) -> str:
         self._errors.seek(0)

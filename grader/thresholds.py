@@ -75,7 +75,7 @@ def _rival(name: str, source: str, graded: Graded, assignment: Assignment) -> tu
     figures = measured(found) if found is not None else None
     if figures is not None and figures.get("source") == source and _earned(name, graded, assignment):
         return figure_of(graded.results[name]), f"the figure of {name}"
-    evidence = assignment.evidence.get(name, {}).get(source)
+    evidence = assignment.evidence_of(name, source)
     return (evidence.mean if evidence else None), f"the reference's figure of {name}"
 
 

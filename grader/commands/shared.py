@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,7 @@ from grader.grading import Progress, trainings_of
 from grader.locate import Folders, assignment_folders
 from grader.manifest import load
 from grader.model import Report
+from grader.sandbox import gpu
 
 DATA_VARIABLE = "GRADER_DATA"
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -64,12 +66,21 @@ def trainings_for(assignment: Assignment, choice: str | None, device: str) -> Tr
         raise UsageError(f"--training real needs data, and {DATA_VARIABLE} {where}; {advice}")
     if device not in DEVICES:
         raise UsageError(f"--device {device!r}: expected one of {', '.join(DEVICES)}")
-    if device == "cuda" and not any(Path("/dev").glob("nvidia[0-9]*")):
+    used = _gpu() if device == "cuda" else {}
+    trainings = trainings_of(assignment, source, Path(folder).expanduser() if word == "real" else None, device)
+    return replace(trainings, gpu=used)
+
+
+def _gpu() -> dict[str, str]:
+    """The variables that name the run's GPU. Raises UsageError when none can be seen."""
+    if not gpu.nodes():
         raise UsageError(
             "--device cuda: this machine has no NVIDIA GPU (/dev/nvidia0). Grade with --device cpu; items that need a "
             "GPU are skipped, and `grader merge` adds a later run with one"
         )
-    return trainings_of(assignment, source, Path(folder).expanduser() if word == "real" else None, device)
+    if not (chosen := gpu.chosen(os.environ)):
+        raise UsageError(f"--device cuda: {gpu.VISIBLE} hides every GPU; set it to the one to be used, or unset it")
+    return chosen
 
 
 def require_reference(folders: Folders) -> None:

@@ -25,7 +25,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ from grader.locate import Folders
 from grader.manifest import load
 from grader.messages import PacketPort, PipePort, Port
 from grader.model import CheckResult, Violation
-from grader.sandbox.base import Sandbox
+from grader.sandbox import gpu
+from grader.sandbox.base import Sandbox, Site
 from grader.sandbox.missing import torch_modules
 from grader.sandbox.preload import load_suite
 from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
@@ -72,6 +73,7 @@ class Settings:
     seconds_per_submission: float
     source: DataSource | None
     device: str
+    gpu: Mapping[str, str]
 
     @property
     def conditions(self) -> str:
@@ -92,6 +94,7 @@ class Settings:
             seconds_per_submission=float(message["seconds_per_submission"]),
             source=source_of(message),
             device=message["device"],
+            gpu=message["gpu"],
         )
 
 
@@ -133,9 +136,11 @@ class JudgeParent:
         if isinstance(self.port, PacketPort):
             self.sandbox.wait_until_ready()  # type: ignore[attr-defined]
             self.sandbox.preload(self._needed)
+        seats = self._seats(trial)
         gc.collect()
         gc.freeze()
-        self.port.send({"say": "ready", "items": described(trial.records), "versions": versions()})
+        ready = {"items": described(trial.records), "versions": versions(), "seats": seats}
+        self.port.send({"say": "ready", **ready})
         forks = isinstance(self.port, PacketPort)
         while True:
             if forks and not self._wait():
@@ -153,6 +158,25 @@ class JudgeParent:
                 judge(trial, self.sandbox, job, self.port)
         for running in self.running:
             signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
+
+    def _seats(self, trial: Trial) -> int | None:
+        """How many submissions the GPU has room for; None without one. Raises SandboxError when it cannot be used.
+
+        Found out before the first student is graded, for a GPU that does not work would be nobody's fault.
+        """
+        if self.settings.device == "cpu":
+            return None
+        limits = [self.assignment.limits_of(recorded.item) for recorded in trial.records.values()]
+        budgets = [
+            recorded.item.training.budget(self.settings.source.kind)
+            for recorded in trial.records.values()
+            if recorded.item.training is not None and self.settings.source is not None
+        ]
+        largest = max([one.memory_mib for one in (*limits, *budgets) if one is not None], default=0)
+        site = Site(root=self.assignment.suite, files=(), device=self.settings.device, gpu=self.settings.gpu)
+        process = self.sandbox.start(site, replace(self.assignment.limits, memory_mib=largest))
+        process.kill()
+        return None if process.gpu is None else gpu.seats(process.gpu, largest)
 
     def _examine(self, trial: Trial) -> None:
         handed = reference_handed(self.assignment)
@@ -189,7 +213,7 @@ class JudgeParent:
         settings = self.settings
         trial = Trial(assignment, plugin, records, reference, book, variants, template, settings.seed)
         alone = one_at_a_time() if isinstance(self.port, PacketPort) else trial.alone
-        return dataclasses.replace(trial, source=settings.source, device=settings.device, alone=alone)
+        return replace(trial, source=settings.source, device=settings.device, gpu=settings.gpu, alone=alone)
 
     def _is_wanted(self, item: Item, files: Mapping[str, str]) -> bool:
         if item.kind != "automatic" or (item.needs.gpu and self.settings.device == "cpu"):

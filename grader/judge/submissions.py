@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grader.assignment import Assignment, Item, Limits, Part
@@ -67,6 +67,7 @@ class Trial:
     seed: str
     source: DataSource | None = None
     device: str = "cpu"
+    gpu: Mapping[str, str] = field(default_factory=dict)
     alone: Alone = lambda alone: nullcontext()
 
 
@@ -109,6 +110,12 @@ class Workers:
         finally:
             self._present, self._second = self._second, self._present
 
+    def move(self, site: Site) -> None:
+        """Have the next workers elsewhere, such as on the GPU."""
+        if site != self._site:
+            self.let_go()
+            self._site = site
+
     def let_go(self) -> None:
         """Let go of both workers."""
         with self.aside():
@@ -146,6 +153,8 @@ class SubmissionJudge:
         self._sandbox = sandbox
         self._job = job
         self._emit = _until_failure(emit) if job.first_failure else emit
+        self._site = site
+        self._site_of_gpu = replace(site, device=trial.device, gpu=trial.gpu)
         self._workers = Workers(sandbox, site, most_generous(assignment))
         self._desk = Desk(self._workers.ask, self._workers.fresh, assignment.limits)
         student = StudentSide(self._desk, trial.book)
@@ -160,7 +169,7 @@ class SubmissionJudge:
         if trial.source is not None:
             gym = Gym(
                 sandbox=sandbox,
-                site=replace(site, device=trial.device),
+                site=self._site_of_gpu,
                 source=trial.source,
                 seed=trial.seed,
                 alone=trial.alone,
@@ -190,8 +199,14 @@ class SubmissionJudge:
         if self._sandbox.fresh_per_part:
             self._workers.let_go()
         ready = [item for item in items if not self._skipped(item)]
-        if not ready:
-            return
+        # A training finds its own worker; what needs a GPU besides is asked in a worker that has one.
+        elsewhere = [item for item in ready if item.needs.gpu and item.training is None]
+        for site, group in ((self._site, [i for i in ready if i not in elsewhere]), (self._site_of_gpu, elsewhere)):
+            if group:
+                self._workers.move(site)
+                self._judge_group(part, group)
+
+    def _judge_group(self, part: Part, ready: Sequence[Item]) -> None:
         try:
             trouble = self._load(part)
         except SandboxError as error:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -34,6 +34,7 @@ from grader.model import (
     Malformed,
     Observation,
     OutOfMemory,
+    Raised,
     TimedOut,
     Values,
     unjudged,
@@ -44,7 +45,7 @@ from grader.sandbox.missing import missing_module
 from grader.suite.agreement import Disagreement
 from grader.suite.metrics import Measure
 from grader.suite.training import Trained
-from grader.text import clean
+from grader.text import clean, one_line
 from grader.thresholds import FIGURES, misses_narrowly
 from grader.wire import WireError, encode
 from grader.worker.loading import Probe
@@ -72,10 +73,17 @@ class Gym:
 
 @dataclass
 class Attempt:
-    """One training with one seed, as it grows; kept whatever happens to it."""
+    """One training with one seed, as it grows; kept whatever happens to it.
+
+    `gpu` names the GPU, `moved` says why the training was not made there after all.
+    """
 
     curve: tuple[tuple[int, Mapping[str, float]], ...] = ()
     memory_mib: tuple[float, ...] = ()
+    gpu_mib: tuple[float, ...] = ()
+    device: str = "cpu"
+    gpu: str = ""
+    moved: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
     seconds: float = 0.0
     evaluation_seconds: float = 0.0
@@ -118,7 +126,7 @@ class WorkerPredictor:
         started = time.perf_counter()
         observation = self._run.ask(self._process, self._probe, batch, self._options)
         self._run.attempt.evaluation_seconds += time.perf_counter() - started
-        if self._run.preload(observation):
+        if self._run.preload(observation) or self._run.leaves_the_gpu(observation):
             self._process = None
             return self(batch)
         if not isinstance(observation, Values):
@@ -135,6 +143,7 @@ class TrainingRun:
 
     def __init__(self, gym: Gym, item: Item, budget: Budget, number: int) -> None:
         self._gym = gym
+        self._site = gym.site
         self._limits = Limits(
             wall_seconds=2 * budget.seconds, cpu_seconds=budget.seconds, memory_mib=budget.memory_mib, output_kib=64
         )
@@ -157,9 +166,11 @@ class TrainingRun:
         """Train in a fresh worker. Raises Ended when no weights come back."""
         with self._gym.alone(False):
             process, observation = self._train(probe, given, options)
-        if others_may_be_to_blame(observation, self._gym.site.device):
+        if others_may_be_to_blame(observation, self._site.device):
             with self._gym.alone(True):
                 process, observation = self._train(probe, given, options)
+        if self.leaves_the_gpu(observation):
+            return self.train(probe, given=given, **options)
         if not isinstance(observation, Values):
             raise Ended(observation)
         self.attempt.values, self.attempt.trained = observation.values, True
@@ -194,7 +205,7 @@ class TrainingRun:
 
     def worker(self) -> Process:
         """A fresh worker with the item's limits."""
-        return self._gym.sandbox.start(self._gym.site, self._limits)
+        return self._gym.sandbox.start(self._site, self._limits)
 
     def give(self, process: Process, place: str, tensors: Mapping[str, torch.Tensor]) -> None:
         """Send named tensors in pieces. Raises Ended when the worker does not take them."""
@@ -257,6 +268,17 @@ class TrainingRun:
         )
         return ask(process, "run", request, self._limits)
 
+    def leaves_the_gpu(self, observation: Observation) -> bool:
+        """Go on with the processor when student code raised on the GPU: no handout demands that it run there."""
+        if self._site.device == "cpu" or not isinstance(observation, Raised):
+            return False
+        self._site = replace(self._site, device="cpu", gpu={})
+        self.attempt.moved = (
+            f"On the GPU your code raised {observation.kind} ({one_line(observation.message, 300)}), so the processor "
+            "was used instead."
+        )
+        return True
+
     def preload(self, observation: Observation) -> bool:
         """Have the zygote import what a worker missed. False when that does not help."""
         name = missing_module(observation)
@@ -277,6 +299,8 @@ class TrainingRun:
             self.attempt.seconds = time.perf_counter() - started
             self.attempt.curve = observation.notes.progress
             self.attempt.memory_mib = observation.notes.memory_mib
+            self.attempt.gpu_mib = observation.notes.gpu_mib
+            self.attempt.device, self.attempt.gpu = self._site.device, "" if process.gpu is None else process.gpu.name
             if not self.preload(observation):
                 return process, observation
             process.kill()
@@ -288,7 +312,7 @@ def others_may_be_to_blame(observation: Observation, device: str) -> bool:
         case TimedOut(clock="wall"):
             return True  # of the processor's time
         case OutOfMemory():
-            return device == "cuda"  # on the CPU every process has a limit of its own
+            return device != "cpu"  # a GPU's memory belongs to everybody; on the CPU every process has its own limit
         case Died(how=how):
             return how == KILLED  # as the system does when the machine's memory runs out
         case _:
@@ -317,7 +341,7 @@ class TrainingJudge:
         budget = training.budget(source)
         if budget is None:
             return _skipped(item, "this item has no training on real data; use the made data")
-        evidence = self._plugin.assignment.evidence.get(item.id, {}).get(source)
+        evidence = self._plugin.assignment.evidence_of(item.id, source)
         attempts: list[Attempt] = []
         for number in range(TRIES):
             attempt = self._attempt(recorded, budget, number)
@@ -386,10 +410,11 @@ def _result(item: Item, training: Training, budget: Budget, gym: Gym, attempts: 
     sign = 1 if training.higher_is_better else -1
     best = max(valid, key=lambda a: sign * a.measure.value) if valid else attempts[0]  # type: ignore[union-attr]
     figures = _figures(training, budget, gym, best, attempts)
+    notes = [note for note in (best.note, best.moved) if note]
     if best.verdict is not None:
-        return replace(best.verdict, figures={FIGURES: figures}) if best.curve else best.verdict
+        verdict = replace(best.verdict, notes=(*best.verdict.notes, *notes))
+        return replace(verdict, figures={FIGURES: figures}) if best.curve else verdict
     assert best.measure is not None
-    notes = [best.note] if best.note else []
     if len(attempts) > 1:
         shown = " and ".join(f"{a.measure.value:.4g}" for a in attempts if a.measure is not None)
         notes.append(f"The first figure missed narrowly, so it was trained again: {shown}; the better counts.")
@@ -409,7 +434,6 @@ def _impossible(training: Training, value: float) -> str:
 def _figures(training: Training, budget: Budget, gym: Gym, best: Attempt, attempts: list[Attempt]) -> dict[str, object]:
     measure = best.measure
     steps = max((step for step, _ in best.curve), default=0)
-    settled = best.memory_mib[len(best.memory_mib) // 2 :]
     return {
         "counts": measure is not None and best.verdict is None,
         "source": gym.source.kind,
@@ -421,19 +445,33 @@ def _figures(training: Training, budget: Budget, gym: Gym, best: Attempt, attemp
         "runs": [attempt.measure.value for attempt in attempts if attempt.measure is not None],
         "beside": dict(best.beside),
         "way": best.way,
-        "device": gym.site.device,
+        "device": best.device,
+        "gpu": best.gpu,
         "steps": steps,
         "budget": budget.steps,
         "seconds": round(best.seconds, 3),
         "evaluation_seconds": round(best.evaluation_seconds, 3),
         "steps_per_second": round(steps / best.seconds, 3) if best.seconds else None,
-        "peak_mib": round(max(best.memory_mib), 1) if best.memory_mib else None,
-        "steady_mib": round(sum(settled) / len(settled), 1) if settled else None,
+        "peak_mib": peak(best.memory_mib),
+        "steady_mib": steady(best.memory_mib),
+        "gpu_peak_mib": peak(best.gpu_mib),
+        "gpu_steady_mib": steady(best.gpu_mib),
         "claims": {k: v for k, v in list(best.values.items())[:20] if isinstance(v, (bool, int, float))},
         "curve": [[step, dict(values)] for step, values in thinned(best.curve)],
         "examples": stored(measure.per_example) if measure else None,
         "outside": bool(measure and _impossible(training, measure.value)),
     }
+
+
+def peak(samples: Sequence[float]) -> float | None:
+    """The greatest amount of memory; None when none was seen."""
+    return round(max(samples), 1) if samples else None
+
+
+def steady(samples: Sequence[float]) -> float | None:
+    """The average over the second half, when a training has settled; None when nothing was seen."""
+    settled = samples[len(samples) // 2 :]
+    return round(sum(settled) / len(settled), 1) if settled else None
 
 
 def thinned(curve: tuple[tuple[int, Mapping[str, float]], ...]) -> list[tuple[int, Mapping[str, float]]]:

@@ -59,9 +59,12 @@ def comparison_of(lines: Sequence[Line]) -> Comparison | None:
     values = [float(str(entry["value"])) for _, entry in measured]
     best = min(values) if metric in ("perplexity", "loss") else max(values)
     header = ("Training", f"{metric.replace('_', ' ')}, held out", *(one_line(name, 60) for name in beside))
-    rows = [_compared(line, entry, beside) for line, entry in measured]
+    # What a training held on the GPU is what reports of experiments ask for; the process itself says nothing there.
+    on_gpu = all(isinstance(entry.get("gpu_peak_mib"), (int, float)) for _, entry in measured)
+    memory = "GPU memory" if on_gpu else "memory"
+    rows = [_compared(line, entry, beside, "gpu_" if on_gpu else "") for line, entry in measured]
     return Comparison(
-        header=(*header, "training, s", "evaluation, s", "memory on average, MiB", "at most, MiB"),
+        header=(*header, "training, s", "evaluation, s", f"{memory} on average, MiB", "at most, MiB"),
         rows=tuple((row, value == best) for row, value in zip(rows, values, strict=True)),
     )
 
@@ -70,14 +73,15 @@ def _counts(found: Mapping[str, object]) -> bool:
     return found.get("counts") is True and isinstance(found.get("value"), (int, float))
 
 
-def _compared(line: Line, found: Mapping[str, object], beside: Sequence[str]) -> tuple[str, ...]:
+def _compared(line: Line, found: Mapping[str, object], beside: Sequence[str], place: str) -> tuple[str, ...]:
     extra = [_beside(found).get(name) for name in beside]
     shares = [found.get("metric") in SHARES and str(found.get("metric")) in name for name in beside]
     cells = [
         f"{value:.1%}" if share and isinstance(value, float) else _plain(value)
         for value, share in zip(extra, shares, strict=True)
     ]
-    rest = (_plain(found.get(name)) for name in ("seconds", "evaluation_seconds", "steady_mib", "peak_mib"))
+    costs = ("seconds", "evaluation_seconds", f"{place}steady_mib", f"{place}peak_mib")
+    rest = (_plain(found.get(name)) for name in costs)
     return (one_line(line.title) or line.item, _figure(found, "value"), *cells, *rest)
 
 
@@ -104,7 +108,9 @@ def _facts(found: Mapping[str, object]) -> list[tuple[str, str]]:
         facts.append(("Beside it", ", ".join(f"{one_line(str(k), 60)} {_short(v)}" for k, v in beside.items())))
     facts.append(("Earned by" if _counts(found) else "How", _way(found)))
     facts.append(("Training", _effort(found)))
-    if memory := _memory(found):
+    if memory := _memory(found, "gpu_"):
+        facts.append(("GPU memory", f"{memory} (tensors, as the worker reported)"))
+    if memory := _memory(found, ""):
         facts.append(("Memory", memory))
     claims = found.get("claims")
     if isinstance(claims, Mapping) and claims:
@@ -125,14 +131,20 @@ def _effort(found: Mapping[str, object]) -> str:
     parts = [f"{found.get('steps')} of {found.get('budget')} steps", f"{_short(found.get('seconds'))} s"]
     if found.get("steps_per_second"):
         parts.append(f"{_short(found['steps_per_second'])} steps/s")
-    parts += [f"evaluation {_short(found.get('evaluation_seconds'))} s", f"on {one_line(str(found.get('device')), 40)}"]
+    parts += [f"evaluation {_short(found.get('evaluation_seconds'))} s", f"on {_device(found)}"]
     return ", ".join(parts)
 
 
-def _memory(found: Mapping[str, object]) -> str:
-    if not found.get("peak_mib"):
+def _device(found: Mapping[str, object]) -> str:
+    name = f" ({one_line(str(found['gpu']), 80)})" if found.get("gpu") else ""
+    return one_line(str(found.get("device")), 40) + name
+
+
+def _memory(found: Mapping[str, object], place: str) -> str:
+    if not found.get(f"{place}peak_mib"):
         return ""
-    return f"at most {_short(found['peak_mib'])} MiB, {_short(found.get('steady_mib'))} MiB on average once settled"
+    most, average = found[f"{place}peak_mib"], found.get(f"{place}steady_mib")
+    return f"at most {_short(most)} MiB, {_short(average)} MiB on average once settled"
 
 
 def _figure(found: Mapping[str, object], name: str) -> str:
