@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from grader.assignment import Assignment, Evidence, Item
+from grader.assignment import Assignment, Evidence, Item, evidence_key
 from grader.manifest_training import EVIDENCE, read_evidence
 from grader.model import CheckResult
 from grader.thresholds import false_fail, margins, measured
@@ -45,10 +45,12 @@ def evidence_of(
 
 
 def write(assignment: Assignment, source: str, found: Mapping[str, Evidence]) -> Path:
-    """Put new evidence beside what the file holds; entries of items that are gone are dropped. Returns the path."""
+    """Put new evidence beside what the file holds, that of other devices too; entries of items that are gone are
+    dropped. Returns the path.
+    """
     whole = read_evidence(assignment.suite)
     for name, evidence in found.items():
-        whole.setdefault(name, {})[source] = evidence
+        whole.setdefault(name, {})[evidence_key(source, evidence.device)] = evidence
     known = [item.id for item in assignment.items if item.training is not None and item.id in whole]
     plain = {name: {source: _plain(entry) for source, entry in sorted(whole[name].items())} for name in known}
     path = assignment.suite / EVIDENCE
@@ -72,7 +74,8 @@ def problems(assignment: Assignment) -> list[str]:
         known = assignment.evidence.get(item.id, {})
         if "made" not in known:
             found.append(f"item {item.id!r} has no evidence for its threshold: run `grader calibrate`")
-        for source, evidence in known.items():
+        for name, evidence in known.items():
+            source = name.split(" ")[0]
             budget = item.training.budget(source)
             if budget is None or budget.steps != evidence.steps:
                 found.append(f"item {item.id!r}: the evidence on {source} data is of another budget of steps")

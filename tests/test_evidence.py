@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader import evidence
-from grader.assignment import Assignment, Budget, Evidence, Item, Part, Question, Training
+from grader.assignment import Assignment, Budget, Evidence, Item, Part, Question, Training, evidence_key
 from grader.errors import AuthorError
 from grader.manifest_training import EVIDENCE, read_evidence
 from grader.model import CheckResult
@@ -127,7 +127,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"
 def test_any_evidence_is_read_as_it_was_written(tmp_path_factory, one):
     folder = tmp_path_factory.mktemp("evidence")
     evidence.write(assignment(folder), "made", {"a": one})
-    assert read_evidence(folder) == {"a": {"made": one}}
+    assert read_evidence(folder) == {"a": {evidence_key("made", one.device): one}}
 
 
 @pytest.mark.parametrize(

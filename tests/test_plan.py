@@ -34,7 +34,7 @@ ASSIGNMENT = Assignment(
         item("shape"), item("quick", TRAINING), item("both", SOMETIMES),
         item("large", SOMETIMES, needs=Needs(gpu=True)),
     ),
-    evidence={"quick": {"made": ONE}, "both": {"made": replace(ONE, device="cuda", seconds=5.0)}},
+    evidence={"quick": {"made": ONE}, "both": {"made on cuda": replace(ONE, device="cuda", seconds=5.0)}},
 )  # fmt: skip
 ALL = ("shape", "quick", "both", "large")
 
@@ -49,8 +49,9 @@ def test_measured_seconds_or_the_limit():
         "  quick                              30 s  measured on the reference, 60 steps",
         "  both                            5.0 min  at most, 60 steps (not measured on cpu)",
         "  large                                 -  needs a GPU: skipped",
-        "One submission trains for 5.5 min on cpu.",
-        "1 path(s) with 1 job(s): about 0.1 hours; a bulk download counts as one path.",
+        "On cuda: at most 10.1 min for one submission, at most 0.2 hours for 1 path(s) (1 of 3 trainings measured).",
+        "On cpu: at most 5.5 min for one submission, at most 0.1 hours for 1 path(s) (1 of 2 trainings measured).",
+        "That is with 1 job(s); a bulk download counts as one path.",
     ]
 
 
@@ -66,7 +67,15 @@ def test_the_seconds_of_another_device_do_not_count():
 def test_items_without_that_data():
     lines = plan(Trainings(source="real", data=Path("data"), device="cuda"))
     assert lines[1].endswith("-  no training on real data")
-    assert "4.0 hours" in lines[-1]
+    assert "4.0 hours" in lines[-2]
+    assert lines[-2].startswith("On cuda: at most")
+    assert lines[-1].startswith("That is with 1 job(s), fewer if the GPU's memory is too small")
+
+
+def test_what_is_measured_throughout_is_no_upper_bound():
+    assert plan(Trainings(source="made"), ("quick",))[-2:-1] == [
+        "On cpu: about 30 s for one submission, about 0.0 hours for 1 path(s) (1 of 1 trainings measured)."
+    ]
 
 
 def test_nothing_is_trained_unless_it_is_turned_on():
@@ -83,7 +92,7 @@ def test_without_training_items_nothing_is_said_of_them():
     ("count", "jobs", "hours"), [(0, 4, "0.0"), (100, 1, "9.2"), (100, 4, "2.3"), (2, 64, "0.1"), (1, 0, "0.1")]
 )
 def test_the_whole_class(count, jobs, hours):
-    assert f"about {hours} hours" in plan(Trainings(source="made"), count=count, jobs=jobs)[-1]
+    assert f"at most {hours} hours" in plan(Trainings(source="made"), count=count, jobs=jobs)[-2]
 
 
 # --- what a run trains --------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from grader import evidence, intake
-from grader.assignment import Assignment, Evidence, Item
+from grader.assignment import Assignment, Evidence, Item, evidence_key
 from grader.commands.shared import job_count, open_assignment, require_reference, trainings_for
 from grader.engine import Engine, Order, Trainings
 from grader.errors import EXIT_DONE, EXIT_NO, GraderError, UsageError
@@ -55,7 +55,9 @@ def run_training(
     trainings = trainings_for(assignment, choice, device)
     items = _trained_items(assignment, only, trainings)
     names = [f"calibration-{number}" for number in range(1, seeds + 1)]
-    runs = _runs(assignment, folders, [item.id for item in items], names, trainings, job_count(jobs))
+    # Every training is a run of its own, and none of them knows how much of a GPU the others will take.
+    count = job_count(jobs) if jobs or device == "cpu" else 1
+    runs = _runs(assignment, folders, [item.id for item in items], names, trainings, count)
     found = {item.id: _evidence(item, runs, assignment, trainings.source) for item in items}
     path = evidence.write(assignment, trainings.source, found)
     _show(found)
@@ -67,7 +69,8 @@ def run_training(
 
 
 def _merged(assignment: Assignment, found: dict[str, Evidence], source: str) -> dict[str, dict[str, Evidence]]:
-    return {name: {**assignment.evidence.get(name, {}), source: entry} for name, entry in found.items()}
+    known = assignment.evidence
+    return {n: {**known.get(n, {}), evidence_key(source, entry.device): entry} for n, entry in found.items()}
 
 
 def _trained_items(assignment: Assignment, only: Sequence[str], trainings: Trainings) -> list[Item]:

@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from grader.assignment import Assignment, Item
+from grader.assignment import Assignment, Item, evidence_key
+from grader.commands.shared import DEVICES
 from grader.engine import Trainings
 
 
 def text(assignment: Assignment, items: Sequence[str], trainings: Trainings, count: int, jobs: int) -> str:
-    """One line per training item with its seconds, and the hours of the whole class.
+    """One line per training item with its seconds on the chosen device, and the hours of the whole class on each.
 
-    Seconds come from the evidence that `grader calibrate` stored for this source of data; where there is none, the
-    limit of the manifest stands in for them and is marked.
+    Seconds come from the evidence that `grader calibrate` stored for this source of data and this device; where there
+    is none, the limit of the manifest stands in for them and is marked.
     """
     chosen = [assignment.item(name) for name in items]
     trained = [item for item in chosen if item.training is not None]
     lines = [f"{assignment.slug}: {len(chosen) - len(trained)} items without training, well under a minute each way"]
-    total = 0.0
     for item in trained:
         seconds, origin = _seconds(item, assignment, trainings)
         lines.append(f"  {item.id:28} {_shown(seconds):>10}  {origin}")
-        total += seconds or 0.0
     if trained and trainings.source == "off":
         lines.append("Nothing will be trained: --training made or --training real turns it on.")
     elif trained:
-        hours = total * count / max(1, min(jobs, count)) / 3600
-        lines.append(f"One submission trains for {_shown(total)} on {trainings.device}.")
-        lines.append(
-            f"{count} path(s) with {jobs} job(s): about {hours:.1f} hours; a bulk download counts as one path."
-        )
+        # The chosen device comes last: that is what the reader asked for.
+        for device in sorted(DEVICES, key=lambda name: name == trainings.device):
+            lines.append(_whole(trained, assignment, replace(trainings, device=device), count, jobs))
+        room = ", fewer if the GPU's memory is too small for them" if trainings.device == "cuda" else ""
+        lines.append(f"That is with {jobs} job(s){room}; a bulk download counts as one path.")
     return "\n".join(lines) + "\n"
+
+
+def _whole(trained: Sequence[Item], assignment: Assignment, trainings: Trainings, count: int, jobs: int) -> str:
+    """The time of one submission and the hours of all of them on one device, and how much of that is measured."""
+    found = [(_seconds(item, assignment, trainings)[0], _is_measured(item, assignment, trainings)) for item in trained]
+    needed = [(seconds, known) for seconds, known in found if seconds is not None]
+    total = sum(seconds for seconds, _ in needed)
+    hours = total * count / max(1, min(jobs, count)) / 3600
+    known = sum(known for _, known in needed)
+    about = "about" if known == len(needed) else "at most"
+    measured = f"{known} of {len(needed)} trainings measured"
+    return (
+        f"On {trainings.device}: {about} {_shown(total)} for one submission, {about} {hours:.1f} hours for {count} "
+        f"path(s) ({measured})."
+    )
+
+
+def _is_measured(item: Item, assignment: Assignment, trainings: Trainings) -> bool:
+    return evidence_key(trainings.source, trainings.device) in assignment.evidence.get(item.id, {})
 
 
 def _seconds(item: Item, assignment: Assignment, trainings: Trainings) -> tuple[float | None, str]:
@@ -42,8 +61,8 @@ def _seconds(item: Item, assignment: Assignment, trainings: Trainings) -> tuple[
         return None, f"no training on {trainings.source} data"
     if item.needs.gpu and trainings.device == "cpu":
         return None, "needs a GPU: skipped"
-    evidence = assignment.evidence.get(item.id, {}).get(trainings.source)
-    if evidence is not None and evidence.device == trainings.device:
+    evidence = assignment.evidence.get(item.id, {}).get(evidence_key(trainings.source, trainings.device))
+    if evidence is not None:
         return evidence.seconds, f"measured on the reference, {evidence.steps} steps"
     return budget.seconds, f"at most, {budget.steps} steps (not measured on {trainings.device})"
 
