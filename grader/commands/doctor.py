@@ -8,16 +8,22 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from grader.assignment import Limits
-from grader.errors import EXIT_DONE, EXIT_NO, UsageError
+from grader.errors import EXIT_DONE, EXIT_NO, SandboxError, UsageError
 from grader.model import Observation, OutOfMemory, Raised, TimedOut, Values
+from grader.sandbox import gpu
 from grader.sandbox.launch import start_zygote
+
+if TYPE_CHECKING:
+    from grader.sandbox.base import Site
+    from grader.sandbox.linux import LinuxSandbox
 
 LEVELS = ("none", "weak", "standard")
 LIMITS = Limits(wall_seconds=6.0, cpu_seconds=1.0, memory_mib=256)
@@ -67,7 +73,8 @@ def machine() -> dict[str, str]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "cuda": "available" if torch.cuda.is_available() else "not available",
+        "gpu": f"{len(gpu.nodes())} device nodes" if gpu.nodes() else "none",
+        "torch for cuda": torch.version.cuda or "none",  # asking whether a GPU is available would start the driver here
         "processors": str(os.cpu_count()),
         "user": "root" if hasattr(os, "geteuid") and os.geteuid() == 0 else "ordinary",
     }
@@ -122,7 +129,39 @@ def _try_all(control: socket.socket, folder: Path) -> list[Line]:
             without="a worker could send signals to the grader; run as root or in a container",
         )
     )
+    if gpu.nodes():
+        lines.append(_gpu(sandbox, site))
     return lines
+
+
+def _gpu(sandbox: LinuxSandbox, site: Site) -> Line:
+    """Whether a confined worker can train on the GPU; a driver that answers proves nothing."""
+    from grader.sandbox.base import ask, request_tree
+
+    limits = Limits(wall_seconds=120.0, cpu_seconds=120.0, memory_mib=1024)
+    try:
+        process = sandbox.start(replace(site, device="cuda", gpu=gpu.chosen(os.environ)), limits)
+        request = request_tree(
+            probe="train_on_the_gpu", inputs={}, options={}, binding=0, seed=0, trace=False, limits=limits
+        )
+        observation = ask(process, "run", request, limits)
+        found, holds = process.gpu, isinstance(observation, Values)
+        process.kill()
+    except SandboxError as error:
+        return _gpu_line(False, str(error))
+    seen = observation.values["detail"] if isinstance(observation, Values) else _told(observation)
+    told = f"{found.name}, {found.free_mib} of {found.total_mib} MiB free" if found is not None else ""
+    return _gpu_line(holds, f"{seen}; {told}; {sandbox.protections['files']}")
+
+
+def _gpu_line(holds: bool, seen: str) -> Line:
+    return Line(
+        protection="gpu",
+        holds=holds,
+        tried="train a recurrent layer and a convolution in a confined worker",
+        seen=seen,
+        without="--device cuda cannot be used",
+    )
 
 
 def _attacks(attempt: Callable[..., Observation], secret: Path, port: int) -> list[Line]:

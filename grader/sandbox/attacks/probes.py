@@ -100,3 +100,15 @@ def train_a_little(modules: Any) -> dict[str, object]:
     loss.backward()  # type: ignore[no-untyped-call]
     assert weight.grad is not None
     return {"reached": True, "detail": f"loss {loss.item():g}, gradient {weight.grad.mean().item():g}"}
+
+
+def train_on_the_gpu(modules: Any) -> dict[str, object]:
+    """A recurrent layer, a convolution and a loss, forwards and backwards: they load what CUDA loads lazily."""
+    with torch.device(modules.device):
+        layers = torch.nn.LSTM(8, 8, batch_first=True), torch.nn.Conv1d(6, 1, 3)
+        rows = torch.ones(4, 6, 8)
+        loss = torch.nn.functional.cross_entropy(layers[1](layers[0](rows)[0])[:, 0], torch.zeros(4, dtype=torch.long))
+        loss.backward()  # type: ignore[no-untyped-call]
+    gradient = layers[0].weight_ih_l0.grad
+    assert gradient is not None
+    return {"reached": True, "detail": f"loss {loss.item():.3g} on {gradient.device}"}
