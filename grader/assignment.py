@@ -154,6 +154,11 @@ def evidence_key(source: str, device: str) -> str:
     return source if device == "cpu" else f"{source} on {device}"
 
 
+def source_of(key: str) -> str:
+    """The source of data, "made" or "real", that evidence of this name was measured on."""
+    return key.partition(" on ")[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """One line of the rubric. An automatic item has exactly one test; a manual one waits for a person.

@@ -214,6 +214,9 @@ def calibrate(
     slug: Slug,
     training: Training = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Trainings of the reference per item.")] = 5,
+    rates: Annotated[
+        bool, typer.Option("--rates", help="Hold stored figures against changed thresholds; trains nothing.")
+    ] = False,
     only: Only = None,
     jobs: Jobs = 0,
     device: Device = "cpu",
@@ -226,7 +229,9 @@ def calibrate(
     """
     from grader.commands import calibrate as command
 
-    if training in (None, "off"):
+    if rates:
+        _end(command.run_rates(slug, assignments))
+    elif training in (None, "off"):
         _end(command.run(slug, assignments))
     else:
         _end(command.run_training(slug, training, seeds, only or [], jobs, device, assignments))

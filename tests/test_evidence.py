@@ -20,7 +20,8 @@ from grader.model import CheckResult
 BUDGET = Budget(steps=60, seconds=3, full=0.9)
 TRAINING = Training(metric="accuracy", counted="top-1", made=BUDGET, real=replace(BUDGET, steps=90), data="points")
 ONE = Evidence(
-    figures=(0.95, 0.97), seeds=("calibration-1", "calibration-2"), mean=0.96, spread=0.014142, false_fail=0.0004,
+    figures=(0.95, 0.955, 0.96, 0.965, 0.97), seeds=("1", "2", "3", "4", "5"), mean=0.96, spread=0.007906,
+    false_fail=0.000321,
     steps=60, seconds=0.33, device="cpu", data="made by code", versions="torch 2.13.0+cpu", memory_mib=256.6,
 )  # fmt: skip
 
@@ -80,7 +81,7 @@ def test_without_the_file_there_is_none(tmp_path):
 
 
 def test_what_is_written_is_read(tmp_path):
-    path = evidence.write(assignment(tmp_path), "made", {"a": ONE})
+    path = evidence.write(assignment(tmp_path), {"a": {"made": ONE}})
     assert path == tmp_path / EVIDENCE
     assert path.read_text().startswith("# Written by `grader calibrate`")
     assert read_evidence(tmp_path) == {"a": {"made": ONE}}
@@ -88,15 +89,17 @@ def test_what_is_written_is_read(tmp_path):
 
 def test_other_items_and_sources_are_kept_and_those_that_are_gone_dropped(tmp_path):
     rubric = assignment(tmp_path)
-    evidence.write(assignment(tmp_path, item("a"), item("b"), item("gone")), "made", {"a": ONE, "gone": ONE})
+    evidence.write(
+        assignment(tmp_path, item("a"), item("b"), item("gone")), {"a": {"made": ONE}, "gone": {"made": ONE}}
+    )
     newer = replace(ONE, mean=0.5)
-    evidence.write(rubric, "real", {"a": ONE})
-    evidence.write(rubric, "made", {"b": ONE, "a": newer})
+    evidence.write(rubric, {"a": {"real": ONE}})
+    evidence.write(rubric, {"b": {"made": ONE}, "a": {"made": newer}})
     assert read_evidence(tmp_path) == {"a": {"made": newer, "real": ONE}, "b": {"made": ONE}}
 
 
 def test_nothing_found_is_an_empty_file(tmp_path):
-    evidence.write(assignment(tmp_path), "made", {})
+    evidence.write(assignment(tmp_path), {})
     assert read_evidence(tmp_path) == {}
 
 
@@ -106,7 +109,7 @@ def test_the_file_does_not_depend_on_the_order_of_runs(tmp_path):
         folder = tmp_path / "".join(order)
         folder.mkdir()
         for name in order:
-            path = evidence.write(assignment(folder), "made", {name: ONE})
+            path = evidence.write(assignment(folder), {name: {"made": ONE}})
         texts.append(path.read_text())
     assert texts[0] == texts[1]
 
@@ -126,8 +129,9 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"
 )  # fmt: skip
 def test_any_evidence_is_read_as_it_was_written(tmp_path_factory, one):
     folder = tmp_path_factory.mktemp("evidence")
-    evidence.write(assignment(folder), "made", {"a": one})
-    assert read_evidence(folder) == {"a": {evidence_key("made", one.device): one}}
+    key = evidence_key("made", one.device)
+    evidence.write(assignment(folder), {"a": {key: one}})
+    assert read_evidence(folder) == {"a": {key: one}}
 
 
 @pytest.mark.parametrize(
@@ -167,14 +171,45 @@ def test_no_bytes_break_the_reader(tmp_path_factory, content):
         ({}, ["item 'a' has no evidence for its threshold: run `grader calibrate`"]),
         ({"real": replace(ONE, steps=90)}, ["item 'a' has no evidence for its threshold: run `grader calibrate`"]),
         ({"made": replace(ONE, steps=61)}, ["item 'a': the evidence on made data is of another budget of steps"]),
-        ({"made": replace(ONE, false_fail=0.01)},
-         ["item 'a' fails 1.0% of right submissions on made data; below 1% is wanted"]),
-        ({"made": replace(ONE, false_fail=0.0099)}, []),
+        ({"made": replace(ONE, figures=(0.90, 0.95, 0.96, 0.97, 0.98))},
+         ["item 'a' fails 1.6% of right submissions on made data; below 1% is wanted"]),
+        ({"made": replace(ONE, false_fail=0.0099)},
+         ["item 'a': evidence.yaml says that 0.99% of right submissions fail on made data, now it is 0.03%: run "
+          "`grader calibrate hw --rates`"]),
     ],
 )  # fmt: skip
 def test_problems(tmp_path, known, said):
     rubric = assignment(tmp_path, item("a"), item("plain", None), evidence={"a": known})
     assert evidence.problems(rubric) == said
+
+
+def test_a_changed_threshold_is_held_against_the_stored_figures(tmp_path):
+    stricter = replace(TRAINING, made=replace(BUDGET, full=0.95))
+    rubric = assignment(tmp_path, item("a", stricter), evidence={"a": {"made": ONE}})
+    [problem] = evidence.problems(rubric)
+    assert "of right submissions on made data; below 1% is wanted" in problem
+    lenient = replace(TRAINING, made=replace(BUDGET, full=0.93))
+    rubric = assignment(tmp_path, item("a", lenient), evidence={"a": {"made": ONE}})
+    [problem] = evidence.problems(rubric)
+    assert "grader calibrate hw --rates" in problem
+    [anew] = evidence.with_present_thresholds(rubric)["a"].values()
+    assert anew.false_fail > ONE.false_fail
+    assert replace(anew, false_fail=ONE.false_fail) == ONE
+    assert evidence.problems(replace(rubric, evidence={"a": {"made": anew}})) == []
+
+
+@pytest.mark.parametrize("rival", [None, ONE, replace(ONE, figures=(0.5, 0.6), mean=0.55, seeds=("1", "2"))])
+def test_a_changed_rival_is_held_against_too(tmp_path, rival):
+    challenger = item("a", replace(TRAINING, beats="b", made=replace(BUDGET, full=None)))
+    known = {"a": {"made": ONE}, **({} if rival is None else {"b": {"made": rival}})}
+    rubric = assignment(tmp_path, challenger, item("b"), evidence=known)
+    chance = evidence.with_present_thresholds(rubric)["a"]["made"].false_fail
+    if rival is None:
+        assert chance == ONE.false_fail
+    elif rival is ONE:
+        assert chance == 0  # as good as its rival with every seed
+    else:
+        assert 0 < chance < 1e-4
 
 
 def test_evidence_on_data_that_the_item_does_not_use_is_a_problem(tmp_path):

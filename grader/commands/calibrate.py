@@ -58,19 +58,28 @@ def run_training(
     # Every training is a run of its own, and none of them knows how much of a GPU the others will take.
     count = job_count(jobs) if jobs or device == "cpu" else 1
     runs = _runs(assignment, folders, [item.id for item in items], names, trainings, count)
-    found = {item.id: _evidence(item, runs, assignment, trainings.source) for item in items}
-    path = evidence.write(assignment, trainings.source, found)
+    key = evidence_key(trainings.source, device)
+    return _keep(assignment, {item.id: {key: _evidence(item, runs, assignment, trainings.source)} for item in items})
+
+
+def run_rates(slug: str, assignments: Path | None) -> int:
+    """Hold the stored figures against the present thresholds; trains nothing. Returns 1 when one is not safe."""
+    _, assignment = open_assignment(slug, assignments)
+    if not assignment.evidence:
+        raise UsageError(f"{slug} has no evidence yet: `grader calibrate {slug} --training made` measures it")
+    return _keep(assignment, evidence.with_present_thresholds(assignment))
+
+
+def _keep(assignment: Assignment, found: evidence.Found) -> int:
+    """Write evidence, show it, and say what is wrong with it."""
+    path = evidence.write(assignment, found)
     _show(found)
     sys.stdout.write(f"Written to {path}\n")
-    problems = evidence.problems(replace(assignment, evidence=_merged(assignment, found, trainings.source)))
+    merged = {name: {**assignment.evidence.get(name, {}), **entries} for name, entries in found.items()}
+    problems = evidence.problems(replace(assignment, evidence={**assignment.evidence, **merged}))
     problems = [problem for problem in problems if any(repr(name) in problem for name in found)]
     sys.stdout.write("".join(f"PROBLEM {problem}\n" for problem in problems))
     return EXIT_NO if problems else EXIT_DONE
-
-
-def _merged(assignment: Assignment, found: dict[str, Evidence], source: str) -> dict[str, dict[str, Evidence]]:
-    known = assignment.evidence
-    return {n: {**known.get(n, {}), evidence_key(source, entry.device): entry} for n, entry in found.items()}
 
 
 def _trained_items(assignment: Assignment, only: Sequence[str], trainings: Trainings) -> list[Item]:
@@ -129,14 +138,13 @@ def _evidence(item: Item, runs: dict[str, dict[str, CheckResult]], assignment: A
     return evidence.evidence_of(item, runs[item.id], rivals, source, f"torch {version('torch')}")
 
 
-def _show(found: dict[str, Evidence]) -> None:
+def _show(found: evidence.Found) -> None:
     write = sys.stdout.write
-    write(
-        f"{'item':28} {'mean':>10} {'spread':>10} {'seeds':>6} {'steps':>7} {'seconds':>8} {'fails right ones':>17}\n"
-    )
-    for name, entry in found.items():
-        rate = f"{entry.false_fail:.3%}"
-        write(
-            f"{name:28} {entry.mean:10.4g} {entry.spread:10.2g} {len(entry.seeds):6} {entry.steps:7} "
-            f"{entry.seconds:8.1f} {rate:>17}\n"
-        )
+    write(f"{'item':28} {'data':>5} {'mean':>10} {'spread':>10} {'seeds':>6} {'steps':>7} {'seconds':>8} ")
+    write(f"{'fails right ones':>17}\n")
+    for name, entries in found.items():
+        for key, entry in entries.items():
+            write(
+                f"{name:28} {key:>5} {entry.mean:10.4g} {entry.spread:10.2g} {len(entry.seeds):6} {entry.steps:7} "
+                f"{entry.seconds:8.1f} {entry.false_fail:>17.3%}\n"
+            )
