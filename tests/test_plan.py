@@ -45,13 +45,13 @@ def plan(trainings, items=ALL, count=1, jobs=1):
 
 def test_measured_seconds_or_the_limit():
     assert plan(Trainings(source="made")) == [
-        "hw: 1 items without training, well under a minute each way",
+        "hw: 1 item without training, well under a minute each way",
         "  quick                              30 s  measured on the reference, 60 steps",
         "  both                            5.0 min  at most, 60 steps (not measured on cpu)",
         "  large                                 -  needs a GPU: skipped",
-        "On cuda: at most 10.1 min for one submission, at most 0.2 hours for 1 path(s) (1 of 3 trainings measured).",
-        "On cpu: at most 5.5 min for one submission, at most 0.1 hours for 1 path(s) (1 of 2 trainings measured).",
-        "That is with 1 job(s); a bulk download counts as one path.",
+        "On cuda: at most 10.1 min for one submission, at most 10.1 min for all (1 of 3 trainings measured).",
+        "On cpu: at most 5.5 min for one submission, at most 5.5 min for all (1 of 2 trainings measured).",
+        "That is 1 submission with 1 job.",
     ]
 
 
@@ -69,12 +69,12 @@ def test_items_without_that_data():
     assert lines[1].endswith("-  no training on real data")
     assert "4.0 hours" in lines[-2]
     assert lines[-2].startswith("On cuda: at most")
-    assert lines[-1].startswith("That is with 1 job(s), fewer if the GPU's memory is too small")
+    assert lines[-1].startswith("That is 1 submission with 1 job, fewer if the GPU's memory is too small")
 
 
 def test_what_is_measured_throughout_is_no_upper_bound():
     assert plan(Trainings(source="made"), ("quick",))[-2:-1] == [
-        "On cpu: about 30 s for one submission, about 0.0 hours for 1 path(s) (1 of 1 trainings measured)."
+        "On cpu: about 30 s for one submission, about 30 s for all (1 of 1 trainings measured)."
     ]
 
 
@@ -85,14 +85,16 @@ def test_nothing_is_trained_unless_it_is_turned_on():
 
 
 def test_without_training_items_nothing_is_said_of_them():
-    assert plan(Trainings(), ("shape",)) == ["hw: 1 items without training, well under a minute each way"]
+    assert plan(Trainings(), ("shape",)) == ["hw: 1 item without training, well under a minute each way"]
 
 
 @pytest.mark.parametrize(
-    ("count", "jobs", "hours"), [(0, 4, "0.0"), (100, 1, "9.2"), (100, 4, "2.3"), (2, 64, "0.1"), (1, 0, "0.1")]
+    ("count", "jobs", "time"),
+    [(0, 4, "0 s"), (100, 1, "9.2 hours"), (100, 4, "2.3 hours"), (2, 64, "5.5 min"), (1, 0, "5.5 min")],
 )
-def test_the_whole_class(count, jobs, hours):
-    assert f"at most {hours} hours" in plan(Trainings(source="made"), count=count, jobs=jobs)[-2]
+def test_the_whole_class(count, jobs, time):
+    found = plan(Trainings(source="made"), count=count, jobs=jobs)
+    assert f"at most {time} for all" in found[-2]
 
 
 # --- what a run trains --------------------------------------------------------------------------------------------
@@ -124,8 +126,8 @@ def test_the_folder_may_begin_with_a_tilde(monkeypatch, tmp_path):
     [
         ("", "sometimes", "cpu", "--training 'sometimes': expected one of off, made, real"),
         ("", "real", "cpu", "GRADER_DATA is not set"),
-        ("/nowhere/data", "real", "cpu", "/nowhere/data is no folder"),
-        ("/nowhere/data", None, "cpu", "/nowhere/data is no folder"),
+        ("/nowhere/data", "real", "cpu", "/nowhere/data, which is no folder"),
+        ("/nowhere/data", None, "cpu", "/nowhere/data, which is no folder"),
         ("", "made", "abacus", "--device 'abacus': expected one of cpu, cuda"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def run(request: Request, launched: Launched | None = None) -> int:
     items = automatic_items(assignment, request.only)
     trainings = trainings_for(assignment, request.training, request.device)
     if request.plan:
-        sys.stdout.write(plan.text(assignment, items, trainings, len(request.paths), job_count(request.jobs)))
+        count = _count(request, assignment)
+        sys.stdout.write(plan.text(assignment, items, trainings, count, job_count(request.jobs)))
         return EXIT_DONE
     out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
     if request.resume and not (out / "journal.jsonl").exists():
@@ -118,6 +120,13 @@ def _grade(
             with suppress(GraderError):  # a full disk, say: then the first error is the one to be told
                 write_results(out, reports_of(out, assignment, lenient=request.lenient))
         raise
+
+
+def _count(request: Request, assignment: Assignment) -> int:
+    """How many submissions there are to be graded: a bulk download is unpacked for it, into a folder that goes."""
+    with tempfile.TemporaryDirectory() as workspace:
+        found = intake.take(request.paths, assignment, Path(workspace).resolve(), groups=request.groups)
+    return sum(isinstance(entry, Submission) for entry in found)
 
 
 def _remember_people(found: Sequence[Submission | Refused], path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from grader.assignment import Assignment, Item, evidence_key
 from grader.commands.shared import DEVICES
 from grader.engine import Trainings
+from grader.reports.words import plural
 
 
 def text(assignment: Assignment, items: Sequence[str], trainings: Trainings, count: int, jobs: int) -> str:
@@ -18,7 +19,8 @@ def text(assignment: Assignment, items: Sequence[str], trainings: Trainings, cou
     """
     chosen = [assignment.item(name) for name in items]
     trained = [item for item in chosen if item.training is not None]
-    lines = [f"{assignment.slug}: {len(chosen) - len(trained)} items without training, well under a minute each way"]
+    others = plural(len(chosen) - len(trained), "item")
+    lines = [f"{assignment.slug}: {others} without training, well under a minute each way"]
     for item in trained:
         seconds, origin = _seconds(item, assignment, trainings)
         lines.append(f"  {item.id:28} {_shown(seconds):>10}  {origin}")
@@ -29,7 +31,7 @@ def text(assignment: Assignment, items: Sequence[str], trainings: Trainings, cou
         for device in sorted(DEVICES, key=lambda name: name == trainings.device):
             lines.append(_whole(trained, assignment, replace(trainings, device=device), count, jobs))
         room = ", fewer if the GPU's memory is too small for them" if trainings.device == "cuda" else ""
-        lines.append(f"That is with {jobs} job(s){room}; a bulk download counts as one path.")
+        lines.append(f"That is {plural(count, 'submission')} with {plural(jobs, 'job')}{room}.")
     return "\n".join(lines) + "\n"
 
 
@@ -38,13 +40,13 @@ def _whole(trained: Sequence[Item], assignment: Assignment, trainings: Trainings
     found = [(_seconds(item, assignment, trainings)[0], _is_measured(item, assignment, trainings)) for item in trained]
     needed = [(seconds, known) for seconds, known in found if seconds is not None]
     total = sum(seconds for seconds, _ in needed)
-    hours = total * count / max(1, min(jobs, count)) / 3600
+    together = total * count / max(1, min(jobs, count))
     known = sum(known for _, known in needed)
     about = "about" if known == len(needed) else "at most"
     measured = f"{known} of {len(needed)} trainings measured"
     return (
-        f"On {trainings.device}: {about} {_shown(total)} for one submission, {about} {hours:.1f} hours for {count} "
-        f"path(s) ({measured})."
+        f"On {trainings.device}: {about} {_shown(total)} for one submission, {about} {_shown(together)} for all "
+        f"({measured})."
     )
 
 
@@ -70,4 +72,6 @@ def _seconds(item: Item, assignment: Assignment, trainings: Trainings) -> tuple[
 def _shown(seconds: float | None) -> str:
     if seconds is None:
         return "-"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
