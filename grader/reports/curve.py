@@ -74,7 +74,8 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     if median > 0:
         high = min(high, 5 * median)
     margin = 0.06 * (high - low) if high > low else max(0.5, 0.06 * abs(high))
-    return low - margin, high + margin
+    # No axis says that a loss went below zero when none did.
+    return max(0.0, low - margin) if low >= 0 else low - margin, high + margin
 
 
 def _tick(value: float) -> str:

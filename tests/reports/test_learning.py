@@ -137,6 +137,11 @@ def test_curves_have_a_threshold_a_line_and_a_dot():
     assert 'aria-label="training perplexity from 992 to 7.12 over 80 steps, measured 6.5, wanted 7"' in text
 
 
+def test_no_axis_goes_below_zero_when_no_value_does():
+    assert ">-" not in svg(line((1, 3.0), (2, 0.01)))
+    assert ">-" in svg(line((1, 3.0), (2, -0.01)))
+
+
 def test_names_are_escaped():
     text = svg(line((1, 1.0), (2, 2.0)))
     hostile = svg(Series(name='"><script>&', points=((1, 1.0), (2, 2.0))))
