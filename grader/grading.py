@@ -81,7 +81,9 @@ def grade_into(
         stamps = {name: stamp(facts.digest, seed, engine.versions) for name, facts in engine.items.items()}
         wanted = {name: stamps.get(name, "") for name in items}
         trained = {item.id for item in assignment.items if item.training is not None}
-        idle = trained if trainings.source == "off" else frozenset[str]()
+        idle = trained if trainings.source == "off" else set[str]()
+        if trainings.device == "cpu":
+            idle |= {item.id for item in assignment.items if item.needs.gpu}
         work = []
         for entry in present:
             open_items = journal.contents.needs_run(entry.key, entry.digest, wanted, keep=idle, dear=trained)

@@ -13,6 +13,7 @@ from grader.errors import UsageError
 from grader.journal import Journal, read
 from grader.merging import merge
 from grader.model import STATUSES, CheckResult, Refused, Submission, Violation
+from grader.reports.learning import learning_of
 
 
 def result(item, status="passed", **more):
@@ -44,6 +45,13 @@ def laptop(tmp_path):
 @pytest.fixture
 def server(tmp_path):
     return tmp_path / "server"
+
+
+ON_THE_GPU = {
+    "counts": True, "source": "real", "metric": "accuracy", "counted": "top-1", "value": 0.75, "device": "cuda",
+    "gpu": "NVIDIA H100", "steps": 60, "budget": 60, "seconds": 2.0, "steps_per_second": 30.0, "gpu_peak_mib": 512.0,
+    "gpu_steady_mib": 480.5, "peak_mib": 2100.0, "steady_mib": 2000.0, "curve": [],
+}  # fmt: skip
 
 
 def merged(tmp_path, *folders):
@@ -106,6 +114,24 @@ def test_no_verdict_is_lost_to_a_run_without_one(tmp_path_factory, runs):
             assert found.message == str(judged[-1])
         else:
             assert found.status in ("skipped", "grader_error")
+
+
+def test_a_run_without_a_gpu_and_a_later_one_with_it(tmp_path, laptop, server):
+    skipped = result("large", "skipped", reason="needs a GPU, and this run has none")
+    slow = result("learns", "failed", reason="timed out")
+    write(laptop, result("shape"), skipped, slow, versions={"torch": "2.13.0+cpu"})
+    trained = result("learns", figures={"training": ON_THE_GPU})
+    write(server, result("shape"), result("large"), trained, versions={"torch": "2.13.0+cu130"})
+    told, whole = merged(tmp_path, laptop, server)
+    [graded] = whole.graded()
+    assert {name: found.status for name, found in graded.results.items()} == dict.fromkeys(graded.results, "passed")
+    assert "other versions (torch)" in told.warnings[0]
+    facts = dict(learning_of(graded.results["learns"]).facts)
+    assert "30 steps/s" in facts["Training"]
+    assert facts["Training"].endswith("on cuda (NVIDIA H100)")
+    assert facts["GPU memory"].startswith("at most 512 MiB, 480.5 MiB on average once settled")
+    assert "as the worker reported" in facts["GPU memory"]
+    assert facts["Memory beside it"].startswith("at most 2100 MiB")
 
 
 def test_other_files_under_the_same_key_are_left_out_and_said(tmp_path, laptop, server):

@@ -67,7 +67,7 @@ def _trainings(before: CheckResult, assignment: Assignment) -> Trainings:
     """The data and the device of the training that is replayed."""
     figures = before.figures.get(FIGURES)
     if not isinstance(figures, Mapping):
-        return trainings_for(assignment, "off", "cpu")
+        return trainings_for(assignment, "off", "cuda" if assignment.item(before.item).needs.gpu else "cpu")
     return trainings_for(assignment, str(figures["source"]), str(figures["device"]))
 
 

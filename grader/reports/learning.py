@@ -111,7 +111,7 @@ def _facts(found: Mapping[str, object]) -> list[tuple[str, str]]:
     if memory := _memory(found, "gpu_"):
         facts.append(("GPU memory", f"{memory} (tensors, as the worker reported)"))
     if memory := _memory(found, ""):
-        facts.append(("Memory", memory))
+        facts.append(("Memory beside it" if _memory(found, "gpu_") else "Memory", memory))
     claims = found.get("claims")
     if isinstance(claims, Mapping) and claims:
         shown = ", ".join(f"{one_line(str(k), 40)} {_short(v)}" for k, v in claims.items())

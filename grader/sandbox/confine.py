@@ -81,6 +81,7 @@ def apply(wanted: Confinement) -> dict[str, str]:
     os.environ.clear()
     if wanted.device == "cuda":
         os.environ.update({**gpu.WORKER_SETTINGS, **wanted.gpu})
+        facts["environment"] = f"only {', '.join(sorted(os.environ))}"
     facts["root"] = root
     return facts
 

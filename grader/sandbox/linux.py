@@ -21,7 +21,7 @@ from grader.text import clean
 from grader.wire import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
 READY_SECONDS = 120.0
-GPU_SECONDS = 60.0
+GPU_SECONDS = 120.0  # the first worker reads gigabytes of libraries
 
 
 class LinuxProcess:

@@ -33,8 +33,8 @@ def make_repeatable() -> None:
     torch.backends.cudnn.allow_tf32 = False  # on by default, for convolutions and recurrent layers
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    # An operation that has no fixed algorithm still runs.
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # An operation that has no fixed algorithm still runs. (`use_deterministic_algorithms` would import a compiler.)
+    torch.set_deterministic_debug_mode("warn")
     # Else memory that was never written holds NaN on a GPU and something else on a processor.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

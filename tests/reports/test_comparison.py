@@ -29,6 +29,21 @@ def test_every_training_is_a_row_with_its_cost():
     assert found.rows[1][0][2:4] == ("–", "–")
 
 
+def test_what_was_held_on_the_gpu_is_compared_where_all_were_there():
+    def on_gpu(name, value, **held):
+        found = line(name, value)
+        figures = {"training": {**found.result.figures["training"], **held}}
+        return replace(found, result=replace(found.result, figures=figures))
+
+    first, second = (on_gpu(name, 0.5, gpu_steady_mib=100.5, gpu_peak_mib=256.0) for name in "12")
+    found = comparison_of([first, second])
+    assert found.header[-2:] == ("GPU memory on average, MiB", "at most, MiB")
+    assert found.rows[0][0][-2:] == ("100", "256")
+    mixed = comparison_of([first, line("3", 0.25)])
+    assert mixed.header[-2:] == ("memory on average, MiB", "at most, MiB")
+    assert mixed.rows[0][0][-2:] == ("–", "1,281")
+
+
 @pytest.mark.parametrize(("metric", "best"), [("accuracy", [False, True]), ("perplexity", [True, False])])
 def test_the_best_figure_is_marked(metric, best):
     found = comparison_of([line("1", 0.5, metric), line("2", 0.75, metric)])
