@@ -63,6 +63,7 @@ class Confinement:
 def apply(wanted: Confinement) -> dict[str, str]:
     """Confine this process for good. Returns facts by protection, and `root`: where the submission lies now."""
     as_root = os.geteuid() == 0
+    has_gpu = bool(gpu.nodes())  # asked while /dev can be seen
     facts = {"network": _cut_network(as_root)}
     pages = int(_read("/proc/self/statm").split()[0])
     if wanted.device == "cuda":
@@ -82,6 +83,9 @@ def apply(wanted: Confinement) -> dict[str, str]:
     if wanted.device == "cuda":
         os.environ.update({**gpu.WORKER_SETTINGS, **wanted.gpu})
         facts["environment"] = f"only {', '.join(sorted(os.environ))}"
+    elif has_gpu:
+        # Where files are not confined, code that looks for a GPU would find it, and the probe's tensors are elsewhere.
+        os.environ[gpu.VISIBLE] = ""
     facts["root"] = root
     return facts
 

@@ -41,7 +41,7 @@ def attempts(root, outside, port):
     }
 
 
-def in_a_confined_child(root, outside, port):
+def in_a_confined_child(root, outside, port, device="cuda"):
     from grader.sandbox import confine, gpu
 
     reading, writing = os.pipe()
@@ -53,7 +53,7 @@ def in_a_confined_child(root, outside, port):
             sys.modules["torch"] = SimpleNamespace(__file__=str(outside / "site-packages" / "torch" / "__init__.py"))
             chosen = {"CUDA_VISIBLE_DEVICES": "3"}
             wanted = confine.Confinement(
-                root=str(root), number=1, memory_mib=100, output_kib=64, device="cuda", gpu=chosen
+                root=str(root), number=1, memory_mib=100, output_kib=64, device=device, gpu=chosen
             )
             facts = confine.apply(wanted)
             answer = {"facts": facts, "attempts": attempts(root, outside, port), "environment": dict(os.environ)}
@@ -103,3 +103,13 @@ def test_the_facts_say_what_is_exposed(answer):
     assert "not limited on the host" in answer["facts"]["memory"]
     assert answer["environment"]["CUDA_VISIBLE_DEVICES"] == "3"
     assert set(answer["environment"]) == {"CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "CUDA_CACHE_DISABLE"}
+
+
+def test_a_worker_without_a_gpu_does_not_see_the_machines(tmp_path):
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "nvidia0").touch()
+    root = tmp_path / "submission"
+    root.mkdir()
+    (root / "model.py").write_text("x = 1")
+    found = in_a_confined_child(root, tmp_path, 1, device="cpu")
+    assert found["environment"] == {"CUDA_VISIBLE_DEVICES": ""}

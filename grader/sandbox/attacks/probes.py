@@ -52,7 +52,7 @@ def kill_grader(modules: Any, pid: int) -> dict[str, object]:
 
 def environment(modules: Any) -> dict[str, object]:
     """Look for inherited environment variables."""
-    names = sorted(os.environ)
+    names = sorted(name for name in os.environ if name != "CUDA_VISIBLE_DEVICES")  # empty, to hide a GPU
     return {"reached": bool(names), "detail": ", ".join(names)[:100]}
 
 
