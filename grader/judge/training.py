@@ -55,6 +55,7 @@ T = TypeVar("T")
 MISSING_MODULES = 8
 CURVE_POINTS = 200
 STORED_EXAMPLES = 40_000
+EVALUATION = 2  # times what the training may take
 TRIES = 2  # the second one only in the grey zone
 
 Alone = Callable[[bool], AbstractContextManager[None]]
@@ -119,7 +120,8 @@ class WorkerPredictor:
         self.draw = run.draw
 
     def __call__(self, batch: Mapping[str, object]) -> Mapping[str, object]:
-        """The probe's values. Raises Ended when there are none."""
+        """The probe's values. Raises Ended when there are none, or when all answers together took too long."""
+        self._run.require_time()
         if self._process is None or self._process.dead:
             self._process = self._run.worker()
             self._run.give(self._process, "weights", self._trained.weights)
@@ -206,6 +208,12 @@ class TrainingRun:
     def worker(self) -> Process:
         """A fresh worker with the item's limits."""
         return self._gym.sandbox.start(self._site, self._limits)
+
+    def require_time(self) -> None:
+        """Raises Ended when evaluation has had its time: many slow answers must not hold up the judge for hours."""
+        seconds = EVALUATION * self._limits.wall_seconds
+        if self.attempt.evaluation_seconds > seconds:
+            raise Ended(TimedOut(seconds=seconds))
 
     def give(self, process: Process, place: str, tensors: Mapping[str, torch.Tensor]) -> None:
         """Send named tensors in pieces. Raises Ended when the worker does not take them."""
