@@ -42,7 +42,8 @@ def _equal(before: torch.Tensor, after: torch.Tensor | None) -> bool:
 def curve_is_plausible(trained: Trained, steps: int) -> None:
     """The reported curve is finite, in order, and belongs to the budget of optimiser steps."""
     reported = [step for step, _ in trained.curve]
-    require(bool(reported), "No training step was reported: the training loop did not run.")
+    none = "No training step was reported: the training loop did not run, or makes no step of the optimiser."
+    require(bool(reported), none)
     in_order = all(a < b for a, b in pairwise(reported))
     require(in_order and reported[0] >= 1, "The reported steps are not in order.")
     require(reported[-1] <= steps, f"{reported[-1]} steps were reported; the budget is {steps}.")
