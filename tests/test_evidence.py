@@ -73,6 +73,22 @@ def test_a_challengers_evidence_is_held_against_its_rival():
     assert hard.false_fail == pytest.approx(0.5, abs=0.01)
 
 
+def test_a_threshold_rests_on_the_processors_evidence_where_there_is_some(tmp_path):
+    on_gpu = replace(ONE, device="cuda", seconds=0.1)
+    both = replace(assignment(tmp_path), evidence={"a": {"made on cuda": on_gpu, "made": ONE}})
+    assert both.evidence_of("a", "made") == ONE
+    alone = replace(both, evidence={"a": {"made on cuda": on_gpu}})
+    assert alone.evidence_of("a", "made") == on_gpu
+    assert alone.evidence_of("a", "real") is None
+
+
+def test_evidence_of_two_devices_stands_side_by_side(tmp_path):
+    evidence.write(assignment(tmp_path), "made", {"a": ONE})
+    evidence.write(assignment(tmp_path), "made", {"a": replace(ONE, device="cuda", seconds=0.1)})
+    found = read_evidence(tmp_path)["a"]
+    assert {name: entry.seconds for name, entry in found.items()} == {"made": ONE.seconds, "made on cuda": 0.1}
+
+
 # --- the file -----------------------------------------------------------------------------------------------------
 
 

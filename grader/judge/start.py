@@ -14,7 +14,7 @@ import socket
 import sys
 import traceback
 
-from grader.sandbox.launch import ZYGOTE_ENVIRONMENT
+from grader.sandbox.launch import LIBRARIES, ZYGOTE_ENVIRONMENT
 
 
 def main(arguments: list[str]) -> None:
@@ -62,7 +62,7 @@ def _become_zygote(control: int, judge: int) -> None:
     try:
         os.chdir("/")
         os.environ["PATH"] = ZYGOTE_ENVIRONMENT["PATH"]
-        for name in set(os.environ) - set(ZYGOTE_ENVIRONMENT):
+        for name in set(os.environ) - {*ZYGOTE_ENVIRONMENT, LIBRARIES}:
             del os.environ[name]
         from grader.sandbox.zygote import run
 

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.sandbox import gpu
+from grader.sandbox.launch import LIBRARIES
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
@@ -131,7 +132,8 @@ def _confine_to_the_driver(root: str) -> tuple[str, str]:
     The rule for /proc is for the whole of it, because /proc/self is another folder after a fork.
     """
     os.chdir(root)
-    libraries = ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix, *_package_folders())
+    searched = [folder for folder in os.environ.get(LIBRARIES, "").split(":") if folder.strip("/.")]
+    libraries = ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix, *_package_folders(), *searched)
     wider = [(path, LANDLOCK_READ | LANDLOCK_RUN) for path in libraries]
     wider += [("/etc/ld.so.cache", LANDLOCK_READ_FILE), ("/sys", LANDLOCK_READ)]
     wider.append(("/proc", LANDLOCK_READ | LANDLOCK_WRITE))

@@ -30,6 +30,7 @@ ZYGOTE_ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
 }
 JUDGE_SETTINGS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "KINETO_LOG_LEVEL": "99"}
+LIBRARIES = "LD_LIBRARY_PATH"  # on some clusters the GPU's driver is found through it alone
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE")
 
 
@@ -123,5 +124,4 @@ def judge_environment() -> dict[str, str]:
 
 
 def _search_paths() -> dict[str, str]:
-    # On some clusters the GPU's driver is found through LD_LIBRARY_PATH alone.
-    return {name: os.environ[name] for name in ("PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
+    return {name: os.environ[name] for name in ("PYTHONPATH", LIBRARIES) if name in os.environ}

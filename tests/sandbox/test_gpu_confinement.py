@@ -29,6 +29,7 @@ def attempts(root, outside, port):
         "reads the submission": works(lambda: (root / "model.py").read_text()),
         "reads a library": works(lambda: Path("/usr/bin/env").read_bytes()),
         "reads a package of torch's": works((outside / "site-packages" / "nvidia" / "lib.so").read_bytes),
+        "reads the driver's library": works((outside / "driver" / "libcuda.so").read_bytes),
         "uses a node of the GPU": works(lambda: os.close(os.open(outside / "dev" / "nvidia0", os.O_RDWR))),
         "uses a part of the GPU": works(lambda: os.close(os.open(outside / "dev/nvidia-caps/nvidia-cap1", os.O_RDWR))),
         "reads /proc": works(lambda: Path("/proc/meminfo").read_text()),
@@ -50,6 +51,7 @@ def in_a_confined_child(root, outside, port, device="cuda"):
         try:
             found = gpu.nodes(outside / "dev")
             gpu.nodes = lambda: found
+            os.environ["LD_LIBRARY_PATH"] = f":{outside / 'driver'}:/"
             sys.modules["torch"] = SimpleNamespace(__file__=str(outside / "site-packages" / "torch" / "__init__.py"))
             chosen = {"CUDA_VISIBLE_DEVICES": "3"}
             wanted = confine.Confinement(
@@ -76,7 +78,8 @@ def answer(tmp_path_factory):
             folder.chmod(folder.stat().st_mode | 0o055)
     (root / "model.py").write_text("x = 1")
     (other / "grades.csv").write_text("secret")
-    for name in ("site-packages/nvidia/lib.so", "dev/nvidia0", "dev/nvidia-caps/nvidia-cap1"):
+    made = ("site-packages/nvidia/lib.so", "driver/libcuda.so", "dev/nvidia0", "dev/nvidia-caps/nvidia-cap1")
+    for name in made:
         (other / name).parent.mkdir(parents=True, exist_ok=True)
         (other / name).write_text("a library, or a device")
         (other / name).chmod(0o666)
@@ -88,8 +91,8 @@ def answer(tmp_path_factory):
 
 
 def test_what_the_driver_needs_is_there(answer):
-    needed = ("reads the submission", "reads a library", "reads a package of torch's", "uses a node of the GPU",
-              "uses a part of the GPU", "reads /proc", "reads /sys")  # fmt: skip
+    needed = ("reads the submission", "reads a library", "reads a package of torch's", "reads the driver's library",
+              "uses a node of the GPU", "uses a part of the GPU", "reads /proc", "reads /sys")  # fmt: skip
     assert {name: answer["attempts"][name] for name in needed} == dict.fromkeys(needed, True)
 
 
