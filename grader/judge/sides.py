@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from grader.assignment import Limits
-from grader.judge.calls import Call, Key, detached, key_of, make_call
+from grader.judge.calls import Call, Key, cloned, detached, key_of, make_call
 from grader.model import Notes, Observation, TimedOut, Values
 from grader.sandbox.base import Process, ask
 from grader.suite.agreement import Disagreement, Mismatch, kind_of
@@ -78,6 +78,22 @@ class ReferenceSide:
         self._modules.ask(0)
         seed_everything(call.key.seed)
         values = detached(self._probes[call.key.probe](self._modules, **call.fresh_arguments()))
+        assert isinstance(values, dict)
+        return values
+
+    def with_weights(
+        self, probe: Probe, weights: Mapping[str, torch.Tensor], arguments: Mapping[str, object]
+    ) -> Mapping[str, object] | None:
+        """A predicting probe with weights that were trained elsewhere; None where they do not fit. Nothing is kept."""
+        self._modules.arrange(weights)
+        self._modules.ask(0)
+        own = {name: cloned(value) for name, value in arguments.items()}
+        try:
+            values = detached(self._probes[probe.__name__](self._modules, **own))
+        except (RuntimeError, KeyError):  # what load_state_dict raises for strange names and shapes
+            return None
+        finally:
+            self._modules.arrange({})
         assert isinstance(values, dict)
         return values
 

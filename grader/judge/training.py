@@ -25,7 +25,7 @@ from grader.judge.calls import cloned
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.recording import Recorded
-from grader.judge.sides import Ended, Side
+from grader.judge.sides import Ended, ReferenceSide, Side
 from grader.judge.verdicts import KILLED, Verdict, of_disagreement, of_observation
 from grader.model import (
     DATA_REASON,
@@ -44,7 +44,7 @@ from grader.sandbox.base import Process, Sandbox, Site, ask, request_tree
 from grader.sandbox.missing import missing_module
 from grader.suite.agreement import Disagreement
 from grader.suite.metrics import Measure
-from grader.suite.training import Trained
+from grader.suite.training import Counterpart, Trained
 from grader.text import clean, one_line
 from grader.thresholds import FIGURES, misses_narrowly
 from grader.wire import WireError, encode
@@ -143,9 +143,10 @@ class WorkerPredictor:
 class TrainingRun:
     """The `training` fixture: one attempt at one item of one submission."""
 
-    def __init__(self, gym: Gym, item: Item, budget: Budget, number: int) -> None:
+    def __init__(self, gym: Gym, item: Item, budget: Budget, number: int, reference: ReferenceSide) -> None:
         self._gym = gym
         self._site = gym.site
+        self._reference = reference
         self._limits = Limits(
             wall_seconds=2 * budget.seconds, cpu_seconds=budget.seconds, memory_mib=budget.memory_mib, output_kib=64
         )
@@ -189,6 +190,14 @@ class TrainingRun:
     def predictor(self, probe: Probe, trained: Trained, **options: object) -> WorkerPredictor:
         """The trained model in a fresh worker."""
         return WorkerPredictor(self, probe, trained, options)
+
+    def counterpart(self, probe: Probe, trained: Trained, **options: object) -> Counterpart:
+        """The reference with the submission's weights, here in the judge: they are tensors, nothing of its code."""
+
+        def run(batch: Mapping[str, object]) -> Mapping[str, object] | None:
+            return self._reference.with_weights(probe, trained.weights, {**batch, **options})
+
+        return run
 
     def measured(
         self,
@@ -330,7 +339,7 @@ def others_may_be_to_blame(observation: Observation, device: str) -> bool:
 class TrainingJudge:
     """Judges training items of one submission; two attempts at most."""
 
-    def __init__(self, plugin: JudgePlugin, gym: Gym, sides: tuple[Side, Side], handed: Handed) -> None:
+    def __init__(self, plugin: JudgePlugin, gym: Gym, sides: tuple[Side, ReferenceSide], handed: Handed) -> None:
         self._plugin = plugin
         self._gym = gym
         self._sides = sides
@@ -362,14 +371,14 @@ class TrainingJudge:
         return _result(item, training, budget, self._gym, attempts)
 
     def _attempt(self, recorded: Recorded, budget: Budget, number: int) -> Attempt:
-        run = TrainingRun(self._gym, recorded.item, budget, number)
+        student, reference = self._sides
+        run = TrainingRun(self._gym, recorded.item, budget, number, reference)
         ended: list[CheckResult] = []
 
         def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
             if (result := _performed(recorded.item, test, fixtures, run)) is not None:
                 ended.append(result)
 
-        student, reference = self._sides
         try:
             with self._plugin.staged(Stage(student, reference, self._handed, perform, run)):
                 trouble = self._plugin.run(recorded.item.id, log=False)

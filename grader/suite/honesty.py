@@ -7,25 +7,32 @@ that nothing that the first one saw can help it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 
 from grader.suite.agreement import require
-from grader.suite.training import Predictor, Trained
+from grader.suite.metrics import Measure
+from grader.suite.training import Counterpart, Predictor, Trained
+
+T = TypeVar("T")
+S = TypeVar("S")
 
 CUTS = 3
 ALONE = (
     " In evaluation a row's output may not depend on other rows, on earlier calls or on chance: look for dropout, "
     "batch statistics, state that is kept, and further learning."
 )
+CLEARLY = 0.05  # of the figure: by less than this no training can have made it
+ROWS_APART = 0.05  # two words that score alike may change places when rounding differs
 TOLERANCE = 1e-3  # of the typical output: other batch shapes round differently, a seen token changes far more
 
 
 def weights_moved(trained: Trained) -> None:
-    """At least half of the weight tensors changed between the first and the last step."""
+    """The trained weights are those of the model that began, and at least half of the tensors changed."""
     require(bool(trained.weights), "No trained weights came back: the model has no parameters.")
     names = [name for name, tensor in trained.start.items() if tensor.is_floating_point()]
     require(bool(names), "The model has no floating-point weights before training.")
@@ -33,10 +40,43 @@ def weights_moved(trained: Trained) -> None:
     listed = ", ".join(same[:5]) + (f" and {len(same) - 5} more" if len(same) > 5 else "")
     message = f"{len(same)} of {len(names)} weight tensors did not move during training ({listed})."
     require(len(same) <= len(names) / 2, message)
+    other = _others(trained)
+    require(not other, f"The model has other weights after training than before it ({', '.join(other[:5])}).")
+
+
+def _others(trained: Trained) -> list[str]:
+    """Names that only one of the two states has, or with another shape: room for what no step has learnt."""
+    before, after = ({name: each.shape for name, each in state.items()} for state in (trained.start, trained.weights))
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
 def _equal(before: torch.Tensor, after: torch.Tensor | None) -> bool:
     return after is not None and before.shape == after.shape and torch.equal(before, after)
+
+
+def learned(untrained: Measure, trained: Measure) -> None:
+    """The figure comes from training: the same model before its first step does not have it.
+
+    Catches what answers from its source, with any weights. For classes give `metrics.best_relabelling` of the
+    untrained model, since the names of classes are easily learnt by the last layer alone.
+    """
+    if not math.isfinite(trained.value) or trained.value == 0:
+        return  # a matter for the threshold
+    gap = abs(trained.value - untrained.value)
+    shown = f"The figure is {untrained.value:.4g} before the first step of training and {trained.value:.4g} after it"
+    require(gap > CLEARLY * abs(trained.value), f"{shown}: it was not learned here.")
+
+
+def holds_up(whole: Measure, changed: Measure, how: str, allowed: float = 0.1) -> None:
+    """The figure stays about the same when every example is changed a little, drawn anew: `how` says in which way.
+
+    Catches answers that are looked up by what a text or an image looks like, whatever its words are called. `allowed`
+    is absolute.
+    """
+    apart = abs(whole.value - changed.value)
+    noise = 3 * math.hypot(whole.standard_error, changed.standard_error)
+    message = f"The figure is {whole.value:.4g}, and {changed.value:.4g} {how}: the model knows these very examples."
+    require(not apart > allowed + noise, message)
 
 
 def curve_is_plausible(trained: Trained, steps: int) -> None:
@@ -67,11 +107,25 @@ class Sample:
 
 def answers(predict: Predictor, batches: Iterable[Mapping[str, object]]) -> tuple[list[Mapping[str, object]], Sample]:
     """The answers to all batches, at least one, and one of them drawn at random, to be examined."""
+    return scored(predict, [(batch, None) for batch in batches], lambda answer, _: answer)
+
+
+def scored(
+    predict: Predictor,
+    batches: Iterable[tuple[Mapping[str, object], T]],
+    score: Callable[[Mapping[str, object], T], S],
+) -> tuple[list[S], Sample]:
+    """`answers` that are too large to be kept: of each (batch, what is expected) only the score, and one Sample."""
     asked = list(batches)
-    given = [predict(batch) for batch in asked]
     # Not the first one of several: a process that has only begun might behave better than it does later.
     drawn = int(torch.randint(min(1, len(asked) - 1), len(asked), (1,), generator=predict.draw))
-    return given, Sample(asked[drawn], given[drawn])
+    scores, sample = [], None
+    for number, (batch, expected) in enumerate(asked):
+        answer = predict(batch)
+        scores.append(score(answer, expected))
+        sample = Sample(batch, answer) if number == drawn else sample
+    assert sample is not None
+    return scores, sample
 
 
 def _examined(predict: Predictor, batch: Mapping[str, object] | Sample) -> Sample:
@@ -125,6 +179,30 @@ def causal(
         kept = min(cut - sees + 1, before.shape[1])
         message = f"when only the tokens from position {cut} on were replaced: the model sees what it is to predict"
         _require_same(before[:, :kept], after[:, :kept], message)
+
+
+def same_function(sample: Sample, counterparts: Iterable[Counterpart], output: str = "logits") -> None:
+    """With the trained weights the reference gives the answer that counted; of several readings one is enough.
+
+    For models whose layers and names the handout fixes. Whatever else a submission computes, from a rule or a table
+    that stands in its source, is found out here. Raises Disagreement also when the weights do not fit the reference.
+    """
+    mine = _output(sample.answer, output, 1)
+    shares: list[float] = []
+    for counterpart in counterparts:
+        theirs = counterpart(sample.batch)
+        require(theirs is not None, "The trained weights have other names or shapes than the handout's layers.")
+        assert theirs is not None
+        shares.append(_share_apart(mine, _output(theirs, output, 1)))
+    message = f"With these weights the handout's model gives other answers, for {min(shares):.0%} of the examples."
+    require(min(shares) <= ROWS_APART, message)
+
+
+def _share_apart(mine: torch.Tensor, theirs: torch.Tensor) -> float:
+    """The share of rows that differ by more than rounding."""
+    if mine.shape != theirs.shape:
+        return 1.0
+    return sum(_apart(a, b) > 0 for a, b in zip(mine, theirs, strict=True)) / len(mine)
 
 
 def _output(values: Mapping[str, object], name: str, dims: int) -> torch.Tensor:

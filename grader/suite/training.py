@@ -61,6 +61,14 @@ class Predictor(Protocol):
         ...
 
 
+class Counterpart(Protocol):
+    """The reference with a submission's trained weights, in the judge."""
+
+    def __call__(self, batch: Mapping[str, object]) -> Mapping[str, object] | None:
+        """The probe's values; None where the weights do not fit the reference."""
+        ...
+
+
 class Training(Protocol):
     """The `training` fixture.
 
@@ -81,6 +89,10 @@ class Training(Protocol):
 
     def predictor(self, probe: Probe, trained: Trained, **options: object) -> Predictor:
         """The trained model in a fresh worker; `options` reach the probe with every batch."""
+        ...
+
+    def counterpart(self, probe: Probe, trained: Trained, **options: object) -> Counterpart:
+        """The reference with these weights, for models whose layers the handout fixes."""
         ...
 
     def measured(

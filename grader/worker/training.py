@@ -107,6 +107,11 @@ class TrainingRoom:
         if last:
             self._arrived[place] = self._arriving.pop(place).finished()
 
+    def arrange(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Put weights in place at once, for a probe that runs in the judge; what was built before is dropped."""
+        self._arrived["weights"] = dict(weights)
+        self.cache = {}
+
     def take(self, place: str, first: bool) -> list[Piece] | None:
         """The next batch of what a probe kept ("weights" or "start"); None at its end."""
         if first:

@@ -9,7 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.suite import Disagreement
-from grader.suite.honesty import Sample, answers, batch_independent, causal, curve_is_plausible, weights_moved
+from grader.suite.honesty import (
+    Sample,
+    answers,
+    batch_independent,
+    causal,
+    curve_is_plausible,
+    holds_up,
+    learned,
+    same_function,
+    scored,
+    weights_moved,
+)
+from grader.suite.metrics import Measure
 from grader.suite.training import Trained
 
 VOCABULARY = 9
@@ -291,7 +303,7 @@ def trained(**changed):
     [
         {"a": torch.ones(2), "b": torch.zeros(3), "c": torch.tensor(1.0)},
         {"a": torch.ones(2), "b": torch.zeros(3)},
-        {"a": torch.ones(2, dtype=torch.bfloat16), "b": torch.zeros(4)},
+        {"a": torch.ones(2, dtype=torch.bfloat16), "b": torch.zeros(3)},
         {"a": torch.full((2,), math.nan), "b": torch.zeros(3)},
     ],
 )
@@ -403,3 +415,76 @@ def test_the_only_answer_is_examined():
     batch = {"tokens": tokens_of(2, 3)}
     _, sample = answers(Fake(lambda: lambda tokens: tokens.float()), [batch])
     assert sample.batch is batch
+
+
+def test_scores_are_kept_in_the_place_of_answers():
+    batches = [({"tokens": tokens_of(2, 3, seed)}, seed) for seed in range(4)]
+    found, sample = scored(Fake(lambda: lambda tokens: tokens.float()), batches, lambda _, expected: 10 * expected)
+    assert found == [0, 10, 20, 30]
+    assert torch.equal(sample.answer["logits"], sample.batch["tokens"].float())
+    assert sample.batch is not batches[0][0]
+
+
+# --- what was learned, and what was known before ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["more", "a"])
+def test_weights_of_another_model_than_the_first_are_refused(name):
+    start = {"a": torch.zeros(2), "b": torch.zeros(2)}
+    after = {"a": torch.ones(2), "b": torch.ones(2), name: torch.ones(300)}
+    with pytest.raises(Disagreement, match=f"other weights after training than before it .{name}"):
+        weights_moved(Trained(weights=after, start=start))
+
+
+def figure(value, error=0.0):
+    return Measure(value=value, standard_error=error, per_example=torch.zeros(1))
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.5, 0.62), (70.0, 1.006), (1.0, 0.08), (0.0, 0.9), (0.1, 0.0)])
+def test_a_figure_that_training_made_passes(before, after):
+    learned(figure(before), figure(after))
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.97, 0.97), (0.95, 0.97), (2.5, 2.45)])
+def test_a_figure_from_before_the_first_step_is_none(before, after):
+    with pytest.raises(Disagreement, match="it was not learned here"):
+        learned(figure(before), figure(after))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_figure_that_is_no_number_is_left_to_the_threshold(value):
+    learned(figure(3.0), figure(value))
+
+
+def test_a_figure_may_fall_a_little_when_examples_are_changed():
+    holds_up(figure(0.9, 0.01), figure(0.79, 0.01), "without a word")
+    with pytest.raises(Disagreement, match=r"and 0\.5 without a word: the model knows these very examples"):
+        holds_up(figure(0.97, 0.01), figure(0.5, 0.03), "without a word")
+
+
+def sample_of(answer):
+    return Sample({"tokens": tokens_of(len(answer), 3)}, {"logits": answer})
+
+
+def test_the_reference_with_the_same_weights_agrees_in_one_reading():
+    mine = torch.randn(40, 3, generator=GENERATOR)
+    rounded = mine * (1 + 1e-6)
+    same_function(sample_of(mine), [lambda _: {"logits": -mine}, lambda _: {"logits": rounded}])
+
+
+def test_a_single_row_may_differ():
+    mine = torch.arange(120.0).reshape(40, 3)
+    theirs = mine.clone()
+    theirs[7] = 0
+    same_function(sample_of(mine), [lambda _: {"logits": theirs}])
+
+
+@pytest.mark.parametrize("theirs", [torch.zeros(40, 3), torch.zeros(40, 4)])
+def test_another_function_than_the_reference_is_found_out(theirs):
+    with pytest.raises(Disagreement, match="the handout's model gives other answers, for 100% of the examples"):
+        same_function(sample_of(torch.ones(40, 3)), [lambda _: {"logits": theirs}])
+
+
+def test_weights_that_do_not_fit_the_reference_are_named():
+    with pytest.raises(Disagreement, match="other names or shapes than the handout's layers"):
+        same_function(sample_of(torch.ones(4, 3)), [lambda _: None])

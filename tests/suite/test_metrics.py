@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.suite import Disagreement
-from grader.suite.metrics import accuracy, exact_match, log_probabilities, mean_loss, perplexity, perplexity_of
+from grader.suite.metrics import (
+    accuracy,
+    best_relabelling,
+    exact_match,
+    log_probabilities,
+    mean_loss,
+    perplexity,
+    perplexity_of,
+)
 
 SEEDS = st.integers(0, 10_000)
 
@@ -185,3 +193,14 @@ def test_mean_loss():
 def test_what_are_no_losses(losses):
     with pytest.raises(Disagreement):
         mean_loss(losses)
+
+
+def test_the_names_of_classes_do_not_matter_to_the_best_relabelling():
+    labels = torch.tensor([0, 1, 2, 2])
+    logits = torch.nn.functional.one_hot(torch.tensor([1, 2, 0, 0])).float()
+    assert accuracy(logits, labels).value == 0
+    assert best_relabelling(logits, labels).value == 1
+
+
+def test_a_single_answer_is_worth_its_most_frequent_label():
+    assert best_relabelling(torch.ones(4, 3), torch.tensor([0, 1, 1, 2])).value == 0.5
