@@ -25,6 +25,10 @@ JUNK_FILES = frozenset(
 )
 JUNK_SUFFIXES = (".pyc", ".pyo", ".swp")
 COMPILED_SUFFIXES = frozenset({".so", ".pyd", ".dll", ".dylib", ".exe", ".o", ".a"})
+# What arrays and trained weights are stored in.
+WEIGHT_SUFFIXES = frozenset(
+    {".pt", ".pth", ".ckpt", ".safetensors", ".npy", ".npz", ".pkl", ".pickle", ".joblib", ".h5", ".hdf5", ".onnx"}
+)
 KEY_LENGTH = 80
 
 _MAX_PATH, _MAX_COMPONENT, _MAX_DEPTH = 1000, 240, 24

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from grader.errors import SubmissionError
 from grader.intake.expected import ExpectedNames
-from grader.intake.names import COMPILED_SUFFIXES, is_archive, is_foreign_archive, is_source, junk
+from grader.intake.names import COMPILED_SUFFIXES, WEIGHT_SUFFIXES, is_archive, is_foreign_archive, is_source, junk
 from grader.intake.sources import SOURCE_LIMIT
 from grader.intake.tree import MIB, Entry
 from grader.text import one_line
@@ -82,7 +82,7 @@ def _base(entries: Sequence[Entry], expected: ExpectedNames) -> str:
 
 def selected(entries: list[Entry], expected: ExpectedNames, notes: list[str]) -> list[Entry]:
     """What is kept: the work whatever it takes (within the caps), other files as far as there is room."""
-    entries, refused = _without_unfit(entries)
+    entries, refused = _without_unfit(entries, expected)
     notes += refused
     sorted_out: dict[bool, list[Entry]] = {True: [], False: []}
     for entry in entries:
@@ -106,7 +106,7 @@ def selected(entries: list[Entry], expected: ExpectedNames, notes: list[str]) ->
     return kept
 
 
-def _without_unfit(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
+def _without_unfit(entries: list[Entry], expected: ExpectedNames) -> tuple[list[Entry], list[str]]:
     fit, notes = [], []
     for entry in entries:
         suffix = PurePosixPath(entry.path).suffix.lower()
@@ -116,6 +116,9 @@ def _without_unfit(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
             notes.append(f"{quoted(entry.path)} was left out: a source file of {entry.size / 1e6:.1f} MB is not read")
         elif entry.size > FILE_BYTES:
             notes.append(f"{quoted(entry.path)} was left out: {entry.size // MIB} MB are more than {FILE_BYTES // MIB}")
+        elif suffix in WEIGHT_SUFFIXES and not expected.fit(entry.path):
+            # Beside the code they would be within its reach while it trains.
+            notes.append(f"{quoted(entry.path)} was left out: the assignment asks for no such weights or arrays")
         else:
             fit.append(entry)
     return fit, notes

@@ -239,6 +239,13 @@ def test_compiled_and_oversized_extras_are_left_out(tmp_path, one) -> None:
     assert any("'best_model.pt' was left out: 65 MB" in note for note in result.notes)
 
 
+def test_weights_that_nobody_asked_for_are_left_out(tmp_path, one) -> None:
+    """They would lie beside the code while it trains; text stays, since code may read its own settings."""
+    result = one(put(tmp_path / "alice", {**GOOD, "models/net.PTH": b"x", "table.npy": b"x", "notes.txt": "x"}))
+    assert set(snapshot(result.root)) == {*GOOD, "notes.txt"}
+    assert sum("asks for no such weights" in note for note in result.notes) == 2
+
+
 def test_a_data_set_in_the_folder_leaves_the_work(tmp_path, one) -> None:
     folder = put(tmp_path / "alice", {**GOOD, **{f"data/{number}.png": b"x" for number in range(2_500)}})
     result = one(folder)
