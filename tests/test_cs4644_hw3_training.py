@@ -22,7 +22,7 @@ MADE = DataSource(made=True)
 @pytest.fixture(scope="module")
 def suite() -> Iterator[SimpleNamespace]:
     """Modules of the suite, under their plain names and only here."""
-    names = ("tasks", "digits", "printed")
+    names = ("tasks", "digits", "printed", "stand_ins", "parts", "training_probes")
     hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     sys.path.insert(0, str(SUITE))
     try:
@@ -83,6 +83,23 @@ def test_answers_end_at_the_first_end(suite: SimpleNamespace) -> None:
     assert suite.tasks.until_end([1, 2]) == [1, 2]
 
 
+def test_the_other_reading_normalises_behind_every_block(suite: SimpleNamespace) -> None:
+    class Block(torch.nn.Linear):
+        def forward(self, x, attention_mask):
+            return x + super().forward(x) * attention_mask
+
+    norm = torch.nn.LayerNorm(4)
+    layers = torch.nn.ModuleDict({"h": torch.nn.ModuleList([Block(4, 4) for _ in range(3)]), "ln_f": norm})
+    x = expected = torch.randn(2, 4, generator=drawn(9))
+    for block in layers["h"]:
+        expected = norm(block(expected, 0.5))
+    for _ in range(2):  # the second time nothing is left to change
+        suite.training_probes._normalise_every_block(layers)
+    for block in layers["h"]:
+        x = block(x, 0.5)
+    assert torch.equal(norm(x), expected)
+
+
 def test_turned_images_come_back(suite: SimpleNamespace) -> None:
     images = torch.randn(2, 1, 4, 4, generator=drawn(5))
     turned = [suite.digits.turned(images, turn) for turn in range(suite.digits.TURNS)]
@@ -109,8 +126,31 @@ def test_one_digit_again_and_again_earns_an_eighth(suite: SimpleNamespace) -> No
 
 def test_training_images_are_copies_and_others_are_not(suite: SimpleNamespace) -> None:
     images = suite.digits.upright(MADE)
-    assert suite.digits.copies(images.train[:20] + 0.01, images.train) == 20
-    assert suite.digits.copies(images.test[:100], images.train) < 5
+    moved = 0.8 * images.train[:20].roll(1, dims=3) + 0.05 * torch.randn(20, 1, 16, 16, generator=drawn(6))
+    assert suite.digits.copies(images.train[:20] + 0.01, images.train) == 1
+    assert suite.digits.copies(moved, images.train) > 0.9
+    assert suite.digits.copies(images.test[:100], images.train) < 0.25
+
+
+def test_images_that_come_again_are_counted(suite: SimpleNamespace) -> None:
+    images = suite.digits.upright(MADE).test[:60]
+    assert suite.digits.repeats(images) < 0.1
+    assert suite.digits.repeats(torch.cat([images[:4]] * 10)) == pytest.approx(0.9)
+    assert suite.digits.repeats(torch.zeros(5, 1, 16, 16)) == 0
+
+
+def test_the_judge_samples_what_the_noise_says(suite: SimpleNamespace) -> None:
+    """A model that knows the one image there is leads every sample to it."""
+    digits = suite.digits
+    image = digits.upright(MADE).test[:1]
+    kept = (1.0 - digits.BETAS).cumprod(dim=0)
+
+    def predict(batch):
+        share = kept[batch["t"]].view(-1, 1, 1, 1)
+        return {"noise": (batch["x_t"] - share.sqrt() * image) / (1.0 - share).sqrt()}
+
+    found = digits.drawn_by(predict, torch.randn(3, 1, 16, 16, generator=drawn(7)), drawn(8))
+    assert torch.allclose(found, image.expand(3, -1, -1, -1), atol=1e-3)
 
 
 def notebook_of(*outputs: str, source: str = "evaluate()") -> Notebook:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from grader.datasets.images import mnist
+from grader.suite import require
 from grader.suite.metrics import Measure
 
 STEPS = 100  # of the diffusion
@@ -21,7 +22,9 @@ CLASSES = 10
 TURNS = 16
 SURE = 0.9
 RECOGNISER_STEPS = {"made": 400, "real": 1500}
-COPY = 1e-3  # mean squared difference of a pixel, out of a range of 4, under which an image is a training image
+# One minus the correlation of two images below which they are one. Of held-out digits a tenth is as near to a training
+# image as a copy with noise of 0.1 is; two of them are seldom as near to each other as two such copies.
+COPY, REPEAT = 0.025, 0.05
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,39 @@ def recognised(images, model):
     return Measure(value=value, standard_error=math.sqrt(value * (1 - value) / len(hits)), per_example=hits)
 
 
+# --- whether a model made it -----------------------------------------------------------------------------------------
+
+
+def drawn_by(predict, x_T, draw):
+    """Algorithm 2 of arXiv 2006.11239 by the judge, who asks the submission for nothing but the noise in x_t."""
+    alphas = 1.0 - BETAS
+    kept, x = alphas.cumprod(dim=0), x_T
+    for t in reversed(range(STEPS)):
+        noise = predict({"x_t": x, "t": torch.full((len(x),), t)})["noise"]
+        require(noise.shape == x.shape, "The U-Net gives an output of the images' shape.")
+        x = (x - BETAS[t] / (1.0 - kept[t]).sqrt() * noise) / alphas[t].sqrt()
+        if t:
+            x = x + BETAS[t].sqrt() * torch.randn(x.shape, generator=draw)
+    return x
+
+
 def copies(images, train):
-    """How many images are training images, but for small differences."""
-    distances = torch.cdist(images.flatten(1), train.flatten(1)).min(dim=1).values ** 2 / images[0].numel()
-    return int((distances < COPY).sum())
+    """The share of images that are training images but for a pixel's move, brightness, contrast and a little noise."""
+    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    moved = [padded[..., y : y + images.shape[2], x : x + images.shape[3]] for y in range(3) for x in range(3)]
+    known = _standardised(train).t()
+    nearest = torch.stack([(_standardised(each) @ known).max(dim=1).values for each in moved]).max(dim=0).values
+    return float((1.0 - nearest < COPY).double().mean())
+
+
+def repeats(images):
+    """The share of images that look like one before them."""
+    rows = _standardised(images)
+    alike = (1.0 - rows @ rows.t() < REPEAT).tril(diagonal=-1)
+    return float(alike.any(dim=1).double().mean())
+
+
+def _standardised(images):
+    """Rows of mean 0 and length 1, so that products are correlations."""
+    rows = images.flatten(1) - images.flatten(1).mean(dim=1, keepdim=True)
+    return F.normalize(rows, dim=1)

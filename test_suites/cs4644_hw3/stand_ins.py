@@ -66,6 +66,18 @@ class AfterTheLast(nn.Module):
         return x if self.calls % self.blocks else self.norm(x)
 
 
+class NormedBlock(nn.Module):
+    """A block with a norm behind it."""
+
+    def __init__(self, block, norm):
+        super().__init__()
+        self.block = block
+        self.norm = norm
+
+    def forward(self, x, attention_mask):
+        return self.norm(self.block(x, attention_mask))
+
+
 # --- part 1: encoder, decoder and what is sampled from -----------------------------------------------------------
 
 

@@ -13,6 +13,8 @@ from grader.suite.metrics import exact_match, mean_loss
 TARGET = 0.8
 WIDTH = 16
 SAMPLES = 128
+JUDGED = 64  # samples of the judge's own loop, which asks for the noise a hundred times
+CHANCE = 0.2  # of the samples may look like others by chance
 
 
 def require_honest(training, run):
@@ -32,6 +34,7 @@ def test_sorting(training):
     predict = training.predictor(trainer.predict_order, run, **sizes)
     batch = {"prefix": task.prefixes[:16], "targets": task.in_order[:16]}
     honesty.batch_independent(sort, sample, output="tokens")
+    honesty.same_function(sample, [training.counterpart(trainer.sort_greedily, run, **sizes)], output="tokens")
     honesty.causal(predict, batch, field="targets", sees=0, vocabulary=tasks.SYMBOLS)
     training.measured(exact_match(torch.cat([one["tokens"] for one in answered]).tolist(), task.in_order.tolist()))
 
@@ -60,6 +63,9 @@ def test_pig_latin(training, submission):
     length = int(task.train["lengths"].median())
     rows = task.train["rows"][task.train["lengths"] == length][:16, :length].long()
     honesty.batch_independent(write, sample, output="tokens")
+    readings = [{"every_block": each, "sizes": sizes, "end": tasks.END} for each in (False, True)]
+    same = (training.counterpart(trainer.write_greedily, run, **reading) for reading in readings)
+    honesty.same_function(sample, same, output="tokens")
     honesty.causal(predict, {"idx": rows}, field="idx", sees=1, vocabulary=tasks.PIG_VOCABULARY)
     training.measured(exact_match(answers, expected), beside=printed_beside(submission))
 
@@ -96,10 +102,18 @@ def test_noise(training):
     parts = zip(noisy.x_t.split(64), noisy.t.split(64), strict=True)
     answered, sample = honesty.answers(predict, [{"x_t": x_t, "t": t} for x_t, t in parts])
     noise = torch.cat([one["noise"] for one in answered])
-    require(noise.shape == noisy.noise.shape, "The U-Net gives an output of the images' shape.")
     honesty.batch_independent(predict, sample, output="noise")
-    losses = (noise - noisy.noise).pow(2).flatten(1).mean(dim=1)
-    training.measured(mean_loss(losses))
+    measure = mean_loss(errors(noise, noisy.noise))
+    start = training.predictor(trainer.predict_noise, run.untrained(), width=WIDTH)
+    first = start({"x_t": noisy.x_t[:64], "t": noisy.t[:64]})["noise"]
+    honesty.learned(mean_loss(errors(first, noisy.noise[:64])), measure)
+    training.measured(measure)
+
+
+def errors(noise, true):
+    """The mean squared error of each image."""
+    require(noise.shape == true.shape, "The U-Net gives an output of the images' shape.")
+    return (noise - true).pow(2).flatten(1).mean(dim=1)
 
 
 @item("training.samples")
@@ -112,15 +126,33 @@ def test_samples(training):
     images = torch.cat([draw({"x_T": x_T})["images"] for x_T in noise.split(64)])
     require(images.shape == noise.shape, "Samples have the shape of the noise that they begin with.")
     require(bool(images.isfinite().all()), "The samples hold NaN or infinite values.")
-    copied = digits.copies(images, task.train)
-    require(copied <= SAMPLES // 20, f"{copied} of {SAMPLES} samples are training images, pixel by pixel.")
+    require_new(images, task)
     predict = training.predictor(trainer.predict_noise, run, width=WIDTH)
     noisy = digits.noisy(task.held_out[:16], training.draw)
     honesty.batch_independent(predict, {"x_t": noisy.x_t, "t": noisy.t}, output="noise")
     model = digits.recogniser(training.source)
     recognised = digits.recognised(digits.turned_back(images, task.turn), model)
-    real = digits.recognised(digits.upright(training.source).test[:1000], model)
-    training.measured(recognised, beside={"of real images": real.value})
+    by_judge = digits.drawn_by(predict, torch.randn(JUDGED, *images.shape[1:], generator=training.draw), training.draw)
+    ours = digits.recognised(digits.turned_back(by_judge, task.turn), model)
+    real = digits.recognised(digits.upright(training.source).test[:SAMPLES], model)
+    drawn_by_the_model(recognised, ours)
+    beside = {"of real images": real.value, "when the judge samples from your U-Net": ours.value}
+    training.measured(recognised, beside=beside)
+
+
+def require_new(images, task):
+    """Neither training images nor one image again and again; as much as held-out ones look like that is allowed."""
+    allowed = CHANCE + digits.copies(task.held_out[:SAMPLES], task.train)
+    copied, repeated = digits.copies(images, task.train), digits.repeats(images)
+    require(copied <= allowed, f"{copied:.0%} of the samples are training images, moved or changed a little.")
+    require(repeated <= CHANCE, f"{repeated:.0%} of the samples are nearly the same as another one.")
+
+
+def drawn_by_the_model(theirs, ours):
+    """Samples come from the U-Net: with the judge's own loop it draws as well, or nearly."""
+    seen = f"{theirs.value:.0%} of your samples are digits, {ours.value:.0%} when the judge samples from your U-Net"
+    enough = ours.value + 2 * ours.standard_error >= theirs.value / 2
+    require(enough, f"{seen}: what `sample` gives does not come from the model.")
 
 
 def trained_denoiser(training):

@@ -83,10 +83,15 @@ def predict_bytes(modules, idx, sizes):
         return {"logits": model(_there(modules, idx))[0].cpu()}
 
 
-def write_greedily(modules, prompt, end, sizes):
-    """The most probable tokens behind the prompts (B, P), until each row has its end or the block is full."""
+def write_greedily(modules, prompt, end, sizes, every_block=False):
+    """The most probable tokens behind the prompts (B, P), until each row has its end or the block is full.
+
+    `every_block`: the final norm stands behind every block, as some read the handout; for the reference alone.
+    """
     with torch.device(modules.device), torch.no_grad():
         model = _loaded(modules, lambda: _writer(modules, sizes))
+        if every_block:
+            _normalise_every_block(model.transformer)
         idx = _there(modules, prompt)
         ended = torch.zeros(len(idx), dtype=torch.bool)
         while idx.shape[1] < sizes["block_size"] and not bool(ended.all()):
@@ -97,6 +102,12 @@ def write_greedily(modules, prompt, end, sizes):
     # As wide in every batch: what comes back for a row must not tell when the others ended.
     tokens = nn.functional.pad(idx, (0, sizes["block_size"] - idx.shape[1]), value=end)
     return {"tokens": tokens[:, prompt.shape[1] :].cpu()}
+
+
+def _normalise_every_block(layers):
+    for place, block in enumerate(layers["h"][:-1]):
+        if not isinstance(block, given.NormedBlock):
+            layers["h"][place] = given.NormedBlock(block, layers["ln_f"])
 
 
 def _writer(modules, sizes):
