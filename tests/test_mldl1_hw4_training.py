@@ -87,6 +87,28 @@ def test_batches_are_cut_to_the_average_length(suite: Any) -> None:
     assert lengths.tolist() == [3, 2, 3]
 
 
+def test_images_are_disguised_and_can_still_be_mirrored(suite: Any) -> None:
+    first, second = (suite.tasks.pictures_task(MADE, _draw(seed)) for seed in (1, 2))
+    assert torch.equal(first.plain, second.plain)
+    assert not torch.equal(first.images, second.images)
+    one, mirrored = suite.tasks.disguised([first.plain, first.plain.flip(3)], _draw(3))
+    assert torch.equal(one.flip(3), mirrored)
+
+
+def test_patches_stay_patches_in_disguise(suite: Any) -> None:
+    """Every patch holds the numbers, or their negatives, of one that stood above or below it."""
+    plain = torch.arange(3 * 32 * 32).remainder(251).to(torch.uint8).reshape(1, 3, 32, 32)
+    (image,) = suite.tasks.disguised([plain], _draw(4))
+    negative = not torch.equal(image.flatten().sort().values, plain.flatten().sort().values)
+    image = 255 - image if negative else image
+    for column in range(0, 32, 4):
+        found, known = (
+            sorted(sorted(each[0, :, row : row + 4, column : column + 4].flatten().tolist()) for row in range(0, 32, 4))
+            for each in (image, plain)
+        )
+        assert found == known
+
+
 def test_whitened_patches_are_uncorrelated(suite: Any) -> None:
     task = suite.tasks.pictures_task(MADE, _draw(1))
     rows = suite.pixels._patches(suite.pixels.whitened(task.train["images"], task.whiten)).transpose(1, 2).flatten(0, 1)

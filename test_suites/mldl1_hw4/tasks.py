@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import torch
-from pixels import whitening
+from pixels import PATCH, whitening
 from torch import Tensor
 
 from grader.datasets.images import cifar10
@@ -134,7 +134,7 @@ def _numbered(sentences: Sequence[Sequence[str]], words: Vocabulary, length: int
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images of ten classes, (N, 3, height, width) uint8."""
+    """Images of ten classes, (N, 3, height, width) uint8; all but `plain` are disguised."""
 
     name: str
     train: dict[str, Tensor]
@@ -142,12 +142,21 @@ class Pictures:
     images: Tensor
     test_labels: Tensor
     whiten: dict[str, Tensor]
-    plain_labels: Tensor  # as the data set numbers its classes: for a checkpoint that was trained elsewhere
+    # As the data set has its images and classes: for a checkpoint that was trained elsewhere.
+    plain: Tensor
+    plain_labels: Tensor
 
-    def test_batches(self, size: int = 500) -> Iterator[dict[str, object]]:
+    def test_batches(self) -> Iterator[dict[str, object]]:
         """Images without labels."""
-        for images in self.images.split(size):
-            yield {"images": images}
+        return _in_batches(self.images)
+
+    def plain_batches(self) -> Iterator[dict[str, object]]:
+        """The same images without a disguise."""
+        return _in_batches(self.plain)
+
+
+def _in_batches(images: Tensor, size: int = 500) -> Iterator[dict[str, object]]:
+    return ({"images": some} for some in images.split(size))
 
 
 def pictures_task(source: DataSource, draw: torch.Generator) -> Pictures:
@@ -158,12 +167,28 @@ def pictures_task(source: DataSource, draw: torch.Generator) -> Pictures:
         torch.as_tensor(array).permute(0, 3, 1, 2).contiguous() for array in (data.train_images, data.test_images)
     ]
     labels = [torch.as_tensor(array).long() for array in (data.train_labels, data.test_labels)]
+    train, test = disguised(images, draw)
     return Pictures(
         name=data.name,
-        train={"images": images[0], "labels": order[labels[0]]},
+        train={"images": train, "labels": order[labels[0]]},
         classes=10,
-        images=images[1],
+        images=test,
         test_labels=order[labels[1]],
-        whiten=whitening(images[0]),
+        whiten=whitening(train),
+        plain=images[1],
         plain_labels=labels[1],
     )
+
+
+def disguised(images: Sequence[Tensor], draw: torch.Generator) -> list[Tensor]:
+    """Images with rows of patches, the rows inside patches, and colours in a secret order, perhaps as negatives.
+
+    A ViT learns them as well as before: it tells patches apart by what it has learnt of their places, and mixes a
+    patch's numbers from the first. What was trained elsewhere is of no use. Columns stay: images can be mirrored.
+    """
+    bands = images[0].shape[2] // PATCH
+    place, inside = torch.randperm(bands, generator=draw), torch.randperm(PATCH, generator=draw)
+    rows = (place[:, None] * PATCH + inside).flatten()
+    colours = torch.randperm(3, generator=draw)
+    negative = bool(torch.randint(2, (1,), generator=draw))
+    return [255 - each if negative else each for each in (every[:, colours][:, :, rows] for every in images)]

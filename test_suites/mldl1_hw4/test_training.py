@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,11 +23,14 @@ from training_probes import (
 
 from grader.datasets.source import MissingData
 from grader.suite import honesty, item, require
-from grader.suite.metrics import accuracy, perplexity
+from grader.suite.changes import without_a_token
+from grader.suite.metrics import Measure, accuracy, best_relabelling, log_probabilities, perplexity_of
 from grader.suite.training import Trained
 
 REACHED = 0.65  # a checkpoint that misses this leaves the item to a training here
-COMPARED = 16  # rows that the honesty checks look at
+COMPARED = 16  # rows that tell whether the targets are read at all
+CHANGED = 500  # examples that are asked about again with a small change
+NOISE = 2  # of 255
 HANDOUT_SIZES = {"patch_size": [4, 4], "dim": 128, "depth": 8, "num_heads": 8, "mlp_dim": 256}
 SIZE = re.compile(
     r"^(patch_size|dim|depth|num_heads|mlp_dim) *= *"
@@ -51,9 +56,26 @@ def test_rnn_learns(training):
     honesty.weights_moved(run)
     classify = training.predictor(predict_rnn, run, **options)
     batches = list(task.test_batches())
-    honesty.batch_independent(training.predictor(predict_rnn, run, still=True, **options), _first(batches[0]))
-    logits = torch.cat([classify(batch)["logits"] for batch in batches])
-    training.measured(accuracy(logits, task.test_labels), data=task.name, beside={"chance": 1 / task.classes})
+    found, sample = honesty.answers(classify, batches)
+    honesty.batch_independent(classify, sample)
+    measure = accuracy(_joined(found), task.test_labels)
+    start = training.predictor(predict_rnn, run.untrained(), **options)
+    _learned(start, batches[0], task.test_labels, measure)
+    some = accuracy(_joined(found)[:CHANGED], task.test_labels[:CHANGED])
+    texts, lengths = without_a_token(task.texts[:CHANGED], task.lengths[:CHANGED], training.draw)
+    changed = _joined(map(classify, replace(task, texts=texts, lengths=lengths).test_batches()))
+    honesty.holds_up(some, accuracy(changed, task.test_labels[:CHANGED]), "when every text lacks a word")
+    training.measured(measure, data=task.name, beside={"chance": 1 / task.classes})
+
+
+def _joined(answers: Iterable[Mapping[str, Any]]) -> torch.Tensor:
+    return torch.cat([answer["logits"] for answer in answers])
+
+
+def _learned(start: Any, batch: Mapping[str, Any], labels: torch.Tensor, measure: Measure) -> None:
+    """`labels` begin with those of the batch."""
+    logits = start(batch)["logits"]
+    honesty.learned(best_relabelling(logits, labels[: len(logits)]), measure)
 
 
 @item("seq2seq.learns")
@@ -66,20 +88,34 @@ def test_seq2seq_learns(training):
     honesty.curve_is_plausible(run, training.steps)
     honesty.weights_moved(run)
     translate = training.predictor(predict_seq2seq, run, **options)
-    batches = list(task.test_batches())
-    few = _first(batches[0])
-    after_start = training.predictor(predict_seq2seq, run, later=True, **options)
-    honesty.causal(after_start, few, field="words", sees=0, vocabulary=task.outputs)
-    honesty.batch_independent(translate, few)
-    if task.substitute and _feeds_itself(translate, few, training.draw, task.outputs):
+    # Position t is scored by what was written before it; at position 0 stands SOS, which counts in the notebook.
+    score = partial(_scores, pad=task.pad)
+    scored, sample = honesty.scored(translate, _with_targets(task), score)
+    honesty.causal(translate, sample, field="words", sees=0, vocabulary=task.outputs)
+    honesty.batch_independent(translate, sample)
+    if task.substitute and _feeds_itself(translate, _first(sample.batch), training.draw, task.outputs):
         raise MissingData(
             "your model feeds its own words to the decoder in evaluation mode, so its perplexity can be compared with "
             "the handout's on the notebook's own sentences (eng-fra.txt) only, which are not at hand"
         )
-    logits = torch.cat([translate(batch)["logits"] for batch in batches])
-    without = perplexity(logits[:, 1:], task.trg[:, 1:], ignore=task.pad)
-    figure = perplexity(logits, task.trg, ignore=task.pad)
-    training.measured(figure, data=task.name, beside={"perplexity without position 0": without.value})
+    without = torch.cat([later for _, later in scored])
+    figure = perplexity_of(torch.cat([*(first for first, _ in scored), without]))
+    batch, words = _with_targets(task)[0]
+    start = training.predictor(predict_seq2seq, run.untrained(), **options)(batch)
+    honesty.learned(perplexity_of(torch.cat(_scores(start, words, task.pad))), figure)
+    training.measured(figure, data=task.name, beside={"perplexity without position 0": perplexity_of(without).value})
+
+
+def _with_targets(task: Any) -> list[tuple[Mapping[str, Any], torch.Tensor]]:
+    """(what the model is shown, its words with SOS in front)"""
+    batches = list(task.test_batches())
+    return list(zip(batches, task.trg.split([len(batch["src"]) for batch in batches]), strict=True))
+
+
+def _scores(answer: Mapping[str, Any], words: torch.Tensor, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities of the words at position 0, and of all that follow."""
+    first, later = answer.get("first"), answer.get("logits")
+    return log_probabilities(first, words[:, :1], pad), log_probabilities(later, words[:, 1:], pad)  # type: ignore[arg-type]
 
 
 def _feeds_itself(translate: Any, batch: Mapping[str, Any], draw: torch.Generator, vocabulary: int) -> bool:
@@ -109,10 +145,21 @@ def test_vit_learns(training, submission):
     honesty.weights_moved(run)
     classify = training.predictor(predict_vit, run, **options)
     batches = list(task.test_batches())
-    honesty.batch_independent(classify, _first(batches[0]))
-    logits = torch.cat([classify(batch)["logits"] for batch in batches])
-    beside = {"chance": 1 / task.classes}
-    training.measured(accuracy(logits, task.test_labels), data=task.name, beside=beside, note=note)
+    found, sample = honesty.answers(classify, batches)
+    honesty.batch_independent(classify, sample)
+    measure = accuracy(_joined(found), task.test_labels)
+    _learned(training.predictor(predict_vit, run.untrained(), **options), batches[0], task.test_labels, measure)
+    _known(classify, task.images[:CHANGED], _joined(found), task.test_labels, training.draw)
+    training.measured(measure, data=task.name, beside={"chance": 1 / task.classes}, note=note)
+
+
+def _known(classify: Any, images: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor, draw: Any) -> None:
+    """Images are not looked up: a little noise, which a table of them does not survive, changes next to nothing."""
+    noise = torch.randint(-NOISE, NOISE + 1, images.shape, generator=draw)
+    changed = (images.int() + noise).clamp(0, 255).to(torch.uint8)
+    before, after = logits[: len(images)], classify({"images": changed})["logits"]
+    measures = (accuracy(each, labels[: len(images)]) for each in (before, after))
+    honesty.holds_up(*measures, "with a little noise on every image")
 
 
 def _require_a_log(submission: Any) -> None:
@@ -126,13 +173,15 @@ def _handed_in(training: Any, submission: Any, task: Any) -> str | None:
     name = submission.name("vit_checkpoint")
     sizes = {**PICTURE, **_sizes_of(submission.notebook("vit"))}
     classify = training.predictor(predict_checkpoint, Trained(weights={}, start={}), path=name, sizes=sizes)
-    batches = list(task.test_batches())
+    batches = list(task.plain_batches())
     trouble = classify(_first(batches[0])).get("trouble")
     if trouble:
         return f"The checkpoint was not used: {str(trouble)[:600]}. The model was trained here instead."
     _require_a_log(submission)
-    honesty.batch_independent(classify, _first(batches[0]))
-    reached = accuracy(torch.cat([classify(batch)["logits"] for batch in batches]), task.plain_labels)
+    found, sample = honesty.answers(classify, batches)
+    honesty.batch_independent(classify, sample)
+    _known(classify, task.plain[:CHANGED], _joined(found), task.plain_labels, training.draw)
+    reached = accuracy(_joined(found), task.plain_labels)
     if reached.value < REACHED:
         return f"The checkpoint {name} reaches {reached.value:.1%}; the model was trained here instead."
     text = f"Measured with the weights of {name}, which were handed in; what they were trained on is not known."

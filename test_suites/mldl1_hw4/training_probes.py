@@ -142,20 +142,18 @@ def predict_rnn(
     classes: int,
     size: int,
     hidden: int,
-    still: bool = False,
 ) -> dict[str, object]:
-    """The probabilities of the classes. `still`: the first state is zero, for comparing two calls."""
+    """The probabilities of the classes. The first state, drawn at random in training, is zero: calls can be compared.
+
+    What counts and what is examined must be asked for alike, or a model could behave where it is examined.
+    """
     if "model" not in modules.cache:
         _, model = _classifier(modules, vocabulary, classes, size, hidden)
         model.load_state_dict(modules.given_weights())
         modules.cache["model"] = model.eval()
     model, device = modules.cache["model"], torch.device(modules.device)
-    with torch.no_grad():
-        if still:
-            with constant_randomness():
-                out = model(texts.t().to(device), lengths.to(device))
-        else:
-            out = model(texts.t().to(device), lengths.to(device))
+    with torch.no_grad(), constant_randomness():
+        out = model(texts.t().to(device), lengths.to(device))
     return {"logits": out.cpu()}
 
 
@@ -216,9 +214,8 @@ def predict_seq2seq(
     length: int,
     hidden: int,
     dropout: float,
-    later: bool = False,
 ) -> dict[str, object]:
-    """The scores (N, L, V) of all positions, or of those after SOS, whose targets are `words` (N, L - 1).
+    """The scores (N, L - 1, V) of `words` (N, L - 1), and "first" (N, 1, V), where SOS stands.
 
     Coins are constant, so that two calls can be compared and whoever tosses one feeds the targets.
     """
@@ -230,7 +227,7 @@ def predict_seq2seq(
     target = torch.cat([torch.zeros_like(words[:, :1]), words], dim=1)  # SOS is 0
     with torch.no_grad(), constant_randomness():
         out = model(src.to(device), target.to(device)).transpose(1, 2)
-    return {"logits": out[:, int(later) :].contiguous().cpu()}
+    return {"first": out[:, :1].contiguous().cpu(), "logits": out[:, 1:].contiguous().cpu()}
 
 
 # --- hw4_vit ----------------------------------------------------------------------------------------------------
