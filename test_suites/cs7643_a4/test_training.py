@@ -8,7 +8,7 @@ import torch
 from tasks import END, PAD, translation_task
 from training_probes import predict_translator, train_translator
 
-from grader.suite import honesty, item, require_close
+from grader.suite import honesty, item
 from grader.suite.metrics import log_probabilities, perplexity_of
 
 # The notebook's sizes; the made sentences know some sixty words.
@@ -65,42 +65,30 @@ def translates(training, kind, positions=None, real_rate=REAL["rate"]):
     run = training.train(train_translator, given=task.train, steps=training.steps, **learning, **model)
     honesty.weights_moved(run)
     honesty.curve_is_plausible(run, training.steps)
-    predict = training.predictor(predict_translator, run, **model)
+    predict, start = (training.predictor(predict_translator, each, **model) for each in (run, run.untrained()))
     batches = [(inputs(kind, source, target), target) for source, target in task.test_batches(TEST_ROWS)]
-    drawn = measure(training, predict, batches, run, task.name)
-    few = inputs(kind, task.test_source[:FEW_ROWS], task.test_target[:FEW_ROWS])
-    honesty.batch_independent(predict, few if positions is None else {**few, "positions": positions})
+    found, sample = honesty.scored(predict, batches, scores)
+    if positions is None:
+        honesty.batch_independent(predict, sample)
+    else:
+        few = inputs(kind, task.test_source[:FEW_ROWS], task.test_target[:FEW_ROWS])
+        honesty.batch_independent(predict, {**few, "positions": positions})
     if kind == "full":
-        sees_no_future(predict, drawn, task.target_words)
+        honesty.causal(predict, sample, field="target", sees=0, vocabulary=task.target_words, lowest=END + 1)
+    counted, words = (torch.cat(part) for part in zip(*found, strict=True))
+    measure = perplexity_of(counted)
+    batch, target = batches[0]
+    honesty.learned(perplexity_of(scores(start(batch), target)[0]), measure)
+    parameters = sum(tensor.numel() for tensor in run.weights.values())
+    beside = {"perplexity without <sos>": perplexity_of(words).value, "parameters": parameters}
+    training.measured(measure, data=task.name, beside=beside)
 
 
 def inputs(kind, source, target):
     return {"source": source, "target": target} if kind == "full" else {"source": source}
 
 
-def measure(training, predict, batches, run, name):
-    """The perplexity of all test sentences, and beside it that of their words without <sos>. Returns a batch drawn at
-    random, with its scores."""
-    drawn = int(torch.randint(len(batches), (1,), generator=training.draw))
-    counted, words, kept = [], [], None
-    for number, (batch, target) in enumerate(batches):
-        logits = predict(batch)["logits"]
-        counted.append(log_probabilities(logits, target, ignore=PAD))
-        words.append(log_probabilities(logits[:, 1:], target[:, 1:], ignore=PAD))
-        kept = (batch, logits) if number == drawn else kept
-    training.measured(
-        perplexity_of(torch.cat(counted)),
-        data=name,
-        beside={
-            "perplexity without <sos>": perplexity_of(torch.cat(words)).value,
-            "parameters": sum(tensor.numel() for tensor in run.weights.values()),
-        },
-    )
-    return kept
-
-
-def sees_no_future(predict, measured, words):
-    """On a batch that was measured: no later word matters, nor does what the worker was shown before."""
-    batch, logits = measured
-    require_close(predict.fresh()(batch)["logits"], logits, "the scores of a batch in a new process", rtol=1e-3)
-    honesty.causal(predict, batch, field="target", sees=0, vocabulary=words, lowest=END + 1)
+def scores(answer, target):
+    """Log-probabilities of the target words, and of those after <sos>."""
+    logits = answer["logits"]
+    return log_probabilities(logits, target, ignore=PAD), log_probabilities(logits[:, 1:], target[:, 1:], ignore=PAD)
