@@ -5,7 +5,7 @@ Their points are the report's, which a person grades; what is measured here is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -13,8 +13,10 @@ from tasks import batches, reviews_task
 from training_probes import predict_classifier, train_classifier
 
 from grader.suite import honesty, item
-from grader.suite.metrics import accuracy
+from grader.suite.changes import without_a_token
+from grader.suite.metrics import Measure, accuracy, best_relabelling
 
+CHANGED = 300  # reviews that are asked about again without one of their words
 SEEN = 300  # training reviews whose accuracy is shown beside that of held-out ones
 WIDTH = {True: 32, False: 64}  # of embeddings and hidden layers, on made and on real data
 BATCH = 32
@@ -75,15 +77,32 @@ def measure(training: Any, **configuration: object) -> None:
     classify = training.predictor(predict_classifier, run, **sizes)
     found, sample = honesty.answers(classify, batches(task.held_out))
     honesty.batch_independent(classify, sample)
+    reached = accuracy(joined(found), task.held_out["labels"])
+    start = training.predictor(predict_classifier, run.untrained(), **sizes)
+    examine(training, (start, classify), task.held_out, reached)
     seen = {name: tensor[:SEEN] for name, tensor in task.seen.items()}
     parameters = sum(tensor.numel() for tensor in run.weights.values() if tensor.is_floating_point())
     training.measured(
-        accuracy(torch.cat([answer["logits"] for answer in found]), task.held_out["labels"]),
+        reached,
         data=task.name,
         beside={"accuracy on training reviews": on_training(classify, seen), "parameters": parameters},
     )
 
 
+def examine(training: Any, predictors: tuple[Any, Any], rows: Mapping[str, torch.Tensor], reached: Measure) -> None:
+    """The model, before its first step and after its last, learned to tell reviews apart and does not know these."""
+    start, classify = predictors
+    some = {name: tensor[:CHANGED] for name, tensor in rows.items()}
+    honesty.learned(best_relabelling(joined(map(start, batches(some))), some["labels"]), reached)
+    tokens, lengths = without_a_token(some["tokens"], some["lengths"], training.draw, first=1, last=1)
+    changed = joined(map(classify, batches({**some, "tokens": tokens, "lengths": lengths})))
+    honesty.holds_up(reached, accuracy(changed, some["labels"]), "when every review lacks a word")
+
+
+def joined(answers: Iterable[Mapping[str, Any]]) -> torch.Tensor:
+    return torch.cat([answer["logits"] for answer in answers])
+
+
 def on_training(classify: Any, rows: Mapping[str, torch.Tensor]) -> float:
     """The accuracy of a predictor on rows that it was trained on."""
-    return accuracy(torch.cat([classify(batch)["logits"] for batch in batches(rows)]), rows["labels"]).value
+    return accuracy(joined(map(classify, batches(rows))), rows["labels"]).value
