@@ -64,6 +64,12 @@ def test_targets_are_the_next_words(task):
     assert torch.equal(inputs[:, 1:], targets[:, :-1])
 
 
+def test_where_pieces_begin_is_drawn(tasks):
+    numbers = torch.arange(2000)
+    starts = {int(tasks._pieces(numbers, torch.Generator().manual_seed(seed))[0, 0]) % 35 for seed in range(30)}
+    assert len(starts) > 15
+
+
 def test_answers_stay_below_the_limit_of_a_frame(task, tasks):
     large = tasks.LanguageTask(task.name, task.text, task.validation, task.pieces, 10_000, 1.0)
     assert all(4 * batch["tokens"].numel() * 10_000 <= 60 << 20 for batch, _ in large.batches())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from torch import Tensor
+
 RANGES = {
     "embedding": ("embedding size", 200, 250),
     "hidden": ("number of hidden units", 200, 250),
@@ -25,6 +27,18 @@ def wrong_sizes(values: Chosen) -> Iterator[str]:
             yield f"The {words} cannot be read: no TransformerModel was built."
         elif not low <= value <= high:
             yield f"The model is built with {words} {value:g}; choose from [{low:g}, {high:g}]."
+
+
+def other_sizes(values: Chosen, weights: Mapping[str, Tensor]) -> Iterator[str]:
+    """A sentence for every size in which the trained model differs from the one that was shown (heads have none)."""
+    layers = {name.split(".layers.")[1].split(".")[0] for name in weights if ".layers." in name}
+    embedding = next((each.shape[1] for name, each in weights.items() if name == "encoder.weight"), None)
+    hidden = {each.shape[0] for name, each in weights.items() if name.endswith(".linear1.weight")}
+    trained = {"embedding": embedding, "hidden": hidden.pop() if len(hidden) == 1 else None, "layers": len(layers)}
+    for name, found in trained.items():
+        if found != values[name]:
+            shown = RANGES[name][0]
+            yield f"The model that was trained has {shown} {found}, the one that your cells build {values[name]}."
 
 
 def wrong_training(values: Chosen) -> Iterator[str]:

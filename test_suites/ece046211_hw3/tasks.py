@@ -72,8 +72,12 @@ def _columns(numbers: Tensor, columns: int) -> Tensor:
 
 
 def _pieces(numbers: Tensor, draw: torch.Generator) -> Tensor:
-    """(N,) -> (pieces, 36), next to each other but for the word that one ends and the next begins with."""
-    every = numbers.unfold(0, LENGTH + 1, LENGTH)
+    """(N,) -> (pieces, 36), next to each other but for the word that one ends and the next begins with.
+
+    Where the first begins is drawn, so that no table of pieces is right.
+    """
+    begin = int(torch.randint(LENGTH, (1,), generator=draw))
+    every = numbers[begin:].unfold(0, LENGTH + 1, LENGTH)
     return every[torch.randperm(len(every), generator=draw)[:HELD_OUT]].contiguous()
 
 

@@ -2,14 +2,17 @@
 
 import torch
 from demands import chosen, model_cells, not_attempted, notebook_of, require_none, sources
-from ranges import wrong_sizes, wrong_training
+from ranges import other_sizes, wrong_sizes, wrong_training
 from tasks import language_task
 from training_probes import predict_next_words, train_language_model
 
 from grader.suite import honesty, item
-from grader.suite.metrics import log_probabilities, perplexity_of
+from grader.suite.changes import with_another_token
+from grader.suite.metrics import log_probabilities, mean_loss, perplexity_of
 
 WORDS = 37
+CHANGED = 100  # pieces that are asked about again with one other word
+FORGOTTEN = 3  # so many words later
 LEARNT_NOTHING = (
     "A guess by the frequency of the words alone does better: the training diverged or stood still. Look at the loss "
     "over the steps, and at the learning rate."
@@ -29,22 +32,33 @@ def test_language_model(training, student, submission):
     run = training.train(train_language_model, given=task.given(training.steps), steps=training.steps, **options)
     honesty.curve_is_plausible(run, training.steps)
     honesty.weights_moved(run)
-    measure = _examined(training.predictor(predict_next_words, run, **options), task)
+    require_none(f"{sentence} Sizes may not depend on the vocabulary." for sentence in other_sizes(values, run.weights))
+    trained, start = (training.predictor(predict_next_words, each, **options) for each in (run, run.untrained()))
+    measure = _examined(trained, start, task)
     note = "" if measure.value < task.frequencies else LEARNT_NOTHING
     training.measured(measure, data=task.name, beside={"word frequencies alone": task.frequencies}, note=note)
 
 
-def _examined(predict, task):
+def _examined(predict, start, task):
     """The perplexity over all pieces, once one batch of the counted answers was found to be honest."""
     batches = task.batches()
-    # Not the first one of several: a process that has only begun might behave better than it does later.
-    looked_at = int(torch.randint(min(1, len(batches) - 1), len(batches), (1,), generator=predict.draw))
-    found, answer = [], None
-    for number, (batch, targets) in enumerate(batches):
-        given = predict(batch)
-        found.append(log_probabilities(given.get("logits"), targets).reshape(-1))
-        answer = given if number == looked_at else answer
-    sample = honesty.Sample(batches[looked_at][0], answer)
+    found, sample = honesty.scored(predict, batches, _scores)
     honesty.causal(predict, sample, field="tokens", sees=1, vocabulary=task.vocabulary)
     honesty.batch_independent(predict, sample)
-    return perplexity_of(torch.cat(found))
+    measure = perplexity_of(torch.cat([scores.reshape(-1) for scores in found]))
+    batch, targets = batches[0]
+    honesty.learned(perplexity_of(_scores(start(batch), targets).reshape(-1)), measure)
+    _not_known(predict, batch["tokens"][:CHANGED], targets[:CHANGED], task.vocabulary)
+    return measure
+
+
+def _scores(answer, targets):
+    return log_probabilities(answer.get("logits"), targets).reshape(targets.shape)
+
+
+def _not_known(predict, tokens, targets, vocabulary):
+    """One word of each piece is another: what follows some words later is about as well predicted as before."""
+    changed, places = with_another_token(tokens, vocabulary, predict.draw)
+    later = torch.arange(tokens.shape[1]) > places[:, None] + FORGOTTEN
+    before, after = (_scores(predict({"tokens": each}), targets)[later] for each in (tokens, changed))
+    honesty.holds_up(mean_loss(-before), mean_loss(-after), "some words after an exchanged one", allowed=0.2)
