@@ -231,7 +231,8 @@ def test_extra_credit_alternatives_and_replacements_count_as_they_should(tmp_pat
         (b"a: !!python/object:os.system x\n", "tag"),
         (b"a: 1\n---\nb: 2\n", "second YAML document"),
         (b"? [a]\n: b\n", "a key has to be a plain word"),
-        (b"a: " + b"[" * 50_000, "nest"),
+        (b"a: " + b"[" * 100, "nested more than"),
+        (b"a: " + b"[" * 50_000, "nest"),  # some versions of libyaml have a limit of their own
         (b"x" * (2 * 1024 * 1024), "larger than 1024 KiB"),
     ],
 )
