@@ -147,13 +147,14 @@ class TrainingRun:
         self._gym = gym
         self._site = gym.site
         self._reference = reference
+        self._needs_gpu = item.needs.gpu
         self._limits = Limits(
             wall_seconds=2 * budget.seconds, cpu_seconds=budget.seconds, memory_mib=budget.memory_mib, output_kib=64
         )
         self._modules_left = MISSING_MODULES
         self.source = gym.source
         self.steps = budget.steps
-        self.attempt = Attempt()
+        self.attempt = Attempt(device=gym.site.device)
         digest = hashlib.sha256(f"{gym.seed}\0{item.id}\0{number}".encode()).digest()
         self._seed = int.from_bytes(digest[:4], "big")
         # Another stream than the worker's, which knows its seed.
@@ -286,10 +287,12 @@ class TrainingRun:
         return ask(process, "run", request, self._limits)
 
     def leaves_the_gpu(self, observation: Observation) -> bool:
-        """Go on with the processor when student code raised on the GPU: no handout demands that it run there."""
-        if self._site.device == "cpu" or not isinstance(observation, Raised):
+        """Go on with the processor when student code raised on the GPU, unless the item demands that it run there."""
+        if self._site.device == "cpu" or self._needs_gpu or not isinstance(observation, Raised):
             return False
         self._site = replace(self._site, device="cpu", gpu={})
+        if not self.attempt.curve:
+            self.attempt.device = "cpu"
         self.attempt.moved = (
             f"On the GPU your code raised {observation.kind} ({one_line(observation.message, 300)}), so the processor "
             "was used instead."

@@ -30,7 +30,7 @@ SITE = Site(root="/nowhere", files=(), device="cuda", gpu={"CUDA_VISIBLE_DEVICES
 def runs(monkeypatch):
     """Make runs whose workers answer as told; where each worker was, and which had the machine to itself."""
 
-    def make(*answers, site=SITE):
+    def make(*answers, site=SITE, needs=None):
         told, seen = list(answers), SimpleNamespace(devices=[], alone=[])
 
         @contextmanager
@@ -50,7 +50,7 @@ def runs(monkeypatch):
             sandbox=SimpleNamespace(start=start, preload=lambda names: False), site=site, source=DataSource(made=True),
             seed="s", alone=alone,
         )  # fmt: skip
-        item = Item(id="a", question="1", points=Decimal(1), part="1")
+        item = Item(id="a", question="1", points=Decimal(1), part="1", needs=needs or Needs())
         return TrainingRun(gym, item, Budget(steps=2, seconds=1), 0), seen
 
     return make
@@ -84,6 +84,13 @@ def test_a_processor_is_not_left(runs):
     assert seen.devices == ["cpu"]
 
 
+def test_what_must_run_on_a_gpu_stays_there(runs):
+    run, seen = runs(MIXED, needs=Needs(gpu=True))
+    with pytest.raises(Ended):
+        run.train(probe, given={})
+    assert (seen.devices, run.attempt.device) == (["cuda"], "cuda")
+
+
 def test_memory_that_ran_out_on_the_gpu_is_tried_alone(runs):
     run, seen = runs(FULL, DONE)
     run.train(probe, given={})
@@ -98,6 +105,7 @@ def test_predictions_leave_the_gpu_too(runs):
     run, seen = runs(MIXED, Values(values={"logits": torch.zeros(1)}))
     answer = WorkerPredictor(run, probe, Trained(weights={}, start={}), {})({})
     assert set(answer) == {"logits"}
+    assert run.attempt.device == "cpu", "nothing was trained, and nothing was measured elsewhere"
     assert seen.devices == ["cuda", "cpu"]
 
 
