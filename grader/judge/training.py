@@ -92,6 +92,7 @@ class Attempt:
     beside: Mapping[str, float] = field(default_factory=dict)
     way: TrainingWay = "retrained"
     note: str = ""
+    doubt: str = ""
     data: str = ""
     verdict: CheckResult | None = None
     started: bool = False
@@ -208,8 +209,10 @@ class TrainingRun:
         beside: Mapping[str, float] | None = None,
         way: TrainingWay = "retrained",
         note: str = "",
+        doubt: str = "",
     ) -> None:
         """Store the item's figure."""
+        self.attempt.doubt = doubt
         self.attempt.measure, self.attempt.beside = measure, dict(beside or {})
         self.attempt.way, self.attempt.note, self.attempt.data = way, note, data
 
@@ -440,6 +443,8 @@ def _result(item: Item, training: Training, budget: Budget, gym: Gym, attempts: 
         notes.append(f"The first figure missed narrowly, so it was trained again: {shown}; the better counts.")
     if outside := _impossible(training, best.measure.value):
         notes.append(outside)
+    if best.doubt:
+        notes.append(f"{best.doubt} A person should look at it.")
     # Status and credit are provisional: scoring decides them from the manifest's threshold.
     return CheckResult(item=item.id, status="passed", credit=1.0, notes=tuple(notes), figures={FIGURES: figures})
 
@@ -479,7 +484,7 @@ def _figures(training: Training, budget: Budget, gym: Gym, best: Attempt, attemp
         "claims": {k: v for k, v in list(best.values.items())[:20] if isinstance(v, (bool, int, float))},
         "curve": [[step, dict(values)] for step, values in thinned(best.curve)],
         "examples": stored(measure.per_example) if measure else None,
-        "outside": bool(measure and _impossible(training, measure.value)),
+        "outside": bool(best.doubt or (measure and _impossible(training, measure.value))),
     }
 
 

@@ -128,7 +128,7 @@ def _impossible(lines: Sequence[Line]) -> list[str]:
         figures = line.result.figures.get(FIGURES) if line.result is not None else None
         if line.counted and isinstance(figures, Mapping) and figures.get("outside") is True:
             found.append(line.item)
-    return [f"A measured figure is outside what is possible: {_listed(found)}."] if found else []
+    return [f"A measured figure is impossible or in doubt: {_listed(found)}."] if found else []
 
 
 def _late(graded: Graded, assignment: Assignment) -> list[str]:

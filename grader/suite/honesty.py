@@ -182,20 +182,26 @@ def causal(
 
 
 def same_function(sample: Sample, counterparts: Iterable[Counterpart], output: str = "logits") -> None:
-    """With the trained weights the reference gives the answer that counted; of several readings one is enough.
+    """With the trained weights the reference gives the answer that counted: there is no `doubt`."""
+    found = doubt(sample, counterparts, output)
+    require(not found, found)
 
-    For models whose layers and names the handout fixes. Whatever else a submission computes, from a rule or a table
-    that stands in its source, is found out here. Raises Disagreement also when the weights do not fit the reference.
+
+def doubt(sample: Sample, counterparts: Iterable[Counterpart], output: str = "logits") -> str:
+    """Why the answer that counted may not be the handout's model's, or nothing; of several readings one is enough.
+
+    For models whose layers and names the handout fixes: with the trained weights the reference must give that answer.
+    Whatever else a submission computes, from a rule or a table that stands in its source, is found out here; and so is
+    a mistake that another item has judged, so where points hang on it a person decides.
     """
     mine = _output(sample.answer, output, 1)
-    shares: list[float] = []
-    for counterpart in counterparts:
-        theirs = counterpart(sample.batch)
-        require(theirs is not None, "The trained weights have other names or shapes than the handout's layers.")
-        assert theirs is not None
-        shares.append(_share_apart(mine, _output(theirs, output, 1)))
-    message = f"With these weights the handout's model gives other answers, for {min(shares):.0%} of the examples."
-    require(min(shares) <= ROWS_APART, message)
+    answers = [counterpart(sample.batch) for counterpart in counterparts]
+    shares = [_share_apart(mine, _output(theirs, output, 1)) for theirs in answers if theirs is not None]
+    if not shares:
+        return "The trained weights have other names or shapes than the handout's layers."
+    if min(shares) <= ROWS_APART:
+        return ""
+    return f"With these weights the handout's model gives other answers, for {min(shares):.0%} of the examples."
 
 
 def _share_apart(mine: torch.Tensor, theirs: torch.Tensor) -> float:

@@ -103,9 +103,11 @@ class Training(Protocol):
         beside: Mapping[str, float] | None = None,
         way: TrainingWay = "retrained",
         note: str = "",
+        doubt: str = "",
     ) -> None:
         """Store the item's figure, and others to be shown beside it. Points follow from the manifest's threshold.
 
+        `doubt` says why a person should look before this figure is believed; it costs nothing by itself.
         `data` is the name of the set that was really used: a substitute has another one than the course's set.
         """
         ...

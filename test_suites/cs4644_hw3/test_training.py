@@ -64,10 +64,11 @@ def test_pig_latin(training, submission):
     rows = task.train["rows"][task.train["lengths"] == length][:16, :length].long()
     honesty.batch_independent(write, sample, output="tokens")
     readings = [{"every_block": each, "sizes": sizes, "end": tasks.END} for each in (False, True)]
-    same = (training.counterpart(trainer.write_greedily, run, **reading) for reading in readings)
-    honesty.same_function(sample, same, output="tokens")
+    same = [training.counterpart(trainer.write_greedily, run, **reading) for reading in readings]
     honesty.causal(predict, {"idx": rows}, field="idx", sees=1, vocabulary=tasks.PIG_VOCABULARY)
-    training.measured(exact_match(answers, expected), beside=printed_beside(submission))
+    # Points hang on this item: a mistake that another item has judged costs nothing here, and a person looks.
+    doubt = honesty.doubt(sample, same, output="tokens")
+    training.measured(exact_match(answers, expected), beside=printed_beside(submission), doubt=doubt)
 
 
 def printed_beside(submission):
