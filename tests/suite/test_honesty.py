@@ -15,6 +15,7 @@ from grader.suite.honesty import (
     batch_independent,
     causal,
     curve_is_plausible,
+    doubt,
     holds_up,
     learned,
     same_function,
@@ -488,3 +489,9 @@ def test_another_function_than_the_reference_is_found_out(theirs):
 def test_weights_that_do_not_fit_the_reference_are_named():
     with pytest.raises(Disagreement, match="other names or shapes than the handout's layers"):
         same_function(sample_of(torch.ones(4, 3)), [lambda _: None])
+
+
+def test_a_doubt_is_said_and_no_doubt_is_not():
+    mine = torch.ones(4, 3)
+    assert doubt(sample_of(mine), [lambda _: None, lambda _: {"logits": mine}]) == ""
+    assert "for 100% of the examples" in doubt(sample_of(mine), [lambda _: {"logits": -mine}])
