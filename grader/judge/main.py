@@ -44,7 +44,7 @@ from grader.judge.recording import Recorded, record
 from grader.judge.sides import Book, ReferenceSide
 from grader.judge.source_rules import template_texts
 from grader.judge.submissions import Job, SubmissionJudge, Trial
-from grader.judge.training import Alone
+from grader.judge.training_run import Alone
 from grader.judge.variants import Variants
 from grader.kept import read_kept
 from grader.locate import Folders

@@ -19,7 +19,8 @@ from grader.judge.replay import Attempt, Body, Explain, Explained, Replay
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
 from grader.judge.source_rules import printing_places, source_violations
 from grader.judge.tracing import missing_trace, needs_trace
-from grader.judge.training import Alone, Gym, TrainingJudge
+from grader.judge.training import TrainingJudge
+from grader.judge.training_run import Alone, Gym
 from grader.judge.variants import Variants
 from grader.judge.verdicts import of_observation
 from grader.model import CheckResult, Notes, Observation, Raised, Values, Violation, unjudged

@@ -1,4 +1,4 @@
-"""What a test of a training item sees. The judge implements it (`grader.judge.training`).
+"""What a test of a training item sees. The judge implements it (`grader.judge.training_run`).
 
     @item("training.rnn")
     def test_rnn_learns_the_news(training):

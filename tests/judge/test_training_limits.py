@@ -7,8 +7,8 @@ import pytest
 
 from grader.assignment import Budget, Item
 from grader.datasets.source import DataSource
-from grader.judge.sides import Ended
-from grader.judge.training import Gym, TrainingRun, others_may_be_to_blame
+from grader.judge.sides import Ended, ReferenceSide
+from grader.judge.training_run import Gym, TrainingRun, others_may_be_to_blame
 from grader.judge.verdicts import KILLED
 from grader.model import Died, Malformed, OutOfMemory, Raised, TimedOut, Values
 from grader.sandbox.base import Site
@@ -41,7 +41,8 @@ def test_all_answers_together_have_a_limit():
 
     site = Site(root=Path("/nowhere"), files=())
     gym = Gym(sandbox=None, site=site, source=DataSource(made=True), seed="s", alone=lambda alone: nullcontext())
-    run = TrainingRun(gym, Item(id="slow", question="1", points=1), Budget(steps=1, seconds=3), 0)
+    item, reference = Item(id="slow", question="1", points=1), ReferenceSide(None, None, {})
+    run = TrainingRun(gym, item, Budget(steps=1, seconds=3), 0, reference)
     run.attempt.evaluation_seconds = 12.5
     with pytest.raises(Ended) as ended:
         run.predictor(probe, Trained(weights={}, start={}))({})

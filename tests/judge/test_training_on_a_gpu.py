@@ -11,10 +11,11 @@ import torch
 
 from grader.assignment import Budget, Item, Needs, Part, Training
 from grader.datasets.source import DataSource
-from grader.judge import training
-from grader.judge.sides import Ended
+from grader.judge import training_run
+from grader.judge.attempt import figures_of
+from grader.judge.sides import Ended, ReferenceSide
 from grader.judge.submissions import SubmissionJudge
-from grader.judge.training import Gym, TrainingRun, WorkerPredictor
+from grader.judge.training_run import Gym, TrainingRun, WorkerPredictor
 from grader.model import Notes, OutOfMemory, Raised, Values
 from grader.sandbox.base import Site
 from grader.sandbox.gpu import Gpu
@@ -43,7 +44,7 @@ def runs(monkeypatch):
             found = Gpu(name="G", total_mib=100, free_mib=100) if where.device == "cuda" else None
             return SimpleNamespace(dead=False, gpu=found, kill=lambda: None)
 
-        monkeypatch.setattr(training, "ask", lambda *_: told.pop(0))
+        monkeypatch.setattr(training_run, "ask", lambda *_: told.pop(0))
         monkeypatch.setattr(TrainingRun, "give", lambda *_: None)
         monkeypatch.setattr(TrainingRun, "_take", lambda *_: {})
         gym = Gym(
@@ -51,7 +52,8 @@ def runs(monkeypatch):
             seed="s", alone=alone,
         )  # fmt: skip
         item = Item(id="a", question="1", points=Decimal(1), part="1", needs=needs or Needs())
-        return TrainingRun(gym, item, Budget(steps=2, seconds=1), 0), seen
+        reference = ReferenceSide(SimpleNamespace(), SimpleNamespace(), {})
+        return TrainingRun(gym, item, Budget(steps=2, seconds=1), 0, reference), seen
 
     return make
 
@@ -114,7 +116,7 @@ def test_the_gpu_and_what_it_held_are_stored(runs):
     run.train(probe, given={})
     budget = Budget(steps=2, seconds=1)
     spec = Training(metric="accuracy", counted="all", made=budget)
-    figures = training._figures(spec, budget, run._gym, run.attempt, [run.attempt])
+    figures = figures_of(spec, budget, "made", run.attempt, [run.attempt])
     assert (figures["device"], figures["gpu"]) == ("cuda", "G")
     assert (figures["gpu_peak_mib"], figures["gpu_steady_mib"], figures["peak_mib"]) == (40.0, 30.0, None)
 
