@@ -104,6 +104,16 @@ class Sample:
     batch: Mapping[str, object]
     answer: Mapping[str, object]
 
+    def first(self, rows: int) -> Sample:
+        """Some of its rows, with what was answered for them."""
+        return Sample(
+            *({name: _head(value, rows) for name, value in each.items()} for each in (self.batch, self.answer))
+        )
+
+
+def _head(value: object, rows: int) -> object:
+    return value[:rows] if isinstance(value, torch.Tensor) and value.dim() else value
+
 
 def answers(predict: Predictor, batches: Iterable[Mapping[str, object]]) -> tuple[list[Mapping[str, object]], Sample]:
     """The answers to all batches, at least one, and one of them drawn at random, to be examined."""
@@ -132,20 +142,29 @@ def _examined(predict: Predictor, batch: Mapping[str, object] | Sample) -> Sampl
     return batch if isinstance(batch, Sample) else Sample(batch, predict(batch))
 
 
-def batch_independent(predict: Predictor, batch: Mapping[str, object] | Sample, output: str = "logits") -> None:
+def batch_independent(
+    predict: Predictor, batch: Mapping[str, object] | Sample, output: str = "logits", positions: int | None = None
+) -> None:
     """The same rows give the same outputs in another order and alone, in a process that saw nothing else.
 
     Catches what leaks between rows or calls: batch statistics in evaluation, dropout that stays on, state that is
     kept, a model that goes on learning from what it is shown. Rows are the first dimension of every tensor.
+    `positions`: of outputs (N, T, ...) only so many of T are compared, as of greedy translations, where two words that
+    score alike may change places when rounding differs, and all after them.
     """
     sample = _examined(predict, batch)
     before, batch = _output(sample.answer, output, 1), sample.batch
     rows = len(before)
     order = torch.arange(rows - 1, -1, -1)
-    again = _output(predict.fresh()(_rows(batch, order, rows)), output, 1)
-    _require_same(before[order], again, "in a batch of another order and a new process", ALONE)
-    alone = _output(predict.fresh()(_rows(batch, order[-1:], rows)), output, 1)
-    _require_same(before[:1], alone, "alone and in a batch", ALONE)
+
+    def compare(expected: torch.Tensor, asked: torch.Tensor, how: str) -> None:
+        found = _output(predict.fresh()(_rows(batch, asked, rows)), output, 1)
+        if positions is not None:
+            expected, found = expected[:, :positions], found[:, :positions]
+        _require_same(expected, found, how, ALONE)
+
+    compare(before[order], order, "in a batch of another order and a new process")
+    compare(before[:1], order[-1:], "alone and in a batch")
 
 
 def causal(

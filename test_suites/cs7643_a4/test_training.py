@@ -18,9 +18,8 @@ MADE = {"width": 48, "feedforward": 96, "batch": 32, "rate": 5e-3}
 # and who knows nothing but which words are frequent at which position has 114.
 RATE_WITH_ATTENTION = 3e-3
 TEST_ROWS = 64
-FEW_ROWS = 8
-# Of greedy translations: two words that score alike may change places when rounding differs, and all after them.
-DECISIVE = 3
+FEW_ROWS = 16  # of the greedy translations of a batch
+DECISIVE = 3  # words of a greedy translation that are compared twice
 
 
 @item("training.seq2seq")
@@ -50,7 +49,8 @@ def test_full_learns(training):
 def translates(training, kind, positions=None, real_rate=REAL["rate"]):
     """Train and measure one translator.
 
-    `positions`: how many of a translation's first words are compared twice; `real_rate`: of learning on real data.
+    `positions`: how many of a translation's first words are compared twice, all if None; `real_rate`: of learning on
+    real data.
     """
     task = training.data(translation_task)
     setting = dict(MADE) if training.source.made else {**REAL, "rate": real_rate}
@@ -68,11 +68,8 @@ def translates(training, kind, positions=None, real_rate=REAL["rate"]):
     predict, start = (training.predictor(predict_translator, each, **model) for each in (run, run.untrained()))
     batches = [(inputs(kind, source, target), target) for source, target in task.test_batches(TEST_ROWS)]
     found, sample = honesty.scored(predict, batches, scores)
-    if positions is None:
-        honesty.batch_independent(predict, sample)
-    else:
-        few = inputs(kind, task.test_source[:FEW_ROWS], task.test_target[:FEW_ROWS])
-        honesty.batch_independent(predict, {**few, "positions": positions})
+    examined = sample if positions is None else sample.first(FEW_ROWS)
+    honesty.batch_independent(predict, examined, positions=positions)
     if kind == "full":
         honesty.causal(predict, sample, field="target", sees=0, vocabulary=task.target_words, lowest=END + 1)
     counted, words = (torch.cat(part) for part in zip(*found, strict=True))

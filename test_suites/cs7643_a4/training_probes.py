@@ -43,11 +43,8 @@ def train_translator(modules, *, steps, batch, rate, **options):
     return {"steps": steps, "parameters": sum(parameter.numel() for parameter in net.parameters())}
 
 
-def predict_translator(modules, *, source, target=None, positions=None, **options):
-    """Scores (N, T, V) of the trained translator, or those of its first `positions`; the source is all it is given.
-
-    Only the full Transformer has a `target` as well.
-    """
+def predict_translator(modules, *, source, target=None, **options):
+    """Scores (N, T, V) of the trained translator. It is given the source, only the full Transformer the target too."""
     net = modules.cache.get("net")
     if net is None:
         net = build_translator(modules, **options)
@@ -56,7 +53,7 @@ def predict_translator(modules, *, source, target=None, positions=None, **option
     with torch.no_grad():
         wanted = None if target is None else target.to(modules.device)
         scores = scores_of(net, source.to(modules.device), wanted, options["kind"])
-    return {"logits": scores.reshape(*source.shape, -1)[:, :positions].float().cpu()}
+    return {"logits": scores.reshape(*source.shape, -1).float().cpu()}
 
 
 def scores_of(net: nn.Module, source: Tensor, target: Tensor | None, kind: str) -> Tensor:

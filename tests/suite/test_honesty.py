@@ -248,6 +248,22 @@ def test_outputs_of_any_number_of_dimensions(outputs):
         batch_independent(Fake(lambda: lambda x: outputs(x + x.mean())), INPUTS)
 
 
+def test_only_the_first_positions_are_compared_where_later_ones_may_change():
+    def from_position(place):
+        def model(x):
+            out = (x @ WEIGHT)[:, None].expand(-1, 5, -1).clone()
+            out[:, place:] += x.mean()
+            return out
+
+        return Fake(lambda: model)
+
+    batch_independent(from_position(3), INPUTS, positions=3)
+    with pytest.raises(Disagreement, match="The outputs differ"):
+        batch_independent(from_position(2), INPUTS, positions=3)
+    with pytest.raises(Disagreement, match="The outputs differ"):
+        batch_independent(from_position(3), INPUTS)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64, torch.int64])
 def test_outputs_of_any_type(dtype):
     batch_independent(Fake(lambda: lambda x: (x * 8).to(dtype)), INPUTS)
@@ -401,6 +417,19 @@ def test_the_counted_answer_is_examined_and_not_a_second_one():
     causal(model, few, field="tokens", sees=1, vocabulary=VOCABULARY)
     with pytest.raises(Disagreement, match=LOOKS_AHEAD):
         causal(model, Sample(counted, model(counted)), field="tokens", sees=1, vocabulary=VOCABULARY)
+
+
+def test_some_rows_of_a_sample_keep_their_counted_answers():
+    """A model that mixes rows in large batches only is found out by a few rows of what was counted."""
+    model = Fake(lambda: lambda tokens: seeing(tokens, 1) + (tokens.float().mean() if len(tokens) > 8 else 0))
+    counted = {"tokens": tokens_of(12, 6), "scale": torch.tensor(2.0), "name": "n"}
+    sample = Sample(counted, {**model({"tokens": counted["tokens"]}), "steps": 4})
+    few = sample.first(3)
+    assert len(few.batch["tokens"]) == len(few.answer["logits"]) == 3
+    assert (few.batch["scale"], few.batch["name"], few.answer["steps"]) == (2.0, "n", 4)
+    with pytest.raises(Disagreement, match="The outputs differ"):
+        batch_independent(model, Sample({"tokens": few.batch["tokens"]}, few.answer))
+    batch_independent(model, {"tokens": counted["tokens"][:3]})
 
 
 def test_one_of_the_answers_is_drawn_and_not_the_first():
