@@ -200,10 +200,12 @@ def _sentence(
 def _wanted(training: Training, budget: Budget, full: float | None, origin: str) -> str:
     if full is None:
         return ""
+    tried = f" (tried on {budget.substitute}; not measured on the course's data)" if budget.substitute else ""
     if origin != THRESHOLD:
-        return f"; wanted better than {_number(training, full)}, {origin}"
+        return f"; wanted better than {_number(training, full)}, {origin}{tried}"
     whose = "as the handout says" if budget.origin == "handout" else "our threshold"
-    return f"; wanted at {'least' if training.higher_is_better else 'most'} {_number(training, full)}, {whose}"
+    side = "least" if training.higher_is_better else "most"
+    return f"; wanted at {side} {_number(training, full)}, {whose}{tried}"
 
 
 def _number(training: Training, value: object) -> str:

@@ -171,6 +171,16 @@ def test_real_data_is_named():
     assert "measured on points;" in decide(0.95, item, source="real", data="").notes[0]
 
 
+def test_a_threshold_from_a_substitute_is_marked():
+    """Only there: on made data, and on the course's own, there is nothing to mark."""
+    item = training_item("a", data="points", real=replace(CURVE, substitute="drawn points"))
+    tried = "our threshold (tried on drawn points; not measured on the course's data)."
+    assert decide(0.95, item, source="real").notes[0].endswith(tried)
+    assert decide(0.5, item, source="real").message.endswith(tried)
+    assert "tried" not in decide(0.95, item).notes[0]
+    assert "tried" not in decide(0.95, training_item("a", data="points", real=CURVE), source="real").notes[0]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_figure_that_is_no_number_fails(value):
     found = decide(value)

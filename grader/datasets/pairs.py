@@ -210,7 +210,7 @@ def _rewritten_phrases(source: DataSource) -> Pairs:
     rows = list(dict.fromkeys((phrase, pig.rewritten(phrase)) for phrase in phrases))
     np.random.RandomState(SPLIT_SEED).shuffle(rows)
     note = f"stands in for {PIG_LATIN.title}: phrases of up to {pig.LONGEST} words, rewritten by the rule"
-    name = f"pig Latin of {whole.name}'s English (substitute)"
+    name = f"pig Latin from the English of {whole.name} (substitute)"
     return _named(Identity(name, whole.digest, (*whole.notes, note)), _ranges(rows[:40_000]))
 
 
