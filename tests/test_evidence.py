@@ -83,8 +83,9 @@ def test_a_threshold_rests_on_the_processors_evidence_where_there_is_some(tmp_pa
 
 
 def test_evidence_of_two_devices_stands_side_by_side(tmp_path):
-    evidence.write(assignment(tmp_path), "made", {"a": ONE})
-    evidence.write(assignment(tmp_path), "made", {"a": replace(ONE, device="cuda", seconds=0.1)})
+    evidence.write(assignment(tmp_path), {"a": {evidence_key("made", "cpu"): ONE}})
+    elsewhere = replace(ONE, device="cuda", seconds=0.1)
+    evidence.write(assignment(tmp_path), {"a": {evidence_key("made", "cuda"): elsewhere}})
     found = read_evidence(tmp_path)["a"]
     assert {name: entry.seconds for name, entry in found.items()} == {"made": ONE.seconds, "made on cuda": 0.1}
 

@@ -55,7 +55,7 @@ def test_a_bert_vocabulary_beside_the_data_is_used(suite, tmp_path):
     (tmp_path / "bert" / "vocab.txt").write_text("\n".join(pieces) + "\n")
     task = suite("tasks").reviews_task(DataSource(root=tmp_path), stream(1))
     assert task.vocabulary == len(pieces)
-    assert task.held_out["tokens"].shape == (320, 64)
+    assert task.held_out["tokens"].shape == (320, 256)
     assert task.held_out["lengths"].tolist() == [5] * 320
 
 

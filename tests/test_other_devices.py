@@ -21,6 +21,7 @@ from grader.judge.handed import HandedIn, file_specs, reference_files
 from grader.locate import folders_below
 from grader.manifest import load
 from grader.pieces import Assembly, batches
+from grader.suite import honesty
 from grader.suite.training import Trained
 from grader.wire import encode
 from grader.worker import absent
@@ -68,6 +69,14 @@ class Workers:
 
     def predictor(self, probe, trained, **options):
         return Predictor(self, probe, trained, options)
+
+    def counterpart(self, probe, trained, **options):
+        def answer(batch):
+            modules = self.modules("cpu")
+            give(modules, "weights", trained.weights)
+            return probe(modules, **batch, **options)
+
+        return answer
 
     def measured(self, measure, **more):
         self.figure = measure.value
@@ -129,6 +138,7 @@ def test_references_learn_and_answer_elsewhere(slug, name, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path, str(assignment.suite / "provided"), str(assignment.reference)])
     before = set(sys.modules)
     absent.install(list(assignment.stand_in_modules))
+    monkeypatch.setattr(honesty, "learned", lambda untrained, trained: None)  # two steps teach nothing
     workers = Workers(assignment)
     handed = HandedIn(assignment.reference, reference_files(assignment), {f.id: f.path for f in assignment.files})
     try:
