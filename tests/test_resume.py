@@ -208,7 +208,7 @@ def test_a_lost_process_of_the_grader_costs_nobody_points(handed_in, undisturbed
 def test_an_interrupt_keeps_what_was_finished(handed_in, undisturbed, tmp_path):
     out = tmp_path / "out"
     process = start(handed_in, out)
-    wait_for_results(process, out, 16)
+    wait_for_results(process, out, 10)
     family = descendants(process.pid)
     process.send_signal(signal.SIGINT)
     errors = process.stderr.read()
