@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measuring import children_of, private_mib
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.sandbox.base import Site, ask
 from grader.sandbox.launch import start_zygote
 from grader.sandbox.linux import LinuxSandbox
-from grader.wire import encode
+from grader.wire.frames import encode
 from grader.worker.loading import FileSpec
 
 

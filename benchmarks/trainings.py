@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.assignment import Assignment, Budget, Evidence, Item, source_of
-from grader.locate import assignment_folders, known_slugs
-from grader.manifest import load
+from grader.assignment.assignment import Assignment, Budget, Evidence, Item, source_of
+from grader.assignment.locate import assignment_folders, known_slugs
+from grader.assignment.manifest import load
 
 HEADER = (
     "| assignment, item | data | steps | mean (spread), seeds | threshold | fails right ones | seconds |",

@@ -32,7 +32,7 @@ app = typer.Typer(
 
 def complete_slug(incomplete: str) -> list[str]:
     """Slugs for shell completion."""
-    from grader.locate import known_slugs
+    from grader.assignment.locate import known_slugs
 
     return [slug for slug in known_slugs() if slug.startswith(incomplete)]
 

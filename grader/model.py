@@ -220,6 +220,19 @@ def unjudged(item: str, staff: str, seconds: float = 0.0) -> CheckResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Examination:
+    """What the reference alone shows about an item.
+
+    `noise` is the largest share of a bound that float32's rounding uses up (None: nothing is compared with the
+    reference), `bound` the relative bound, `lets_pass` the wrong values that the test accepts.
+    """
+
+    noise: float | None
+    bound: float
+    lets_pass: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mark:
     """A line of marks.csv: a person fills a manual item or overrides an automatic one."""
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from grader.assignment import SHARES, Assignment, Budget, Evidence, Item, Training
+from grader.assignment.assignment import SHARES, Assignment, Budget, Evidence, Item, Training
 from grader.model import CheckResult, Graded
 
 FIGURES = "training"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from grader.assignment import Assignment, Budget, Evidence, Item, Part, Question, Training
+from grader.assignment.assignment import Assignment, Budget, Evidence, Item, Part, Question, Training
 from grader.model import CheckResult, Graded
 from grader.thresholds import (
     bar_of,

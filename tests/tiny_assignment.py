@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
+from grader.assignment.locate import Folders, folders_below
+from grader.assignment.manifest import load
 from grader.intake.layout import digest_of
-from grader.locate import Folders, folders_below
-from grader.manifest import load
 from grader.model import Submission
-from grader.reference import lay_out
+from grader.proof.reference import lay_out
 
 ROOT = Path(__file__).parent / "fixtures" / "assignments"
 SLUG = "tiny"

@@ -10,16 +10,17 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from grader import evidence, intake
-from grader.assignment import Assignment, Evidence, Item, evidence_key
+from grader import intake
+from grader.assignment.assignment import Assignment, Evidence, Item, evidence_key
+from grader.assignment.locate import Folders
 from grader.commands.shared import job_count, open_assignment, require_reference, trainings_for
-from grader.engine import Engine, Order, Trainings
 from grader.errors import EXIT_DONE, EXIT_NO, GraderError, UsageError
-from grader.grading import PUBLIC_SEED, automatic_items, grade_in_memory
-from grader.locate import Folders
 from grader.model import CheckResult, Submission
-from grader.proofs import tolerance_problems
-from grader.reference import lay_out
+from grader.proof import evidence
+from grader.proof.demands import tolerance_problems
+from grader.proof.reference import lay_out
+from grader.run.engine import Engine, Order, Trainings
+from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory
 from grader.thresholds import figure_of
 
 LEAST_SEEDS = 3

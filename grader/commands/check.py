@@ -11,14 +11,14 @@ from pathlib import Path
 from rich.console import Console
 
 from grader import intake
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
+from grader.assignment.locate import Folders
 from grader.commands.shared import exit_code_of, open_assignment, progress_bar, require_reference
-from grader.engine import Trainings
 from grader.errors import EXIT_DONE, EXIT_NO
-from grader.grading import PUBLIC_SEED, automatic_items, grade_in_memory, trainings_of
-from grader.locate import Folders
 from grader.model import Graded, Refused, Report, Submission
 from grader.reports import gradescope, terminal
+from grader.run.engine import Trainings
+from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory, trainings_of
 from grader.scoring import score
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
 from grader.errors import EXIT_DONE, UsageError
-from grader.grading import reports_of
 from grader.reports import difference
+from grader.run.grading import reports_of
 
 
 def run(before: Path, after: Path, assignments: Path | None) -> int:

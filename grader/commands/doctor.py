@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.errors import EXIT_DONE, EXIT_NO, SandboxError, UsageError
 from grader.model import Observation, OutOfMemory, Raised, TimedOut, Values
 from grader.sandbox import gpu

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from grader import intake, people
-from grader.assignment import Assignment
+from grader import intake
+from grader.assignment.assignment import Assignment
+from grader.assignment.locate import Folders
 from grader.commands import plan
 from grader.commands.shared import (
     exit_code_of,
@@ -24,13 +25,13 @@ from grader.commands.shared import (
     require_reference,
     trainings_for,
 )
-from grader.engine import Trainings
+from grader.course import people
 from grader.errors import EXIT_DONE, GraderError, UsageError
-from grader.grading import automatic_items, grade_into, new_seed, reports_of, write_results
-from grader.journal import Journal
-from grader.locate import Folders
 from grader.model import Refused, Report, Submission
 from grader.reports import gradescope, html, terminal
+from grader.results.journal import Journal
+from grader.run.engine import Trainings
+from grader.run.grading import automatic_items, grade_into, new_seed, reports_of, write_results
 from grader.sandbox.launch import Launched
 
 SUBMISSIONS = "submissions"

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grader import people
 from grader.commands.grade import show
 from grader.commands.score import slug_of
 from grader.commands.shared import exit_code_of, open_assignment
+from grader.course import people
 from grader.errors import UsageError
-from grader.grading import MARKS, reports_of, write_results
-from grader.merging import merge
+from grader.results.merging import merge
+from grader.run.grading import MARKS, reports_of, write_results
 
 
 def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | None) -> int:

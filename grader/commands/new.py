@@ -6,9 +6,9 @@ import re
 import sys
 from pathlib import Path
 
+from grader.assignment.locate import folders_below
+from grader.assignment.manifest import load
 from grader.errors import EXIT_DONE, UsageError
-from grader.locate import folders_below
-from grader.manifest import load
 from grader.templates import generate
 
 SCAFFOLD = Path(__file__).parent.parent / "scaffold"

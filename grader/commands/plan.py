@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from grader.assignment import Assignment, Item, evidence_key
+from grader.assignment.assignment import Assignment, Item, evidence_key
 from grader.commands.shared import DEVICES
-from grader.engine import Trainings
 from grader.reports.words import plural
+from grader.run.engine import Trainings
 
 
 def text(assignment: Assignment, items: Sequence[str], trainings: Trainings, count: int, jobs: int) -> str:

@@ -6,14 +6,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
 from grader.commands.shared import open_assignment, require_reference, trainings_for
-from grader.engine import Trainings
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
-from grader.grading import automatic_items, grade_in_memory
-from grader.journal import Contents, Stored, read
 from grader.model import CheckResult, Submission
 from grader.reports import full
+from grader.results.journal import Contents, Stored, read
+from grader.run.engine import Trainings
+from grader.run.grading import automatic_items, grade_in_memory
 from grader.thresholds import FIGURES
 
 DETAILS = ("status", "credit", "reason", "message", "hint", "case", "route", "binding")

@@ -7,8 +7,8 @@ from pathlib import Path
 from grader.commands.grade import show
 from grader.commands.shared import exit_code_of, open_assignment
 from grader.errors import UsageError
-from grader.grading import reports_of, write_results
-from grader.journal import read
+from grader.results.journal import read
+from grader.run.grading import reports_of, write_results
 
 
 def run(folder: Path, lenient: bool, as_json: bool, assignments: Path | None) -> int:

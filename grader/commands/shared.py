@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from grader.assignment import Assignment
-from grader.engine import Source, Trainings
+from grader.assignment.assignment import Assignment
+from grader.assignment.locate import Folders, assignment_folders
+from grader.assignment.manifest import load
 from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
-from grader.grading import Progress, trainings_of
-from grader.locate import Folders, assignment_folders
-from grader.manifest import load
 from grader.model import Report
+from grader.run.engine import Source, Trainings
+from grader.run.grading import Progress, trainings_of
 from grader.sandbox import gpu
 
 DATA_VARIABLE = "GRADER_DATA"

@@ -8,19 +8,20 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from grader import evidence, intake
-from grader.assignment import Assignment
+from grader import intake
+from grader.assignment.assignment import Assignment
+from grader.assignment.locate import Folders, known_slugs
 from grader.commands.shared import job_count, open_assignment, progress_bar, require_reference
-from grader.engine import Engine, Order
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
-from grader.grading import PUBLIC_SEED, automatic_items, judge_all, trainings_of
-from grader.kept import Kept, edited_sources, read_kept
-from grader.locate import Folders, known_slugs
-from grader.model import Refused, Submission
-from grader.mutants import report
-from grader.mutants.proving import prove
-from grader.proofs import Claim, Examination, Finding, judge_claim, never_failed, tolerance_problems, unknown_names
-from grader.reference import lay_out
+from grader.model import Examination, Refused, Submission
+from grader.proof import evidence
+from grader.proof.demands import Claim, Finding, judge_claim, never_failed, tolerance_problems, unknown_names
+from grader.proof.kept import Kept, edited_sources, read_kept
+from grader.proof.mutants import report
+from grader.proof.mutants.proving import prove
+from grader.proof.reference import lay_out
+from grader.run.engine import Engine, Order
+from grader.run.grading import PUBLIC_SEED, automatic_items, judge_all, trainings_of
 from grader.templates import generate
 
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
 from grader.errors import SubmissionError, UsageError
 from grader.intake.archives import BULK, archive_entries
 from grader.intake.candidates import Candidate, with_keys, with_lateness

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from grader.assignment import Late
+from grader.assignment.assignment import Late
 from grader.intake.names import safe_key
 from grader.intake.tree import Entry
 from grader.model import Person

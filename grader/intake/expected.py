@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from grader.assignment import ExpectedFile
+from grader.assignment.assignment import ExpectedFile
 from grader.intake.names import is_source, student_ids, without_copy_mark, without_ids
 
 Definitions = Callable[[str], frozenset[str]]

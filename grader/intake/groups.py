@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grader.assignment import Track
+from grader.assignment.assignment import Track
 from grader.errors import UsageError
 from grader.intake.candidates import Candidate, last_on_time
 from grader.intake.names import safe_key, stem, student_ids

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from grader.assignment import ExpectedFile
+from grader.assignment.assignment import ExpectedFile
 from grader.errors import SubmissionError
 from grader.intake.archives import ONE, UNREADABLE, archive_entries
 from grader.intake.candidates import Candidate

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from grader import notebooks
 from grader.errors import SubmissionError
-from grader.statements import parse_source, split_statements
+from grader.parsing import notebooks
+from grader.parsing.statements import parse_source, split_statements
 
 SOURCE_LIMIT = 1_000_000
 _COOKIE = re.compile(rb"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)")

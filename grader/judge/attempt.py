@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from grader.assignment import Budget, Item, Training, TrainingWay
+from grader.assignment.assignment import Budget, Item, Training, TrainingWay
 from grader.model import CheckResult
 from grader.suite.metrics import Measure
 from grader.thresholds import FIGURES

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.sandbox.base import request_tree
 from grader.suite.cases import Case
-from grader.wire import Encoded, encode
+from grader.wire.frames import Encoded, encode
 from grader.worker.loading import Probe
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType
 
-from grader.assignment import Assignment, Training
+from grader.assignment.assignment import Assignment, Training
 from grader.judge.calls import Key
 from grader.judge.drawing import inner_of
 from grader.suite.cases import Case

@@ -16,9 +16,9 @@ import torch
 from grader.judge.calls import Call, cloned
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
-from grader.judge.recording import Recorded
+from grader.judge.reference_run import Recorded
 from grader.judge.sides import Book, ReferenceSide, Side
-from grader.proofs import Examination
+from grader.model import Examination
 from grader.suite.agreement import Disagreement, comparisons, share_used, tolerances
 from grader.worker.loading import Probe
 

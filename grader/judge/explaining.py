@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from grader.judge.calls import Key, digest_of
 from grader.judge.drawing import draw, is_drawn, item_seed
 from grader.judge.plugin import JudgePlugin
-from grader.judge.recording import Recorded
+from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt, Body, Explained, outcome_of
 from grader.judge.sides import Desk
 from grader.judge.variants import Variants

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from grader.assignment import Assignment
-from grader.notebooks import Notebook, read, to_notebook_text
+from grader.assignment.assignment import Assignment
+from grader.parsing.notebooks import Notebook, read, to_notebook_text
 from grader.suite.agreement import Disagreement, Mismatch
 from grader.worker.loading import FileSpec
 

@@ -34,29 +34,29 @@ import pytest
 import torch
 
 import grader
-from grader.assignment import Assignment, Item
+from grader.assignment.assignment import Assignment, Item
+from grader.assignment.locate import Folders
+from grader.assignment.manifest import load
 from grader.datasets.source import DataSource
 from grader.errors import AuthorError, GraderError
 from grader.judge.examining import examine
 from grader.judge.handed import HandedIn, file_specs, reference_files
 from grader.judge.plugin import JudgePlugin, pytest_arguments
-from grader.judge.recording import Recorded, record
+from grader.judge.reference_run import Recorded, record
 from grader.judge.sides import Book, ReferenceSide
 from grader.judge.source_rules import template_texts
 from grader.judge.submissions import Job, SubmissionJudge, Trial
 from grader.judge.training_run import Alone
 from grader.judge.variants import Variants
-from grader.kept import read_kept
-from grader.locate import Folders
-from grader.manifest import load
-from grader.messages import PacketPort, PipePort, Port
 from grader.model import CheckResult, Violation
+from grader.proof.kept import read_kept
 from grader.sandbox import gpu
 from grader.sandbox.base import Sandbox, Site
 from grader.sandbox.missing import torch_modules
 from grader.sandbox.preload import load_suite
 from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
 from grader.text import clean
+from grader.wire.messages import PacketPort, PipePort, Port
 from grader.worker.loading import Modules, Probe
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import pytest
 from _pytest.runner import runtestprotocol
 
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
 from grader.errors import AuthorError
 from grader.judge.sides import Side
 from grader.suite.marks import ITEM, ROUTES

@@ -11,14 +11,14 @@ import pytest
 
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
-from grader.judge.recording import Recorded
+from grader.judge.reference_run import Recorded
 from grader.judge.sides import Desk, Ended, ReferenceSide, StudentSide, other_shape
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation
 from grader.model import CheckResult, Observation, Values, unjudged
 from grader.probing import MAX_CANDIDATES
 from grader.suite.agreement import Disagreement, PartialCredit
 from grader.text import clean
-from grader.wire import encode
+from grader.wire.frames import encode
 
 Body = Callable[[str, dict[str, object]], None]
 

@@ -9,12 +9,12 @@ from typing import Protocol
 
 import torch
 
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.judge.calls import Call, Key, cloned, detached, key_of, make_call
 from grader.model import Notes, Observation, TimedOut, Values
 from grader.sandbox.base import Process, ask
 from grader.suite.agreement import Disagreement, Mismatch, kind_of
-from grader.wire import Encoded
+from grader.wire.frames import Encoded
 from grader.worker.loading import Modules, Probe
 from grader.worker.running import seed_everything
 

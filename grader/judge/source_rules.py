@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
 from grader.model import Violation
 from grader.rules import SourceFile, check_sources, print_sites, source_file
 from grader.rules.source import PrintSite

@@ -8,13 +8,13 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grader.assignment import Assignment, Item, Limits, Part
+from grader.assignment.assignment import Assignment, Item, Limits, Part
 from grader.datasets.source import DataSource
 from grader.errors import SandboxError
 from grader.judge.explaining import Explainer
 from grader.judge.handed import HandedIn, file_specs
 from grader.judge.plugin import JudgePlugin
-from grader.judge.recording import Recorded
+from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt, Body, Explain, Explained, Replay
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
 from grader.judge.source_rules import printing_places, source_violations
@@ -28,7 +28,7 @@ from grader.rules import check_prints, check_trace
 from grader.sandbox.base import Process, Sandbox, Site, ask
 from grader.sandbox.missing import missing_module
 from grader.text import clean, one_line
-from grader.wire import Encoded, encode
+from grader.wire.frames import Encoded, encode
 
 NO_TRAINING = "nothing is trained in this run (grade with --training real or --training made)"
 MISSING_MODULES = 6  # lazily imported modules come in chains; more than this is not an oversight of the zygote

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
 from grader.model import Violation
 
 

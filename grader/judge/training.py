@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from grader.assignment import Budget, Item
+from grader.assignment.assignment import Budget, Item
 from grader.datasets.source import DamagedData, MissingData
 from grader.judge.attempt import Attempt, result_of
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
-from grader.judge.recording import Recorded
+from grader.judge.reference_run import Recorded
 from grader.judge.sides import Ended, ReferenceSide, Side
 from grader.judge.training_run import Gym, TrainingRun
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation

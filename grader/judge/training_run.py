@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import torch
 
-from grader.assignment import Budget, Item, Limits, TrainingWay
+from grader.assignment.assignment import Budget, Item, Limits, TrainingWay
 from grader.datasets.source import DataSource
 from grader.errors import SandboxError
 from grader.judge.attempt import Attempt
@@ -19,13 +19,13 @@ from grader.judge.calls import cloned
 from grader.judge.sides import Ended, ReferenceSide
 from grader.judge.verdicts import KILLED, of_observation
 from grader.model import Died, Malformed, Observation, OutOfMemory, Raised, TimedOut, Values
-from grader.pieces import Assembly, batches
 from grader.sandbox.base import Process, Sandbox, Site, ask, request_tree
 from grader.sandbox.missing import missing_module
 from grader.suite.metrics import Measure
 from grader.suite.training import Counterpart, Trained
 from grader.text import one_line
-from grader.wire import WireError, encode
+from grader.wire.frames import WireError, encode
+from grader.wire.pieces import Assembly, batches
 from grader.worker.loading import Probe
 
 T = TypeVar("T")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
 from grader.judge.calls import Call, Key
 from grader.judge.sides import Book, ReferenceSide
-from grader.kept import Kept, edited_sources
+from grader.proof.kept import Kept, edited_sources
 from grader.suite.agreement import differences
 from grader.worker.loading import FileSpec, Modules, Probe
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from grader.assignment import SHARES
+from grader.assignment.assignment import SHARES
 from grader.model import CheckResult, Line
 from grader.text import one_line
 from grader.thresholds import FIGURES

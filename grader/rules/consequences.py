@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from grader.assignment import Consequence, Rule
+from grader.assignment.assignment import Consequence, Rule
 
 _SUBJECTS: Mapping[str, Callable[[Rule], str]] = {
     "imports": lambda rule: "An import that the template does not have",

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from grader import notebooks
 from grader.model import Violation
-from grader.statements import parse_source, split_statements
+from grader.parsing import notebooks
+from grader.parsing.statements import parse_source, split_statements
 
 SOURCE_LIMIT = 1_000_000
 """Characters of one file. Larger ones are not parsed; 50 MB of one-line statements would take minutes."""

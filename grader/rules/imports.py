@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from grader.assignment import Assignment, ExpectedFile, Rule
+from grader.assignment.assignment import Assignment, ExpectedFile, Rule
 from grader.model import Violation
 from grader.rules.files import Place, SourceFile, parse_file, source_file
 from grader.rules.resolve import Resolver, module_names

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from grader.assignment import Assignment, Rule
+from grader.assignment.assignment import Assignment, Rule
 from grader.model import Violation
 from grader.rules.names import canonical, matching
 from grader.rules.operations import LAYERS, Layer, built_on, layers_of, short

@@ -10,8 +10,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from grader.parsing.statements import parse_source
 from grader.rules.files import Parsed, Place, Unit
-from grader.statements import parse_source
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = Function | ast.ClassDef

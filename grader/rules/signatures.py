@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from grader.errors import AuthorError
 from grader.model import Violation
+from grader.parsing.statements import parse_source
 from grader.rules.files import Parsed, Place
-from grader.statements import parse_source
 from grader.templates.interface import Definition, Parameter, interface_of, parameters_of, written
 
 _OWNERS = ("self", "cls")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from grader.assignment import Assignment, ExpectedFile, Rule
+from grader.assignment.assignment import Assignment, ExpectedFile, Rule
 from grader.model import Violation
 from grader.rules.files import Parsed, Place, SourceFile, parse_file, source_file
 from grader.rules.imports import Imported, check_imports, imports

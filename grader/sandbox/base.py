@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.model import (
     Died,
     Malformed,
@@ -27,7 +27,7 @@ from grader.model import (
 )
 from grader.sandbox.gpu import Gpu
 from grader.text import clean
-from grader.wire import Channel, ChannelClosed, Encoded, Frame, FrameTimeout, WireError, encode
+from grader.wire.frames import Channel, ChannelClosed, Encoded, Frame, FrameTimeout, WireError, encode
 from grader.worker.loading import FileSpec
 
 START_SECONDS = 20.0

@@ -13,12 +13,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.errors import SandboxError
 from grader.sandbox.base import START_SECONDS, Ending, Process, Site
 from grader.sandbox.gpu import Gpu
 from grader.text import clean
-from grader.wire import Channel, ChannelClosed, FrameTimeout, WireError, encode
+from grader.wire.frames import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
 READY_SECONDS = 120.0
 GPU_SECONDS = 120.0  # the first worker reads gigabytes of libraries

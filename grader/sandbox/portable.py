@@ -18,12 +18,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.errors import AuthorError, SandboxError
 from grader.sandbox.base import Ending, Process, Site
 from grader.sandbox.gpu import Gpu
 from grader.text import clean
-from grader.wire import Channel, ChannelClosed, FrameTimeout, WireError, encode
+from grader.wire.frames import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
 SPAWN_SECONDS = 90.0
 KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "HOME", "USERPROFILE", "PYTHONPATH", "LD_LIBRARY_PATH")

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from grader.sandbox.preload import load_suite, warm_up
-from grader.wire import WORKER_CAPS, Channel
+from grader.wire.frames import WORKER_CAPS, Channel
 from grader.worker.service import serve
 
 

@@ -5,7 +5,7 @@ a child can read all memory of its parent, so the zygote is exec'd clean and nev
 student's file. It forks workers on request.
 
     judge ── control socket (SOCK_SEQPACKET, one per judge) ──▶ zygote ──fork──▶ worker
-      └──────────────── channel (frames, see grader.wire) ─────────────────────────┘
+      └──────────────── channel (frames, see grader.wire.frames) ─────────────────────────┘
 
 Requests on a control socket are JSON. `lease` answers with a worker's number and three descriptors (channel, pidfd,
 captured output); `exit` answers how a worker ended, once it has; `control` brings the socket of another judge;
@@ -31,7 +31,7 @@ from pathlib import Path
 
 from grader.sandbox import confine
 from grader.sandbox.preload import load_suite, warm_up, warm_up_training
-from grader.wire import WORKER_CAPS, Channel, encode
+from grader.wire.frames import WORKER_CAPS, Channel, encode
 from grader.worker.loading import Probe
 from grader.worker.ownership import module_files
 from grader.worker.service import serve

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from grader.assignment import Assignment, Track
+from grader.assignment.assignment import Assignment, Track
 from grader.model import Applied, Graded, Line, Mark, Report
 from grader.scoring.attention import attention
 from grader.scoring.breaches import Breach, breaches, is_late

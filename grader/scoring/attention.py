@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
 from grader.model import DATA_REASON, KILLED_REASON, Applied, Graded, Line
 from grader.scoring.breaches import LATE, is_late
 from grader.text import one_line

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from grader.assignment import Assignment, Consequence, Item, Rule
+from grader.assignment.assignment import Assignment, Consequence, Item, Rule
 from grader.model import Graded, Violation
 
 LATE = "late"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from grader.assignment import Assignment, Item, Track
+from grader.assignment.assignment import Assignment, Item, Track
 from grader.errors import UsageError
 from grader.model import CheckResult, Graded, LineState, Mark
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations, product
 
-from grader.assignment import Assignment, Choice
+from grader.assignment.assignment import Assignment, Choice
 from grader.scoring.breaches import Breach
 from grader.scoring.entries import Entry
 

@@ -19,7 +19,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from grader.assignment import Tolerance
+from grader.assignment.assignment import Tolerance
 from grader.suite.diagnose import relation
 
 DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {

@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from grader.assignment import TrainingWay
+from grader.assignment.assignment import TrainingWay
 from grader.datasets.source import DataSource
 from grader.suite.metrics import Measure
 from grader.worker.loading import Probe

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from grader.assignment import Assignment, ExpectedFile
+from grader.assignment.assignment import Assignment, ExpectedFile
 from grader.errors import AuthorError
 from grader.templates.markers import BEGIN, END, split_lines
 from grader.templates.notebook import carried_results, shown_text, strip_notebook, template_notebook

@@ -18,7 +18,7 @@ import json
 import re
 
 from grader.errors import AuthorError
-from grader.notebooks import to_notebook_text
+from grader.parsing.notebooks import to_notebook_text
 from grader.templates.markers import Region, find_regions, python_comments, split_lines
 from grader.templates.strip import strip_with
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from grader.statements import Statement, split_statements, strip_magics
+from grader.parsing.statements import Statement, split_statements, strip_magics
 from grader.worker.clock import clock
 
 
@@ -100,7 +100,7 @@ def remember(cell: Cell) -> None:
 
 def split_percent(text: str, path: str) -> list[Cell]:
     """The code cells of a reference kept in percent format, numbered over all cells."""
-    from grader.notebooks import percent_cells  # only the judge reads references; workers have no use for it
+    from grader.parsing.notebooks import percent_cells  # only the judge reads references; workers have no use for it
 
     return [
         Cell(number=number, name=f"{path}[cell {number}]", source=cell.source)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.wire import Channel, ChannelClosed, Frame, WireError, encode
+from grader.wire.frames import Channel, ChannelClosed, Frame, WireError, encode
 from grader.worker import absent, gpu
 from grader.worker.capture import Capture
 from grader.worker.loading import FileSpec, Modules, Probe

@@ -1,7 +1,7 @@
 """What a training probe finds on `modules` beside the files: its data, its weights, a counter of steps.
 
-The training split comes before the probe runs and the trained weights leave after it, in pieces (`grader.pieces`), so
-that neither is limited by the size of a frame.
+The training split comes before the probe runs and the trained weights leave after it, in pieces
+(`grader.wire.pieces`), so that neither is limited by the size of a frame.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from grader.pieces import Assembly, Piece, batches
+from grader.wire.pieces import Assembly, Piece, batches
 
 Report = Callable[[int, dict[str, float]], None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from printed import literal, named_values, numbers, printed_model, split_models
 from saved import Saved
 
-from grader.notebooks import stale_outputs
+from grader.parsing.notebooks import stale_outputs
 
 NO_COUNT = "no execution count"
 

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import torch
 
-from grader.notebooks import percent_cells
+from grader.parsing.notebooks import percent_cells
 from grader.worker import absent
 
 SUITE = Path(__file__).resolve().parent

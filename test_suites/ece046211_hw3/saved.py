@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from grader.notebooks import Cell, Notebook, statements
+from grader.parsing.notebooks import Cell, Notebook, statements
 
 # What probes put into the notebook's namespace; a cell that makes these need not be run for another one.
 GIVEN = frozenset(

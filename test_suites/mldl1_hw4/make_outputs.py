@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "reference_solutions" / "mldl1_hw4"
 sys.path.insert(0, str(ROOT))
 
-from grader.notebooks import percent_cells  # noqa: E402 - the project's root is found first
+from grader.parsing.notebooks import percent_cells  # noqa: E402 - the project's root is found first
 
 NAMES = {"rnn": "hw4_rnn", "seq2seq": "hw4_seq2seq", "vit": "hw4_vit"}
 

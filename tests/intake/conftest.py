@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from intake_examples import COURSE, Taker
 
-from grader.assignment import Assignment
+from grader.assignment.assignment import Assignment
 from grader.intake import take
 from grader.model import Refused, Submission
 

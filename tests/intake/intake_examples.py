@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from grader.assignment import Assignment, ExpectedFile, Late, Track
+from grader.assignment.assignment import Assignment, ExpectedFile, Late, Track
 from grader.model import Refused, Submission
 
 Files = Mapping[str, str | bytes]

@@ -150,7 +150,7 @@ def test_canvas_when_every_attempt_is_late(tmp_path, one) -> None:
 def test_a_dash_and_a_number_may_be_part_of_the_name(tmp_path, one) -> None:
     from intake_examples import make_assignment
 
-    from grader.assignment import ExpectedFile
+    from grader.assignment.assignment import ExpectedFile
 
     course = make_assignment(ExpectedFile(id="a", path="part-1.py"), ExpectedFile(id="b", path="part-2.py"))
     result = one(put(tmp_path / "in", {"a_5_1_part-1.py": "x=1", "a_5_2_part-2.py": "x=2"}), assignment=course)

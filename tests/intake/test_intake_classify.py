@@ -3,7 +3,7 @@
 import pytest
 from intake_examples import COURSE, GOOD, LSTM, NOTEBOOK, PAIRS, make_assignment, pack, put, zipped
 
-from grader.assignment import ExpectedFile
+from grader.assignment.assignment import ExpectedFile
 
 THREE = make_assignment(
     *(ExpectedFile(id=name, path=f"hw4_{name}.ipynb", kind="notebook") for name in ("rnn", "s2s", "vit"))

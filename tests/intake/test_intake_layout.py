@@ -21,7 +21,7 @@ from intake_examples import (
     snapshot,
 )
 
-from grader.assignment import ExpectedFile
+from grader.assignment.assignment import ExpectedFile
 from grader.errors import UsageError
 
 

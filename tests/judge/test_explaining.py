@@ -11,7 +11,7 @@ from hypothesis import given
 
 from grader.judge.calls import Call, Key
 from grader.judge.explaining import SHRINK_PROBES, SHRINK_SECONDS, Explainer
-from grader.judge.recording import Recorded
+from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt
 from grader.judge.sides import Desk, Ended
 from grader.model import TimedOut

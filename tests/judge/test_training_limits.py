@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import Budget, Item
+from grader.assignment.assignment import Budget, Item
 from grader.datasets.source import DataSource
 from grader.judge.sides import Ended, ReferenceSide
 from grader.judge.training_run import Gym, TrainingRun, others_may_be_to_blame

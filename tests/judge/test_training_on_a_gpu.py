@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from grader.assignment import Budget, Item, Needs, Part, Training
+from grader.assignment.assignment import Budget, Item, Needs, Part, Training
 from grader.datasets.source import DataSource
 from grader.judge import training_run
 from grader.judge.attempt import figures_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from grader.assignment import Assignment, Consequence, Item, Needs, Part, Question, Rule
+from grader.assignment.assignment import Assignment, Consequence, Item, Needs, Part, Question, Rule
 from grader.model import CheckResult, Graded, Mark, Report, Violation
 from grader.scoring import score
 

@@ -6,7 +6,7 @@ import textwrap
 from decimal import Decimal
 from pathlib import Path
 
-from grader.assignment import Assignment, ExpectedFile, Rule
+from grader.assignment.assignment import Assignment, ExpectedFile, Rule
 from grader.model import Violation
 from grader.rules import SourceFile, check_sources
 

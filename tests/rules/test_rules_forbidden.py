@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rules_examples import NO_LSTM, check, python
 
-from grader.assignment import Rule
+from grader.assignment.assignment import Rule
 from grader.rules import SourceFile
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from rules_examples import NO_LSTM, assignment, python
 
-from grader.assignment import Consequence, Rule
+from grader.assignment.assignment import Consequence, Rule
 from grader.rules import check_prints, check_trace, describe, print_sites
 
 TRACED = replace(NO_LSTM, parts=("lstm",))

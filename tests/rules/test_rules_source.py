@@ -5,7 +5,7 @@ import json
 import pytest
 from rules_examples import assignment, check, python
 
-from grader.assignment import ExpectedFile, Rule
+from grader.assignment.assignment import ExpectedFile, Rule
 from grader.errors import AuthorError
 from grader.rules import SourceFile, check_sources, imports_of, print_sites, source_file
 

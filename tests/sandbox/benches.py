@@ -6,7 +6,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.sandbox.base import Site, ask, request_tree
 from grader.sandbox.launch import start_zygote
 from grader.sandbox.portable import PortableSandbox

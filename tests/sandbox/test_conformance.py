@@ -13,10 +13,10 @@ import pytest
 import torch
 from benches import FIXTURES, LIMITS, SHORT, Bench
 
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.model import Died, Malformed, NotImplementedYet, OutOfMemory, Raised, TimedOut, Values
 from grader.sandbox.base import ask
-from grader.wire import encode
+from grader.wire.frames import encode
 
 LINUX = sys.platform.startswith("linux")
 BACK_ENDS = ["linux", "portable"] if LINUX else ["portable"]
@@ -400,7 +400,7 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from benches import Bench
 from grader.sandbox.base import request_tree
-from grader.wire import encode
+from grader.wire.frames import encode
 bench = Bench(sys.argv[2], Path(sys.argv[3]))
 bench.run("counts")
 print(bench.process._popen.pid if sys.argv[2] == "portable" else bench.zygote_pid, flush=True)

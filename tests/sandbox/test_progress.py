@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
-from grader.assignment import Limits
+from grader.assignment.assignment import Limits
 from grader.model import Malformed, Raised, TimedOut, Values
 from grader.sandbox import base
-from grader.wire import Channel, encode
+from grader.wire.frames import Channel, encode
 
 LIMITS = Limits(wall_seconds=2.0)
 ANSWER = {"status": "values", "values": {"done": True}, "notes": {}}

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from grader.assignment import Assignment, Consequence, ExpectedFile, Item, Needs, Part, Question, Rule
+from grader.assignment.assignment import Assignment, Consequence, ExpectedFile, Item, Needs, Part, Question, Rule
 from grader.model import CheckResult, Graded, Violation
 
 

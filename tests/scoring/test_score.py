@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from rubric import NEEDS_F, assignment, graded, item, passed, rule
 
-from grader.assignment import Budget, Cap, Choice, Late, Track, Training
+from grader.assignment.assignment import Budget, Cap, Choice, Late, Track, Training
 from grader.errors import UsageError
 from grader.model import DATA_REASON, KILLED_REASON, CheckResult, Mark, Violation
 from grader.scoring import is_late, score

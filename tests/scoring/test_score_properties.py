@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rubric import NEEDS_F, assignment, item, rule
 
-from grader.assignment import Cap, Choice, Late
+from grader.assignment.assignment import Cap, Choice, Late
 from grader.model import CheckResult, Graded, Mark, Violation
 from grader.scoring import score
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.assignment import Tolerance
+from grader.assignment.assignment import Tolerance
 from grader.suite import Disagreement, assert_agrees, partial, require, require_close, require_different
 from grader.suite.agreement import PartialCredit, differences, tolerances
 

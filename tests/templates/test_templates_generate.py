@@ -7,7 +7,7 @@ from decimal import Decimal
 import nbformat
 import pytest
 
-from grader.assignment import Assignment, ExpectedFile
+from grader.assignment.assignment import Assignment, ExpectedFile
 from grader.errors import AuthorError
 from grader.templates import data_of, proofs_of, stale, template_notebook, templates_of, write
 

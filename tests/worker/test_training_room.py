@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from grader.pieces import Assembly, batches
+from grader.wire.pieces import Assembly, batches
 from grader.worker.training import BudgetSpent, TrainingRoom, copied
 
 

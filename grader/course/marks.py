@@ -1,0 +1,162 @@
+"""`marks.csv`: the points that people give, for manual items and as overrides of automatic ones.
+
+    submission,item,points,comment,by
+    lovelace,theory.bptt,3.5,"the sign of the second term is missing",gh
+
+Saved by any spreadsheet: UTF-8 with or without byte-order mark, comma, semicolon or tab, decimal point or comma.
+A line whose points are empty is a mark that was not given yet.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment
+from grader.errors import UsageError
+from grader.model import Mark, Report
+
+COLUMNS = ("submission", "item", "points", "comment", "by")
+NEEDED = COLUMNS[:3]
+SHOWN = ("maximum", "title")  # written into the template to help its reader, and ignored when it comes back
+MAX_BYTES = 16 * 1024 * 1024
+MAX_SHOWN = 20
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"\+?(\d{1,6}([.,]\d{1,4})?|[.,]\d{1,4})")
+
+
+def read(path: Path, assignment: Assignment) -> tuple[Mark, ...]:
+    """The marks of a file, in its order. Raises `UsageError` that lists every bad line of it."""
+    problems: list[str] = []
+    marks: dict[tuple[str, str], tuple[int, Mark]] = {}
+    for line, row in _rows(path):
+        try:
+            mark = _mark(row, assignment)
+        except ValueError as error:
+            problems.append(f"line {line}: {error}")
+            continue
+        if mark is None:
+            continue
+        key = (mark.submission, mark.item)
+        if key in marks:
+            problems.append(
+                f"line {line}: {mark.submission} already has a mark for {mark.item} in line {marks[key][0]}"
+            )
+        else:
+            marks[key] = (line, mark)
+    if problems:
+        raise UsageError(_listed(path, problems))
+    return tuple(mark for _, mark in marks.values())
+
+
+def strangers(marks: Iterable[Mark], keys: Iterable[str]) -> tuple[str, ...]:
+    """The submissions that marks name and nobody handed in, sorted: their points would be lost silently."""
+    return tuple(sorted({mark.submission for mark in marks} - set(keys)))
+
+
+def template(reports: Sequence[Report], assignment: Assignment) -> str:
+    """A marks.csv to fill in: one line per submission and manual item that waits for a person."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow((*COLUMNS, *SHOWN))
+    manual = {item.id for item in assignment.items if item.kind == "manual"}
+    for report in reports:
+        for line in report.lines:
+            if line.item in manual and line.state == "awaiting" and line.counted:
+                cells = (report.key, line.item, "", "", "", f"{line.maximum:f}", line.title)
+                writer.writerow([escaped(cell) for cell in cells])
+    return out.getvalue()
+
+
+def escaped(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe before the characters that begin one."""
+    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+
+
+def unescaped(cell: str) -> str:
+    """What `escaped` was given."""
+    return cell[1:] if cell.startswith("'") and cell[1:].lstrip(" ").startswith(_FORMULA) else cell
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Each line's number (of its end, as editors show it) and cells by column."""
+    text = _text(path)
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        _check_header(header, path)
+        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise UsageError(f"{path}: line {reader.line_num}: not a CSV line ({error})") from None
+    long = [
+        f"line {line}: {len(cells)} cells, expected {len(header)}" for line, cells in rows if len(cells) > len(header)
+    ]
+    if long:
+        raise UsageError(_listed(path, [*long, "a comment that holds the separator stands in double quotes"]))
+    return [
+        (line, dict(zip(header, (unescaped(cell.strip()) for cell in cells), strict=False))) for line, cells in rows
+    ]
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: the marks cannot be read: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"{path}: larger than {MAX_BYTES // 2**20} MiB, expected one line per mark")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}: line {line} is not UTF-8; save the sheet as CSV UTF-8") from None
+
+
+def _check_header(header: list[str], path: Path) -> None:
+    missing = [name for name in NEEDED if name not in header]
+    unknown = [name for name in header if name not in COLUMNS + SHOWN]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if missing or unknown or twice:
+        found = ", ".join(header) or "an empty file"
+        raise UsageError(f"{path}: line 1: expected the columns {', '.join(COLUMNS)}; found {found}")
+
+
+def _mark(row: dict[str, str], assignment: Assignment) -> Mark | None:
+    """The mark of one row, or None where no points were given yet. Raises ValueError with what is wrong."""
+    if not row.get("points"):
+        return None
+    if not row.get("submission"):
+        raise ValueError("the submission is missing")
+    try:
+        item = assignment.item(row.get("item", ""))
+    except KeyError:
+        raise ValueError(_unknown_item(row.get("item", ""), assignment)) from None
+    if not _NUMBER.fullmatch(row["points"]):
+        raise ValueError(f"the points are {row['points']!r}, expected a number from 0 to {item.points}")
+    points = Decimal(row["points"].replace(",", "."))
+    if points > item.points:
+        raise ValueError(f"{points} points for {item.id}, expected 0 to {item.points}")
+    return Mark(
+        submission=row["submission"], item=item.id, points=points, comment=row.get("comment", ""), by=row.get("by", "")
+    )
+
+
+def _unknown_item(name: str, assignment: Assignment) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [item.id for item in assignment.items], n=1)
+    return f"unknown item {name!r}" + (f"; did you mean {near[0]!r}?" if near else f" in {assignment.slug}")
+
+
+def _listed(path: Path, problems: list[str]) -> str:
+    shown = problems[:MAX_SHOWN]
+    if len(problems) > MAX_SHOWN:
+        shown.append(f"… and {len(problems) - MAX_SHOWN} more")
+    return "\n".join([f"{path}: no mark was taken, because", *(f"  {problem}" for problem in shown)])

@@ -1,0 +1,99 @@
+"""The reference run: draws every item's cases, records the expected values, proves that the suite works here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from grader.assignment.assignment import Item
+from grader.errors import AuthorError
+from grader.judge.calls import Key
+from grader.judge.digests import item_digest, training_digest
+from grader.judge.drawing import draw, inner_of, is_drawn, item_seed
+from grader.judge.plugin import Handed, JudgePlugin, Stage
+from grader.judge.sides import ReferenceSide
+from grader.suite.agreement import PartialCredit
+
+
+@dataclass
+class Recorded:
+    """What the reference run fixed for one item."""
+
+    item: Item
+    routes: tuple[str, ...]
+    sentence: str
+    cases: list[dict[str, object]] = field(default_factory=list)
+    keys: tuple[Key, ...] = ()
+    digest: str = ""
+
+
+def record(
+    plugin: JudgePlugin,
+    items: Sequence[Item],
+    reference: ReferenceSide,
+    handed: Handed,
+    seed: str,
+    conditions: str = "",
+) -> dict[str, Recorded]:
+    """Run the items on the reference. Raises AuthorError that names every item the reference does not pass.
+
+    `conditions` are what trainings depend on beside the item: source of the data, device.
+    """
+    records: dict[str, Recorded] = {}
+    problems: list[str] = []
+    for item in items:
+        recorded = Recorded(item, plugin.routes(item.id), plugin.sentence(item.id))
+        records[item.id] = recorded
+        function = plugin.tests[item.id].obj
+        if item.training is not None:
+            # The reference is trained by `grader calibrate`, never while grading.
+            recorded.digest = training_digest(function, item.training, conditions, plugin.assignment)
+            continue
+        reference.used.clear()
+        trouble = _run(plugin, recorded, reference, handed, seed)
+        if trouble:
+            problems.append(f"item {item.id!r}: the reference does not pass its own test\n{trouble}")
+        recorded.keys = tuple(reference.used)
+        recorded.digest = item_digest(function, recorded.keys, plugin.assignment)
+    if problems:
+        raise AuthorError("\n\n".join(problems), plugin.assignment.suite)
+    return records
+
+
+def _run(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, handed: Handed, seed: str) -> str:
+    failure: list[BaseException] = []
+
+    def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
+        try:
+            _perform(test, fixtures, recorded, seed)
+        except PartialCredit as partial:
+            if partial.credit == 1.0:
+                return
+            message = f"the reference earns only {partial.credit:.0%}: {partial.message}"
+            raise AssertionError(message) from None
+
+    with plugin.staged(Stage(reference, reference, handed, perform)):
+        try:
+            return plugin.run(recorded.item.id, log=True)
+        except BaseException as error:
+            failure.append(error)
+            raise
+
+
+def _perform(test: pytest.Function, fixtures: dict[str, object], recorded: Recorded, seed: str) -> None:
+    function = test.obj
+    inner = inner_of(function)
+
+    def body(**drawn: object) -> None:
+        for route in recorded.routes:
+            inner(**{**drawn, "route": route} if "route" in drawn or "route" in fixtures else drawn)
+        given = {name: value for name, value in drawn.items() if name not in fixtures}
+        if given not in recorded.cases:
+            recorded.cases.append(given)
+
+    if is_drawn(function):
+        draw(function, body, fixtures, item_seed(seed, recorded.item.id), shrink=False)
+    else:
+        body(**fixtures)

@@ -1,0 +1,1 @@
+"""A student's text taken apart: notebooks into cells, source into statements."""

@@ -1,0 +1,1 @@
+"""Proofs that a suite is right: what each kept submission must earn, mutants, evidence for thresholds."""

@@ -1,0 +1,172 @@
+"""Proofs of a suite: what each kept submission must earn, and whether it did. Graded submissions in, problems out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from grader.assignment.assignment import Assignment
+from grader.model import Examination, Graded
+from grader.proof.kept import Kept
+from grader.scoring import score
+from grader.thresholds import decided
+
+HEADROOM = 4  # other processors and thread counts round differently; four times what is seen here was never reached
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One submission that was run for a proof: a kept one, the reference or the template."""
+
+    key: str
+    title: str
+    kept: Kept | None = None
+    role: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Whether a claim holds; `problems` is empty when it does."""
+
+    claim: Claim
+    problems: tuple[str, ...]
+
+
+def judge_claim(claim: Claim, graded: Graded, assignment: Assignment) -> Finding:
+    """Compare what a submission earned with what it must earn."""
+    graded = decided(graded, assignment)
+    if claim.role == "reference":
+        problems = _full_marks(graded, assignment)
+    elif claim.role == "template":
+        problems = _nothing_attempted(graded, assignment)
+    else:
+        assert claim.kept is not None
+        check = {"correct": _correct, "wrong": _wrong, "hostile": _hostile}[claim.kept.kind]
+        problems = check(claim.kept, graded, assignment)
+    return Finding(claim=claim, problems=(*_grader_errors(graded), *problems))
+
+
+def never_failed(assignment: Assignment, kept: Sequence[Kept]) -> list[str]:
+    """Automatic items that no known mistake fails: nothing shows that they can fail at all."""
+    failed = {item for entry in kept if entry.kind == "wrong" for item in entry.fails}
+    return [
+        f"item {item.id!r} is failed by no submission in wrong/"
+        for item in assignment.items
+        if item.kind == "automatic" and item.id not in failed and not item.needs.gpu
+    ]
+
+
+def unknown_names(assignment: Assignment, kept: Sequence[Kept]) -> list[str]:
+    """Items and rules that kept submissions name and the manifest does not have."""
+    items = {item.id for item in assignment.items}
+    rules = {rule.id for rule in assignment.rules}
+    return [
+        f"{entry.kind}/{entry.name}: unknown item or rule {name!r}"
+        for entry in kept
+        for name in (*(set(entry.fails) | set(entry.passes)) - items, *set(entry.breaks) - rules)
+    ]
+
+
+def tolerance_problems(found: Mapping[str, Examination]) -> list[str]:
+    """Items whose bound does not clear the rounding noise, or lets obviously wrong values pass."""
+    problems = [
+        f"item {name!r}: rounding alone uses {entry.noise:.0%} of the bound; at most {1 / HEADROOM:.0%} is safe"
+        for name, entry in found.items()
+        if entry.noise is not None and entry.noise > 1 / HEADROOM
+    ]
+    problems += [
+        f"item {name!r} accepts the reference's values replaced by {what}"
+        for name, entry in found.items()
+        for what in entry.lets_pass
+    ]
+    return problems
+
+
+def not_passed(graded: Graded) -> dict[str, str]:
+    """{item: status and reason} of what was judged and not passed."""
+    return {
+        name: f"{result.status}: {result.reason}"
+        for name, result in graded.results.items()
+        if result.status not in ("passed", "skipped")
+    }
+
+
+def _grader_errors(graded: Graded) -> list[str]:
+    return [
+        f"{name}: grader error: {result.staff[-1500:]}"
+        for name, result in graded.results.items()
+        if result.status == "grader_error"
+    ]
+
+
+def _full_marks(graded: Graded, assignment: Assignment) -> list[str]:
+    problems = [
+        f"{name} is not passed ({why}): {graded.results[name].message[:600]}"
+        for name, why in not_passed(graded).items()
+    ]
+    problems += [f"breaks the rule {found.rule}: {found.message}" for found in graded.violations]
+    report = score(graded, assignment)
+    problems += [
+        f"{line.item} earns {line.score} of {line.maximum}"
+        for line in report.lines
+        if line.result is not None and line.score is not None and line.score != line.maximum and line.counted
+    ]
+    return problems
+
+
+def _nothing_attempted(graded: Graded, assignment: Assignment) -> list[str]:
+    problems = [
+        f"{name} should be not attempted, it is {result.status} ({result.reason}): {result.message[:300]}"
+        for name, result in graded.results.items()
+        if result.status not in ("not_attempted", "skipped")
+    ]
+    report = score(graded, assignment)
+    if report.score != 0:
+        problems.append(f"the untouched template earns {report.score} points")
+    return problems
+
+
+def _correct(kept: Kept, graded: Graded, assignment: Assignment) -> list[str]:
+    problems = _full_marks(graded, assignment)
+    if kept.breaks:
+        expected = set(kept.breaks)
+        problems = [line for line in problems if not any(f"rule {rule}:" in line for rule in expected)]
+    return problems
+
+
+def _wrong(kept: Kept, graded: Graded, assignment: Assignment) -> list[str]:
+    if kept.equivalent:
+        return _correct(kept, graded, assignment)
+    failed = not_passed(graded)
+    problems = [f"passes {name}, which it must fail" for name in kept.fails if name not in failed]
+    problems += [
+        f"fails {name} ({why}), which it must pass: {graded.results[name].message[:500]}"
+        for name, why in failed.items()
+        if name not in kept.fails
+    ]
+    problems += _rules_broken(kept, graded)
+    shown = " ".join(f"{result.hint} {result.message}" for result in graded.results.values())
+    if kept.hint and kept.hint not in shown:
+        given = {name: graded.results[name].hint for name in kept.fails if name in graded.results}
+        problems.append(f"does not produce its hint {kept.hint!r}; hints given: {given}")
+    return problems
+
+
+def _hostile(kept: Kept, graded: Graded, assignment: Assignment) -> list[str]:
+    passed = {name for name, result in graded.results.items() if result.status == "passed"}
+    problems = [f"passes {name}, which it must not" for name in sorted(passed - set(kept.passes))]
+    problems += [
+        f"does not pass {name} ({not_passed(graded).get(name)}), which it earned honestly"
+        for name in kept.passes
+        if name not in passed
+    ]
+    return problems + _rules_broken(kept, graded)
+
+
+def _rules_broken(kept: Kept, graded: Graded) -> list[str]:
+    broken = {violation.rule for violation in graded.violations}
+    problems = [f"does not break the rule {rule}, which it must" for rule in kept.breaks if rule not in broken]
+    if kept.kind == "wrong":
+        unexpected: Mapping[str, str] = {v.rule: v.message for v in graded.violations if v.rule not in kept.breaks}
+        problems += [f"breaks the rule {rule}: {message}" for rule, message in unexpected.items()]
+    return problems

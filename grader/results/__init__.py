@@ -1,0 +1,1 @@
+"""What is kept of a run: the journal, and several of them put together."""

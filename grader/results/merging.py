@@ -1,0 +1,95 @@
+"""Several runs of one assignment → one journal: the trainings of a GPU server beside everything else from a laptop.
+
+Of two results for one item the one that judged something counts before a grader error, and that before a skipped one;
+between equals the run that is named last. Results of different files under one key are never mixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from grader.errors import UsageError
+from grader.model import CheckResult
+from grader.results.journal import Contents, Journal, Stored, read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """What went into the new folder, and sentences about what did not."""
+
+    slug: str
+    submissions: int
+    warnings: tuple[str, ...]
+
+
+def merge(folders: Sequence[Path], out: Path) -> Merged:
+    """Write a journal below `out` that combines those of `folders`.
+
+    Raises UsageError when a folder holds no journal, when the assignments differ, or when `out` holds results already.
+    """
+    runs = [read(folder) for folder in folders]
+    for folder, run in zip(folders, runs, strict=True):
+        if not run.slug:
+            raise UsageError(f"{folder} holds no journal; give folders that `grader grade` wrote")
+    slugs = sorted({run.slug for run in runs})
+    if len(slugs) != 1:
+        raise UsageError(f"these are results of different assignments: {', '.join(slugs)}")
+    if read(out).slug:
+        raise UsageError(f"{out} holds results already; choose another --out")
+    warnings = [*_seed_warnings(folders, runs), *_version_warnings(folders, runs)]
+    keys = sorted({key for run in runs for key in run.submissions})
+    with Journal(out, slugs[0]) as journal:
+        journal.start_run(slugs[0], runs[0].seed, runs[0].versions)
+        for key in keys:
+            warnings += _merge_one(journal, key, folders, runs)
+    return Merged(slug=slugs[0], submissions=len(keys), warnings=tuple(warnings))
+
+
+def _seed_warnings(folders: Sequence[Path], runs: Sequence[Contents]) -> list[str]:
+    others = [str(folder) for folder, run in zip(folders, runs, strict=True) if run.seed != runs[0].seed]
+    if not others:
+        return []
+    return [f"{', '.join(others)}: another seed than {folders[0]}; replay its items from there."]
+
+
+def _version_warnings(folders: Sequence[Path], runs: Sequence[Contents]) -> list[str]:
+    return [
+        f"{folder}: other versions ({', '.join(changed)}) than in {folders[0]}; the reports name those."
+        for folder, run in zip(folders, runs, strict=True)
+        if (changed := sorted(k for k in run.versions if run.versions[k] != runs[0].versions.get(k)))
+    ]
+
+
+def _merge_one(journal: Journal, key: str, folders: Sequence[Path], runs: Sequence[Contents]) -> list[str]:
+    present = [
+        (folder, run.submissions[key]) for folder, run in zip(folders, runs, strict=True) if key in run.submissions
+    ]
+    first = present[0][1]
+    warnings = [
+        f"{key}: the files in {folder} are other ones than in {present[0][0]}; their results were left out."
+        for folder, stored in present
+        if stored.digest != first.digest
+    ]
+    same = [stored for _, stored in present if stored.digest == first.digest]
+    journal.adopt(key, _combined(same))
+    return warnings
+
+
+def _combined(same: Sequence[Stored]) -> Stored:
+    whole = replace(same[0], results={}, stamps={}, violations={}, protections={}, seconds=0.0)
+    for stored in same:
+        for item, result in stored.results.items():
+            if item not in whole.results or _rank(result) >= _rank(whole.results[item]):
+                whole.results[item] = result
+                whole.stamps[item] = stored.stamps[item]
+        whole.violations.update(stored.violations)
+        whole.protections.update(stored.protections)
+        whole.seconds += stored.seconds
+    whole.finished = all(stored.finished for stored in same)
+    return whole
+
+
+def _rank(result: CheckResult) -> int:
+    return {"skipped": 0, "grader_error": 1}.get(result.status, 2)

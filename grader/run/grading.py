@@ -1,0 +1,200 @@
+"""A grading run: intake, journal, engine, scores, files. What `grade`, `check`, `verify` and `replay` share."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment
+from grader.assignment.locate import Folders
+from grader.course import marks
+from grader.errors import UsageError
+from grader.model import CheckResult, Graded, Mark, Refused, Report, Submission, Violation
+from grader.reports import files
+from grader.results.journal import Journal, read, stamp
+from grader.rules import check_archive
+from grader.run.engine import Engine, Finished, Order, Source, Trainings
+from grader.sandbox.launch import Launched
+from grader.scoring import score
+
+PUBLIC_SEED = "public"
+MARKS = "marks.csv"
+NO_TRAININGS = Trainings()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What has been done, for whoever shows it."""
+
+    key: str
+    done: int
+    of: int
+
+
+def automatic_items(assignment: Assignment, only: Sequence[str] = (), *, public: bool = False) -> tuple[str, ...]:
+    """The ids of the automatic items that are wanted. Raises UsageError, with near names, for an unknown one."""
+    known = [item.id for item in assignment.items if item.kind == "automatic"]
+    for wanted in only:
+        if not any(name == wanted or name.startswith(wanted + ".") for name in known):
+            raise UsageError(f"{assignment.slug} has no automatic item {wanted!r}; it has {', '.join(known)}")
+    chosen = [name for name in known if not only or any(name == w or name.startswith(w + ".") for w in only)]
+    if public:
+        chosen = [name for name in chosen if assignment.item(name).visibility == "visible"]
+    return tuple(chosen)
+
+
+def trainings_of(assignment: Assignment, source: Source, data: Path | None = None, device: str = "cpu") -> Trainings:
+    """The trainings of a run with the time that they may take: two attempts, each repeated alone, and evaluation."""
+    budgets = [item.training.budget(source) for item in assignment.items if item.training and source != "off"]
+    seconds = sum(6 * budget.seconds for budget in budgets if budget is not None)
+    return Trainings(source=source, data=data, device=device, seconds=seconds)
+
+
+def new_seed() -> str:
+    """128 random bits."""
+    return secrets.token_hex(16)
+
+
+def grade_into(
+    journal: Journal,
+    assignment: Assignment,
+    folders: Folders,
+    found: Sequence[Submission | Refused],
+    *,
+    seed: str,
+    items: tuple[str, ...],
+    jobs: int,
+    report: Path | None,
+    tell: Callable[[Progress], None],
+    launched: Launched | None = None,
+    trainings: Trainings = NO_TRAININGS,
+) -> None:
+    """Judge what is missing or stale and write it to the journal, submission by submission."""
+    present = [entry for entry in found if isinstance(entry, Submission)]
+    order = Order(folders=folders, seed=seed, items=items, suite_report=report, trainings=trainings)
+    with Engine(order, launched) as engine:
+        journal.start_run(assignment.slug, seed, engine.versions)
+        for entry in found:
+            journal.submission(entry)
+        stamps = {name: stamp(facts.digest, seed, engine.versions) for name, facts in engine.items.items()}
+        wanted = {name: stamps.get(name, "") for name in items}
+        trained = {item.id for item in assignment.items if item.training is not None}
+        idle = trained if trainings.source == "off" else set[str]()
+        if trainings.device == "cpu":
+            idle |= {item.id for item in assignment.items if item.needs.gpu}
+        work = []
+        for entry in present:
+            open_items = journal.contents.needs_run(entry.key, entry.digest, wanted, keep=idle, dear=trained)
+            if open_items or not journal.contents.submissions[entry.key].finished:
+                work.append((entry, tuple(name for name in items if name in open_items)))
+        _judge(journal, engine, assignment, work, wanted, jobs, tell, dear=trained)
+
+
+def _judge(
+    journal: Journal,
+    engine: Engine,
+    assignment: Assignment,
+    work: Sequence[tuple[Submission, tuple[str, ...]]],
+    stamps: Mapping[str, str],
+    jobs: int,
+    tell: Callable[[Progress], None],
+    dear: set[str],
+) -> None:
+    for entry, names in work:
+        stored = journal.contents.submissions[entry.key]
+        # Broken rules go with the items that show them: old ones are forgotten when no old item stays.
+        if not stored.finished or stored.results.keys() <= set(names):
+            journal.started(entry.key, keep=(dear & stored.results.keys()) - set(names))
+            for violation in check_archive(assignment, entry.archive):
+                journal.violation(entry.key, violation)
+    done = 0
+    for key, event in engine.grade(work, jobs):
+        match event:
+            case CheckResult():
+                journal.result(key, event, stamps[event.item])
+            case Violation():
+                journal.violation(key, event)
+            case Finished():
+                journal.finished(key, event.protections, event.seconds)
+                done += 1
+                tell(Progress(key=key, done=done, of=len(work)))
+
+
+def grade_in_memory(
+    assignment: Assignment,
+    folders: Folders,
+    found: Iterable[Submission],
+    *,
+    seed: str,
+    items: tuple[str, ...],
+    portable: bool,
+    jobs: int = 1,
+    tell: Callable[[Progress], None] = lambda progress: None,
+    trainings: Trainings = NO_TRAININGS,
+) -> list[Graded]:
+    """Judge submissions without a journal, in processes of their own: for self-checks and replays."""
+    order = Order(folders=folders, seed=seed, items=items, portable=portable, trainings=trainings)
+    with Engine(order) as engine:
+        return judge_all(engine, list(found), seed=seed, items=items, jobs=jobs, tell=tell)
+
+
+def judge_all(
+    engine: Engine,
+    found: Sequence[Submission],
+    *,
+    seed: str,
+    items: tuple[str, ...] | Mapping[str, tuple[str, ...]],
+    jobs: int = 1,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> list[Graded]:
+    """Judge submissions with an engine that runs; the results in the order of `found`.
+
+    `items` are the wanted ones, of all or by the submission's key.
+    """
+    graded = {entry.key: ungraded(entry, seed, engine.versions) for entry in found}
+
+    def wanted(entry: Submission) -> tuple[str, ...]:
+        return items[entry.key] if isinstance(items, Mapping) else items
+
+    done = 0
+    for key, event in engine.grade([(entry, wanted(entry)) for entry in found], jobs):
+        before = graded[key]
+        match event:
+            case CheckResult():
+                graded[key] = replace(before, results={**before.results, event.item: event})
+            case Violation():
+                graded[key] = replace(before, violations=(*before.violations, event))
+            case Finished():
+                graded[key] = replace(before, protections=event.protections, seconds=event.seconds)
+                done += 1
+                tell(Progress(key=key, done=done, of=len(found)))
+    return [graded[entry.key] for entry in found]
+
+
+def ungraded(entry: Submission, seed: str, versions: Mapping[str, str]) -> Graded:
+    """A submission as scoring sees it before anything was judged."""
+    return Graded(
+        key=entry.key,
+        digest=entry.digest,
+        notes=entry.notes,
+        files=entry.files,
+        submitted_at=entry.submitted_at,
+        late=entry.late,
+        track=entry.track,
+        versions=versions,
+        seed=seed,
+    )
+
+
+def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> list[Report]:
+    """Score a results folder from its journal and its marks; runs no code."""
+    contents = read(folder)
+    found: Sequence[Mark] = marks.read(folder / MARKS, assignment) if (folder / MARKS).exists() else ()
+    return [score(graded, assignment, found, lenient=lenient) for graded in contents.graded()]
+
+
+def write_results(folder: Path, reports: Sequence[Report]) -> None:
+    """All result files of a folder."""
+    files.write(folder, reports)

@@ -1,0 +1,26 @@
+"""Mutants of a few lines, for tests: the lines stand in one solution region."""
+
+from __future__ import annotations
+
+import textwrap
+
+from grader.proof.mutants.making import Mutant, mutants_in
+from grader.proof.mutants.operators import OPERATORS
+from grader.proof.mutants.source import Source
+from grader.templates.markers import BEGIN, END
+
+
+def source_of(code: str) -> Source:
+    """A file that is one region."""
+    return Source("net.py", f"{BEGIN}\n{textwrap.dedent(code).strip()}\n{END}\n")
+
+
+def mutants(code: str, *operators: str) -> list[Mutant]:
+    """The mutants of some lines by these operators (none named: all)."""
+    chosen = {name: OPERATORS[name] for name in operators} if operators else OPERATORS
+    return mutants_in(source_of(code), chosen)
+
+
+def after(code: str, operator: str) -> list[str]:
+    """The lines after each mutation by one operator."""
+    return [mutant.text.removeprefix(f"{BEGIN}\n").removesuffix(f"\n{END}\n") for mutant in mutants(code, operator)]
