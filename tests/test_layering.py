@@ -37,7 +37,7 @@ LINUX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "ctypes"}
 LINUX_BACK_END = {"grader.sandbox.linux", "grader.sandbox.zygote", "grader.sandbox.confine"}
 # Who may import those, at the top of the file or inside a function that only a Linux run reaches.
 AT_THE_TOP = {"sandbox/confine.py", "sandbox/linux.py", "sandbox/zygote.py"}
-INSIDE = {"results/journal.py", "judge/main.py", "judge/start.py", "commands/doctor.py"}
+INSIDE = {"results/journal.py", "judge/main.py", "judge/preparing.py", "judge/start.py", "commands/doctor.py"}
 
 TORCH_FREE = (
     "grader.cli",

@@ -24,7 +24,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -34,76 +34,24 @@ import pytest
 import torch
 
 import grader
-from grader.assignment.assignment import Assignment, Item
+from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
 from grader.assignment.manifest import load
-from grader.datasets.source import DataSource
 from grader.errors import AuthorError, GraderError
 from grader.judge.examining import examine
-from grader.judge.handed import HandedIn, file_specs, reference_files
 from grader.judge.plugin import JudgePlugin, pytest_arguments
-from grader.judge.reference_run import Recorded, record
-from grader.judge.sides import Book, ReferenceSide
-from grader.judge.source_rules import template_texts
+from grader.judge.preparing import prepare, reference_handed
+from grader.judge.reference_run import Recorded
+from grader.judge.settings import Settings
 from grader.judge.submissions import Job, SubmissionJudge, Trial
-from grader.judge.training_run import Alone
-from grader.judge.variants import Variants
 from grader.model import CheckResult, Violation
-from grader.proof.kept import read_kept
 from grader.sandbox import gpu
 from grader.sandbox.base import Sandbox, Site
-from grader.sandbox.missing import torch_modules
 from grader.sandbox.preload import load_suite
 from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
 from grader.text import clean
 from grader.wire.messages import PacketPort, PipePort, Port
-from grader.worker.loading import Modules, Probe
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The first message: which assignment, which items, which seed, and what to write about the suite."""
-
-    suite: Path
-    reference: Path
-    template: Path
-    seed: str
-    items: tuple[str, ...] | None
-    suite_report: Path | None
-    seconds_per_submission: float
-    source: DataSource | None
-    device: str
-    gpu: Mapping[str, str]
-
-    @property
-    def conditions(self) -> str:
-        """What trainings depend on beside their items."""
-        return "off" if self.source is None else f"{self.source.kind} {self.device}"
-
-    @classmethod
-    def of(cls, message: Mapping[str, Any]) -> Settings:
-        """From the message's form."""
-        report = message["suite_report"]
-        return cls(
-            suite=Path(message["suite"]),
-            reference=Path(message["reference"]),
-            template=Path(message["template"]),
-            seed=message["seed"],
-            items=None if message["items"] is None else tuple(message["items"]),
-            suite_report=None if report is None else Path(report),
-            seconds_per_submission=float(message["seconds_per_submission"]),
-            source=source_of(message),
-            device=message["device"],
-            gpu=message["gpu"],
-        )
-
-
-def source_of(message: Mapping[str, Any]) -> DataSource | None:
-    """Where training data comes from; None when nothing is trained."""
-    if message["training"] == "off":
-        return None
-    made = message["training"] == "made"
-    return DataSource(root=None if message["data"] is None else Path(message["data"]), made=made)
+from grader.worker.loading import Probe
 
 
 @dataclass
@@ -128,20 +76,19 @@ class JudgeParent:
         self.sandbox = sandbox
         self.probes = probes
         self.running: list[Running] = []
-        self._needed: list[str] = []
 
     def serve(self, plugin: JudgePlugin) -> None:
         """Run the reference, say what was recorded, then judge what the command line sends."""
-        trial = self.prepare(plugin)
-        if isinstance(self.port, PacketPort):
+        forks = isinstance(self.port, PacketPort)
+        trial = prepare(plugin, self.settings, self.probes, forks=forks)
+        if forks:
             self.sandbox.wait_until_ready()  # type: ignore[attr-defined]
-            self.sandbox.preload(self._needed)
+            self.sandbox.preload(trial.preload)
         seats = self._seats(trial)
         gc.collect()
         gc.freeze()
         ready = {"items": described(trial.records), "versions": versions(), "seats": seats}
         self.port.send({"say": "ready", **ready})
-        forks = isinstance(self.port, PacketPort)
         while True:
             if forks and not self._wait():
                 continue
@@ -187,41 +134,6 @@ class JudgeParent:
             self.port.send({"say": "examined", "item": name, **dataclasses.asdict(found)})
         self.port.send({"say": "examined", "item": None})
 
-    def prepare(self, plugin: JudgePlugin) -> Trial:
-        """The reference run."""
-        assignment = self.assignment
-        files = reference_files(assignment)
-        specs = file_specs(assignment, files)
-        probes = self.probes
-        sys.path.append(str(assignment.reference))
-        book = Book()
-        modules = Modules(assignment.reference, specs, assignment.globals)
-        reference = ReferenceSide(modules, book, probes)
-        handed = reference_handed(assignment)
-        wanted = [item for item in assignment.items if self._is_wanted(item, files)]
-        imported = set(sys.modules)
-        gc.enable()  # off since the start: what is imported is no garbage
-        records = record(plugin, wanted, reference, handed, self.settings.seed, self.settings.conditions)
-        self._needed = torch_modules(imported)
-        # Encoded here, once, and not in every forked judge.
-        for recorded in records.values():
-            for key in recorded.keys:
-                book.calls[key].request(0, False, assignment.limits_of(recorded.item))
-        kept = tuple(entry for entry in read_kept(assignment.suite) if entry.kind == "wrong" and entry.edits)
-        variants = Variants(assignment, kept, specs, probes)
-        template = template_texts(assignment) if assignment.rules else {}
-        settings = self.settings
-        trial = Trial(assignment, plugin, records, reference, book, variants, template, settings.seed)
-        alone = one_at_a_time() if isinstance(self.port, PacketPort) else trial.alone
-        return replace(trial, source=settings.source, device=settings.device, gpu=settings.gpu, alone=alone)
-
-    def _is_wanted(self, item: Item, files: Mapping[str, str]) -> bool:
-        if item.kind != "automatic" or (item.needs.gpu and self.settings.device == "cpu"):
-            return False
-        if item.needs.file is not None and item.needs.file not in files:
-            raise AuthorError(f"item {item.id!r} needs {item.needs.file!r}, which the reference does not have")
-        return self.settings.items is None or item.id in self.settings.items
-
     # --- forked judges ----------------------------------------------------------------------------------------
 
     def _wait(self) -> bool:
@@ -265,28 +177,6 @@ class JudgeParent:
             code = 0
         finally:
             os._exit(code)
-
-
-def one_at_a_time() -> Alone:
-    """A lock over all judges of a run: trainings share it, a training that must run alone has it to itself."""
-    import fcntl
-
-    shared = os.memfd_create("trainings", os.MFD_CLOEXEC)
-
-    @contextlib.contextmanager
-    def hold(alone: bool) -> Iterator[None]:
-        # Opened anew: forked judges share one open file, and a lock belongs to the open file.
-        with open(f"/proc/self/fd/{shared}", "rb") as file:  # noqa: PTH123 - a path that pathlib would resolve
-            fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-            yield
-
-    return hold
-
-
-def reference_handed(assignment: Assignment) -> HandedIn:
-    """The reference's files as a test may read them."""
-    expected = {file.id: file.path for file in assignment.files}
-    return HandedIn(assignment.reference, reference_files(assignment), expected)
 
 
 def judge(trial: Trial, sandbox: Sandbox, job: Job, port: Port) -> None:

@@ -66,6 +66,7 @@ class Trial:
     variants: Variants
     template: Mapping[str, str]
     seed: str
+    preload: Sequence[str] = ()  # modules of torch that workers will want
     source: DataSource | None = None
     device: str = "cpu"
     gpu: Mapping[str, str] = field(default_factory=dict)

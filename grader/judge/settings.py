@@ -1,0 +1,56 @@
+"""The first message of a run: which assignment, which items, which seed, and where it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grader.datasets.source import DataSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The first message: which assignment, which items, which seed, and what to write about the suite."""
+
+    suite: Path
+    reference: Path
+    template: Path
+    seed: str
+    items: tuple[str, ...] | None
+    suite_report: Path | None
+    seconds_per_submission: float
+    source: DataSource | None
+    device: str
+    gpu: Mapping[str, str]
+
+    @property
+    def conditions(self) -> str:
+        """What trainings depend on beside their items."""
+        return "off" if self.source is None else f"{self.source.kind} {self.device}"
+
+    @classmethod
+    def of(cls, message: Mapping[str, Any]) -> Settings:
+        """From the message's form."""
+        report = message["suite_report"]
+        return cls(
+            suite=Path(message["suite"]),
+            reference=Path(message["reference"]),
+            template=Path(message["template"]),
+            seed=message["seed"],
+            items=None if message["items"] is None else tuple(message["items"]),
+            suite_report=None if report is None else Path(report),
+            seconds_per_submission=float(message["seconds_per_submission"]),
+            source=source_of(message),
+            device=message["device"],
+            gpu=message["gpu"],
+        )
+
+
+def source_of(message: Mapping[str, Any]) -> DataSource | None:
+    """Where training data comes from; None when nothing is trained."""
+    if message["training"] == "off":
+        return None
+    made = message["training"] == "made"
+    return DataSource(root=None if message["data"] is None else Path(message["data"]), made=made)
