@@ -1,3 +1,3 @@
 """Grade deep-learning assignments: numerical agreement, gradient agreement and training results."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

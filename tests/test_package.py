@@ -1,0 +1,87 @@
+"""The wheel: built as a course would build it, installed into an empty environment, used outside this repository."""
+
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import grader
+
+REPOSITORY = Path(grader.__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "grader"
+
+
+def run(*command, cwd, check=True, **environment):
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0 or not check, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built from a copy, because building leaves folders beside the sources."""
+    import shutil
+
+    source = tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(REPOSITORY / name, source / name)
+    shutil.copytree(PACKAGE, source / "grader", ignore=shutil.ignore_patterns("__pycache__"))
+    search = ":".join(path for path in sys.path if path)
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", source / "dist", cwd=source,
+        PYTHONPATH=search)  # fmt: skip
+    (found,) = (source / "dist").glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """An environment that holds the wheel alone, and sees the packages that it needs."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    packages = next(folder.glob("lib/python3*/site-packages"))
+    seen = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (packages / "dependencies.pth").write_text("\n".join(seen), encoding="utf-8")
+    run(sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet", "--no-deps",
+        "--no-index", wheel, cwd=folder, PYTHONPATH=":".join(seen))  # fmt: skip
+    return folder / "bin"
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("grader/")}
+    present = {
+        path.relative_to(REPOSITORY).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert packed == present
+
+
+def test_the_core_needs_no_container_engine(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
+        needed = [line for line in archive.read(name).decode().splitlines() if line.startswith("Requires-Dist")]
+    assert any("docker" in line and 'extra == "container"' in line for line in needed)
+    assert not any("docker" in line and "extra" not in line for line in needed)
+
+
+def test_a_course_makes_proves_and_grades_an_assignment_with_it(installed, tmp_path):
+    where = run(installed / "python", "-P", "-c", "import grader; print(grader.__file__)", cwd=tmp_path).stdout
+    assert Path(where.strip()).is_relative_to(installed.parent)
+    assert "grade" in run(installed / "grader", "--help", cwd=tmp_path).stdout
+    run(installed / "grader", "new", "my_hw", cwd=tmp_path)
+    assert "proven" in run(installed / "grader", "verify", "my_hw", cwd=tmp_path).stdout
+    done = run(installed / "grader", "grade", "my_hw", "student_templates/my_hw", "--out", "grades", cwd=tmp_path)
+    assert "1 submission" in done.stdout
+    assert (tmp_path / "grades" / "my_hw" / "results.json").is_file()
