@@ -4,6 +4,11 @@
 # make verify prove every suite
 # make mutants  look for mistakes that a suite would let pass (survivors are listed)
 # make bench  measure against other graders
+# make wheel  the package, in dist/
+# make image  the container image for CPUs (make image-gpu: for CUDA, unproven: no GPU has run it yet)
+#             BASE=…@sha256:… pins the base; PIP_OPTIONS says where packages come from, e.g. after make wheelhouse
+#             PIP_OPTIONS="--no-index --find-links /context/wheelhouse"
+# make locks  the lock files of the images anew (needs uv)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,9 +19,18 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 TORCH := torch==2.13.0
 DEMO := test_suites/cs7643_a4/submissions/demo
+ENGINE ?= docker
+BASE ?= python:3.11-slim-bookworm
+IMAGE ?= dl-grader
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+PIP_OPTIONS ?= $(if $(filter cpu,$(VARIANT)),--extra-index-url $(TORCH_CPU_INDEX))
+PLATFORM ?=
+LOCK = uv pip compile pyproject.toml --extra data --constraints - --python-version 3.11 --generate-hashes --no-annotate \
+  --python-platform x86_64-manylinux_2_28 --no-emit-package setuptools --custom-compile-command "make locks" --output-file
+VARIANT := cpu
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test check format verify mutants bench clean
+.PHONY: demo test check format verify mutants bench wheel image image-gpu wheelhouse locks clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
@@ -51,6 +65,26 @@ mutants: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.peers
+
+wheel: $(VENV)/installed
+	rm -rf dist build
+	$(BIN)/python -m build --wheel --outdir dist
+
+image-gpu: VARIANT := cuda
+image image-gpu: wheel
+	$(ENGINE) build $(if $(PLATFORM),--platform $(PLATFORM)) $(BUILD_OPTIONS) --file docker/Dockerfile \
+	  --build-arg BASE=$(BASE) --build-arg VARIANT=$(VARIANT) --build-arg "PIP_OPTIONS=$(PIP_OPTIONS)" \
+	  --build-arg VERSION=$$($(BIN)/python -c 'import grader; print(grader.__version__)') \
+	  --build-arg SOURCE=$$($(BIN)/python -c 'from grader.container.image import source_digest; print(source_digest())') \
+	  --tag $(IMAGE):$(VARIANT) .
+
+wheelhouse: $(VENV)/installed
+	$(BIN)/python -m pip download --no-deps --require-hashes --only-binary :all: --dest docker/wheelhouse \
+	  $(if $(filter cpu,$(VARIANT)),--extra-index-url $(TORCH_CPU_INDEX)) --requirement docker/$(VARIANT).lock
+
+locks:
+	echo 'torch==2.13.0+cpu' | $(LOCK) docker/cpu.lock --extra-index-url $(TORCH_CPU_INDEX) --index-strategy unsafe-best-match
+	echo 'torch==2.13.0' | $(LOCK) docker/cuda.lock
 
 clean:
 	rm -rf $(VENV) grades build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -24,7 +24,7 @@ LAYERS = (
     ("intake", "rules", "sandbox", "suite", "scoring"),
     ("reports",),
     ("run",),
-    ("proof",),
+    ("proof", "container"),
     ("judge",),
     ("commands",),
     ("cli",),

@@ -1,0 +1,1 @@
+"""`grade --container`: the same grading, in a container that sees the submissions, the assignment and nothing else."""
