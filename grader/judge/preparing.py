@@ -30,7 +30,6 @@ def prepare(plugin: JudgePlugin, settings: Settings, probes: Mapping[str, Probe]
     assignment = plugin.assignment
     files = reference_files(assignment)
     specs = file_specs(assignment, files)
-    sys.path.append(str(assignment.reference))
     book = Book()
     modules = Modules(assignment.reference, specs, assignment.globals)
     reference = ReferenceSide(modules, book, probes)

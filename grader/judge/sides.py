@@ -77,7 +77,8 @@ class ReferenceSide:
         """Run the probe now, on fresh inputs."""
         self._modules.ask(0)
         seed_everything(call.key.seed)
-        values = detached(self._probes[call.key.probe](self._modules, **call.fresh_arguments()))
+        with self._modules.importing():
+            values = detached(self._probes[call.key.probe](self._modules, **call.fresh_arguments()))
         assert isinstance(values, dict)
         return values
 
@@ -89,7 +90,8 @@ class ReferenceSide:
         self._modules.ask(0)
         own = {name: cloned(value) for name, value in arguments.items()}
         try:
-            values = detached(self._probes[probe.__name__](self._modules, **own))
+            with self._modules.importing():
+                values = detached(self._probes[probe.__name__](self._modules, **own))
         except (RuntimeError, KeyError):  # what load_state_dict raises for strange names and shapes
             return None
         finally:

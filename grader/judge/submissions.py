@@ -264,7 +264,7 @@ class SubmissionJudge:
         observation = self._workers.ask("load", request, limits)
         self._desk.hear(observation.notes)
         for line in observation.notes.loading:
-            if "while it was imported" in line:
+            if line.startswith(f"{self._job.files.get(part.file)} raised "):
                 self._report_broken(part, line)
         if isinstance(observation, Values):
             return None

@@ -53,12 +53,6 @@ class Variants:
     def _side(self, kept: Kept) -> ReferenceSide:
         if kept.name not in self._sides:
             sources = edited_sources(kept, self.assignment.reference)
-            modules = Modules(
-                self.assignment.reference,
-                self.specs,
-                self.assignment.globals,
-                prefix=f"_variant_{kept.name.replace('-', '_')}.",
-                sources=sources,
-            )
+            modules = Modules(self.assignment.reference, self.specs, self.assignment.globals, sources=sources)
             self._sides[kept.name] = ReferenceSide(modules, Book(), self.probes)
         return self._sides[kept.name]

@@ -16,7 +16,10 @@ class TookTooLong(Exception):
 
 @contextmanager
 def clock(seconds: float = LOAD_SECONDS) -> Iterator[None]:
-    """Raise TookTooLong inside the block after `seconds`. Without interval timers (Windows) it does nothing."""
+    """Raise TookTooLong inside the block after `seconds`. Without interval timers (Windows) it does nothing.
+
+    A clock within a clock, such as a file that another one imports, has its own time; the outer one stands still.
+    """
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -25,9 +28,10 @@ def clock(seconds: float = LOAD_SECONDS) -> Iterator[None]:
         raise TookTooLong(f"still running after {seconds:g} s")
 
     previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_REAL, left)

@@ -1,14 +1,13 @@
-"""Getting at the code under test: each file alone, on first use, and never one failure for all.
+"""Getting at the code under test: each file once, on first use, and never one failure for all.
 
 `Modules` is what a probe sees: `modules["lstm"].LSTM`. The same class serves the reference in the judge.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ from typing import TypeVar
 from grader.probing import MAX_CANDIDATES
 from grader.worker.clock import clock
 from grader.worker.definitions import Cell, Definitions, split_percent, take_definitions
+from grader.worker.finding import FileFinder, is_init
 from grader.worker.training import TrainingRoom
 
 T = TypeVar("T")
@@ -42,7 +42,13 @@ class LoadFailure(Exception):
     def __init__(self, path: str, error: BaseException) -> None:
         self.path = path
         self.error = error
+        self._trace = error.__traceback__
         super().__init__(f"{path} cannot be imported: {type(error).__name__}: {error}")
+
+    def again(self) -> LoadFailure:
+        """The same failure, to be raised once more: without the frames that it has passed through meanwhile."""
+        self.error.__traceback__ = self._trace
+        return self
 
 
 class LoadedFile:
@@ -104,17 +110,20 @@ class Modules(TrainingRoom):
         files: Sequence[FileSpec],
         globals_: Mapping[str, object] | None = None,
         *,
-        prefix: str = "",
         sources: Mapping[str, str] | None = None,
     ) -> None:
-        """`prefix` keeps the modules' names apart from others' in this process; `sources` replaces files' texts."""
+        """`sources` replaces files' texts."""
         super().__init__()
         self._root = root
         self._specs = {spec.id: spec for spec in files}
+        self._kinds = {spec.path: spec.kind for spec in files if spec.path is not None}
         self._globals = dict(globals_ or {})
-        self._prefix = prefix
         self._sources = dict(sources or {})
-        self._loaded: dict[str, LoadedFile | LoadFailure | MissingDefinition] = {}
+        expected = {spec.expected: spec.path for spec in files if spec.path is not None}
+        self._finder = FileFinder(root, expected, self._execute)
+        self._loaded: dict[str, LoadedFile] = {}
+        self._definitions: dict[str, Definitions] = {}
+        self._failures: dict[str, LoadFailure] = {}
         self.notes: list[str] = []
         self._request = 0
         self._radix = 1
@@ -122,12 +131,14 @@ class Modules(TrainingRoom):
         self.undeclared = False
 
     def __getitem__(self, file_id: str) -> LoadedFile:
-        if file_id not in self._loaded:
-            self._loaded[file_id] = self._load_quietly(self._specs[file_id])
-        loaded = self._loaded[file_id]
-        if isinstance(loaded, LoadedFile):
-            return loaded
-        raise loaded
+        spec = self._specs[file_id]
+        if spec.path is None:
+            raise MissingDefinition(f"{spec.expected} was not handed in")
+        if spec.path in self._failures:
+            raise self._failures[spec.path].again()
+        if spec.path not in self._loaded:
+            self._loaded[spec.path] = self._load(spec.path)
+        return self._loaded[spec.path]
 
     def __contains__(self, file_id: str) -> bool:
         spec = self._specs.get(file_id)
@@ -136,6 +147,16 @@ class Modules(TrainingRoom):
     def path(self, relative: str) -> Path:
         """Where a file that was handed in, such as a checkpoint, lies for this process."""
         return self._root / relative
+
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """Let imports inside the block, late ones in functions included, find the files under test."""
+        with self._finder.active():
+            yield
+
+    def settle(self) -> None:
+        """Let imports find the files under test from now on: for a process that knows no others."""
+        self._finder.enter()
 
     def ask(self, binding: int) -> None:
         """Start a probe run in which the binding of that number is used."""
@@ -162,64 +183,57 @@ class Modules(TrainingRoom):
         """(name of what was chosen, number of possible bindings) of the last run."""
         return "; ".join(self._chosen), self._radix
 
-    def _load_quietly(self, spec: FileSpec) -> LoadedFile | LoadFailure | MissingDefinition:
-        if spec.path is None:
-            return MissingDefinition(f"{spec.expected} was not handed in")
+    def _load(self, path: str) -> LoadedFile:
         try:
-            return self._load_notebook(spec) if spec.kind == "notebook" else self._load_python(spec)
-        except LoadFailure as failure:
-            return failure
+            module = self._finder.load(path)
+        except (Exception, SystemExit) as error:
+            failure = self._failures.setdefault(path, LoadFailure(path, error))
+            raise failure.again() from failure.error
+        return LoadedFile(path, module, self._definitions.get(path))
 
-    def _load_python(self, spec: FileSpec) -> LoadedFile:
-        assert spec.path is not None
-        path = self._root / spec.path
-        name = self._prefix + module_name(spec.path)
+    def _execute(self, module: ModuleType, path: str) -> None:
+        """Run a file in its module, as an import does. Raises its own exception when it leaves nothing defined."""
+        if path in self._failures:
+            raise self._failures[path].again().error
+        if path in self._kinds:
+            vars(module).update(self._globals)
         try:
-            code = compile(self._bytes(spec.path), str(path), "exec", dont_inherit=True)
+            if self._kinds.get(path) == "notebook" or path.endswith(".ipynb"):
+                self._run_notebook(module, path)
+            else:
+                self._run_python(module, path)
+        except LoadFailure as failure:
+            if not is_init(path):
+                self._failures[path] = failure
+                raise failure.error from None
+            # As good as an empty one: the files beside it are still worth grading.
+            self.notes.append(f"{path} raised {type(failure.error).__name__}: {str(failure.error)[:200]}")
+
+    def _run_python(self, module: ModuleType, path: str) -> None:
+        place = str(self._root / path)
+        try:
+            code = compile(self._bytes(path), place, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise LoadFailure(spec.path, error) from error
-        module_spec = importlib.util.spec_from_file_location(name, path)
-        assert module_spec is not None
-        module = importlib.util.module_from_spec(module_spec)
-        vars(module).update(self._globals)
-        sys.modules[name] = module
+            raise LoadFailure(path, error) from error
         try:
             with clock():
                 exec(code, vars(module))
         except (Exception, SystemExit) as error:
             # The definitions above and below the statement that failed are still worth grading.
-            self.notes.append(f"{spec.path} raised {type(error).__name__} while it was imported: {str(error)[:200]}")
-            text = self._bytes(spec.path).decode("utf-8", errors="replace")
-            cells = [Cell(number=1, name=str(path), source=text)]
-            taken = take_definitions(cells, vars(module))
+            self.notes.append(f"{path} raised {type(error).__name__} while it was imported: {str(error)[:200]}")
+            text = self._bytes(path).decode("utf-8", errors="replace")
+            taken = take_definitions([Cell(number=1, name=place, source=text)], vars(module))
             if not taken.defined:
-                raise LoadFailure(spec.path, error) from error
-            return LoadedFile(spec.path, module, taken)
-        return LoadedFile(spec.path, module)
+                raise LoadFailure(path, error) from error
+            self._definitions[path] = taken
+
+    def _run_notebook(self, module: ModuleType, path: str) -> None:
+        taken = take_definitions(read_cells(self._root / path, self._bytes(path)), vars(module))
+        self.notes.extend(taken.notes)
+        self._definitions[path] = taken
 
     def _bytes(self, path: str) -> bytes:
         return self._sources[path].encode() if path in self._sources else (self._root / path).read_bytes()
-
-    def _load_notebook(self, spec: FileSpec) -> LoadedFile:
-        assert spec.path is not None
-        path = self._root / spec.path
-        name = self._prefix + module_name(spec.path)
-        module = ModuleType(name)
-        vars(module).update(self._globals)
-        sys.modules[name] = module
-        taken = take_definitions(read_cells(path, self._bytes(spec.path)), vars(module))
-        self.notes.extend(taken.notes)
-        return LoadedFile(spec.path, module, taken)
-
-
-def module_name(path: str) -> str:
-    """The dotted name under which a file is imported: "models/naive/LSTM.py" is "models.naive.LSTM"."""
-    parts = [part if part.isidentifier() else "".join(c if c.isalnum() else "_" for c in part) for part in _stems(path)]
-    return ".".join(part if not part[:1].isdigit() else f"_{part}" for part in parts)
-
-
-def _stems(path: str) -> list[str]:
-    return path.rsplit(".", 1)[0].split("/")
 
 
 def read_cells(path: Path, raw: bytes) -> list[Cell]:

@@ -53,7 +53,7 @@ def perform(
     module_types: list[str] | None = None
     modules.ask(work.binding)
     seed_everything(work.seed)
-    with captured(capture):
+    with captured(capture), modules.importing():
         if work.trace:
             with traced(files) as trace:
                 answer = attempt(probes[work.probe], modules, work.arguments, files)

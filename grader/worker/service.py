@@ -101,6 +101,7 @@ def open_session(frame: Frame, known: frozenset[str] | None = None) -> Session:
         for s in map(_dict, _list(tree["files"]))
     ]
     modules = Modules(Path(root), specs, _dict(tree["globals"]))
+    modules.settle()
     students = StudentFiles(root, known)
     modules.device = str(tree["device"])
     return Session(modules, Capture(students), students)

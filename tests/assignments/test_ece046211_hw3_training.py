@@ -119,7 +119,7 @@ def trained(monkeypatch):
             assert text.count(find) == 1
             text = text.replace(find, replacement)
         spec = FileSpec(id="notebook", path="ece046211_hw3.py", expected="ece046211_hw3.ipynb", kind="notebook")
-        modules = Modules(REFERENCE, [spec], prefix="_ece046211.", sources={spec.path: text})
+        modules = Modules(REFERENCE, [spec], sources={spec.path: text})
         draw = torch.Generator().manual_seed(3)
         given = {"text": torch.randint(WORDS, (71, 20), generator=draw), "validation": torch.arange(710).view(71, 10)}
         for batch in batches({**given, "validation": given["validation"] % WORDS}):

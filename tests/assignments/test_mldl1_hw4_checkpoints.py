@@ -35,7 +35,7 @@ def modules(tmp_path: Path) -> Modules:
     text = (ROOT / "reference_solutions" / "mldl1_hw4" / "hw4_vit.py").read_text(encoding="utf-8")
     (tmp_path / "hw4_vit.py").write_text(text, encoding="utf-8")
     spec = FileSpec(id="vit", path="hw4_vit.py", expected="hw4_vit.ipynb", kind="notebook")
-    return Modules(tmp_path, [spec], prefix=f"checkpoint_{tmp_path.name}_")
+    return Modules(tmp_path, [spec])
 
 
 def _answer(suite: Any, modules: Modules, path: str) -> Mapping[str, Any]:

@@ -40,7 +40,7 @@ def _notebook(tmp_path: Path, *edits: tuple[str, str]) -> Modules:
         text = text.replace(find, replace)
     (tmp_path / "hw4_seq2seq.py").write_text(text, encoding="utf-8")
     spec = FileSpec(id="seq2seq", path="hw4_seq2seq.py", expected="hw4_seq2seq.ipynb", kind="notebook")
-    return Modules(tmp_path, [spec], prefix=f"training_{tmp_path.name}_")
+    return Modules(tmp_path, [spec])
 
 
 def test_words_and_classes_are_numbered_anew_for_every_run(suite: Any) -> None:

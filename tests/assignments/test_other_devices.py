@@ -135,7 +135,7 @@ def is_of_a_submission(module):
 @pytest.mark.parametrize(("slug", "name"), [(slug, name) for slug, names in TRAININGS.items() for name in names])
 def test_references_learn_and_answer_elsewhere(slug, name, monkeypatch):
     assignment = load(folders_below(ROOT, slug))
-    monkeypatch.setattr(sys, "path", [*sys.path, str(assignment.suite / "provided"), str(assignment.reference)])
+    monkeypatch.setattr(sys, "path", [*sys.path, str(assignment.suite / "provided")])
     before = set(sys.modules)
     absent.install(list(assignment.stand_in_modules))
     monkeypatch.setattr(honesty, "learned", lambda untrained, trained: None)  # two steps teach nothing

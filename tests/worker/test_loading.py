@@ -11,7 +11,7 @@ from grader.probing import MAX_CANDIDATES
 from grader.worker import absent, definitions, loading
 from grader.worker.capture import Capture
 from grader.worker.clock import clock
-from grader.worker.loading import FileSpec, LoadFailure, MissingDefinition, Modules, module_name
+from grader.worker.loading import FileSpec, LoadFailure, MissingDefinition, Modules
 from grader.worker.ownership import StudentFiles
 from grader.worker.running import Work, perform
 
@@ -196,19 +196,6 @@ def test_globals_of_the_manifest_are_there_and_may_be_overwritten(load):
         "out": ["cpu", 5],
         "extra": 1,
     }
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("models/naive/LSTM.py", "models.naive.LSTM"),
-        ("my file (1).py", "my_file__1_"),
-        ("4_gan.ipynb", "_4_gan"),
-        ("a.b.py", "a_b"),
-    ],
-)
-def test_module_names(path, name):
-    assert module_name(path) == name
 
 
 # --- notebooks ------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def closes_output():
 def student(tmp_path_factory):
     root = tmp_path_factory.mktemp("running")
     (root / "m.py").write_text(TEXT)
-    modules = Modules(root, [FileSpec(id="m", path="m.py", expected="m.py")], prefix="_running.")
+    modules = Modules(root, [FileSpec(id="m", path="m.py", expected="m.py")])
     files = StudentFiles(str(root))
     capture = Capture(files)
 
@@ -79,9 +79,7 @@ def student(tmp_path_factory):
 
         return perform(Work(probe="p", arguments={}, **more), {"p": probe}, modules, capture, files)
 
-    yield run
-    for name in [name for name in sys.modules if name.startswith("_running.")]:
-        del sys.modules[name]
+    return run
 
 
 @pytest.mark.parametrize(("name", "prints"), [("once", 1), ("several", 6), ("through_a_library", 0), ("uses_sum", 0)])
