@@ -35,6 +35,10 @@ class Submission:
     is the SHA-256 of names and contents; `notes` are sentences about what intake did (a renamed file found by its
     class, the last of three attempts); `submitted_at` is ISO 8601 where the source says it. `archive` is the name of
     the archive that was handed in: it may hold a student's id, so it is checked at once and stored nowhere.
+
+    A later attempt of the same people has a key of its own (`ada~2`) and says `of` whom it is (`ada`); `active`: the
+    platform says whether it is the one that counts. `attention` are sentences for staff: choices that intake made,
+    files that are there and were not taken.
     """
 
     key: str
@@ -47,6 +51,15 @@ class Submission:
     late: bool | None = None
     track: str | None = None
     archive: str = ""
+    of: str = ""
+    attempt: int = 1
+    active: bool | None = None
+    attention: tuple[str, ...] = ()
+
+    @property
+    def owner(self) -> str:
+        """The key under which its author is known, whichever attempt this is."""
+        return self.of or self.key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +71,31 @@ class Refused:
     people: tuple[Person, ...] = ()
     digest: str = ""
     submitted_at: str | None = None
+    late: bool | None = None
+    of: str = ""
+    attempt: int = 1
+    active: bool | None = None
+
+    @property
+    def owner(self) -> str:
+        """The key under which its author is known, whichever attempt this is."""
+        return self.of or self.key
+
+
+FateWord = Literal["graded", "left out", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fate:
+    """What became of one file or folder that was handed in. A folder's path ends in a slash and stands for all in it.
+
+    `submission` is the key under which it is graded, refused, or was left out; "" where it is nobody's.
+    """
+
+    path: str
+    fate: FateWord
+    submission: str = ""
+    why: str = ""
 
 
 Evidence = Literal["source", "structure", "run"]
@@ -241,6 +279,7 @@ class Mark:
     points: Decimal
     comment: str = ""
     by: str = ""
+    line: int = field(default=0, compare=False)
 
 
 # --- reports --------------------------------------------------------------------------------------------------

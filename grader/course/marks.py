@@ -3,7 +3,7 @@
     submission,item,points,comment,by
     lovelace,theory.bptt,3.5,"the sign of the second term is missing",gh
 
-Saved by any spreadsheet: UTF-8 with or without byte-order mark, comma, semicolon or tab, decimal point or comma.
+Saved by any spreadsheet (see `sheets.py`), with decimal point or comma.
 A line whose points are empty is a mark that was not given yet.
 """
 
@@ -12,18 +12,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
+from grader.course import sheets
 from grader.errors import UsageError
 from grader.model import Mark, Report
 
 COLUMNS = ("submission", "item", "points", "comment", "by")
 NEEDED = COLUMNS[:3]
 SHOWN = ("maximum", "title")  # written into the template to help its reader, and ignored when it comes back
-MAX_BYTES = 16 * 1024 * 1024
 MAX_SHOWN = 20
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -36,7 +36,7 @@ def read(path: Path, assignment: Assignment) -> tuple[Mark, ...]:
     marks: dict[tuple[str, str], tuple[int, Mark]] = {}
     for line, row in _rows(path):
         try:
-            mark = _mark(row, assignment)
+            mark = _mark(row, assignment, line)
         except ValueError as error:
             problems.append(f"line {line}: {error}")
             continue
@@ -54,9 +54,22 @@ def read(path: Path, assignment: Assignment) -> tuple[Mark, ...]:
     return tuple(mark for _, mark in marks.values())
 
 
-def strangers(marks: Iterable[Mark], keys: Iterable[str]) -> tuple[str, ...]:
-    """The submissions that marks name and nobody handed in, sorted: their points would be lost silently."""
-    return tuple(sorted({mark.submission for mark in marks} - set(keys)))
+def strangers(path: Path, marks: Iterable[Mark], keys: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """(key, sentence) for every submission that marks name and nobody handed in: such points would be lost silently."""
+    lines: dict[str, list[int]] = {}
+    for mark in marks:
+        if mark.submission not in keys:
+            lines.setdefault(mark.submission, []).append(mark.line)
+    return tuple((key, _stranger(path, key, lines[key], keys)) for key in sorted(lines))
+
+
+def _stranger(path: Path, key: str, lines: Sequence[int], keys: Collection[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, list(keys), n=1)
+    advice = f"did you mean {near[0]!r}?" if near else "the keys stand in summary.csv"
+    where = f"line {lines[0]}" if len(lines) == 1 else f"lines {', '.join(map(str, lines))}"
+    return f"{path.name}, {where}: there is no submission {key!r}, so these marks count for nobody; {advice}"
 
 
 def template(reports: Sequence[Report], assignment: Assignment) -> str:
@@ -85,38 +98,19 @@ def unescaped(cell: str) -> str:
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Each line's number (of its end, as editors show it) and cells by column."""
-    text = _text(path)
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        _check_header(header, path)
-        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except csv.Error as error:
-        raise UsageError(f"{path}: line {reader.line_num}: not a CSV line ({error})") from None
+    rows = sheets.rows(path, "marks")
+    header = [name.lower() for name in rows[0][1]] if rows else []
+    while header and not header[-1]:
+        header.pop()  # what a spreadsheet adds for an empty column
+    _check_header(header, path)
     long = [
-        f"line {line}: {len(cells)} cells, expected {len(header)}" for line, cells in rows if len(cells) > len(header)
+        f"line {line}: {len(cells)} cells, expected {len(header)}"
+        for line, cells in rows[1:]
+        if any(cells[len(header) :])
     ]
     if long:
         raise UsageError(_listed(path, [*long, "a comment that holds the separator stands in double quotes"]))
-    return [
-        (line, dict(zip(header, (unescaped(cell.strip()) for cell in cells), strict=False))) for line, cells in rows
-    ]
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: the marks cannot be read: {error.strerror}") from None
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"{path}: larger than {MAX_BYTES // 2**20} MiB, expected one line per mark")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path}: line {line} is not UTF-8; save the sheet as CSV UTF-8") from None
+    return [(line, dict(zip(header, map(unescaped, cells), strict=False))) for line, cells in rows[1:]]
 
 
 def _check_header(header: list[str], path: Path) -> None:
@@ -128,7 +122,7 @@ def _check_header(header: list[str], path: Path) -> None:
         raise UsageError(f"{path}: line 1: expected the columns {', '.join(COLUMNS)}; found {found}")
 
 
-def _mark(row: dict[str, str], assignment: Assignment) -> Mark | None:
+def _mark(row: dict[str, str], assignment: Assignment, line: int) -> Mark | None:
     """The mark of one row, or None where no points were given yet. Raises ValueError with what is wrong."""
     if not row.get("points"):
         return None
@@ -144,7 +138,12 @@ def _mark(row: dict[str, str], assignment: Assignment) -> Mark | None:
     if points > item.points:
         raise ValueError(f"{points} points for {item.id}, expected 0 to {item.points}")
     return Mark(
-        submission=row["submission"], item=item.id, points=points, comment=row.get("comment", ""), by=row.get("by", "")
+        submission=sheets.as_id(row["submission"]),
+        item=item.id,
+        points=points,
+        comment=row.get("comment", ""),
+        by=row.get("by", ""),
+        line=line,
     )
 
 

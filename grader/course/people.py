@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from grader.course import sheets
 from grader.errors import UsageError
 from grader.model import Person
 from grader.text import one_line
@@ -42,25 +43,22 @@ def write(people: Iterable[Person], path: Path) -> None:
 
 
 def read(path: Path) -> tuple[Person, ...]:
-    """The people of a file that `write` made or a person edited. Raises UsageError, with the line, if it is not one."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}. It must be a CSV in UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        rows = [(reader.line_num, row) for row in reader if row]
-    except csv.Error as error:
-        raise UsageError(f"{path}:{reader.line_num}: no valid CSV: {error}") from error
-    if not rows or tuple(cell.strip().casefold() for cell in rows[0][1]) != COLUMNS:
+    """The people of a file that `write` made, a person edited, or a spreadsheet saved.
+
+    Raises UsageError, with the line, if it is not one.
+    """
+    rows = sheets.rows(path, "people", old_windows=True)
+    heading = [cell.casefold() for cell in rows[0][1]] if rows else []
+    if heading[: len(COLUMNS)] != list(COLUMNS) or any(heading[len(COLUMNS) :]):
         raise UsageError(f"{path}:1: expected the columns {','.join(COLUMNS)}")
     return tuple(_person(path, line, row) for line, row in rows[1:])
 
 
 def _person(path: Path, line: int, row: list[str]) -> Person:
-    if len(row) != len(COLUMNS) or not row[0]:
+    cells = [_plain(cell) for cell in row]
+    if not cells[0] or len(cells) < len(COLUMNS) or any(cells[len(COLUMNS) :]):
         raise UsageError(f"{path}:{line}: expected {len(COLUMNS)} cells, the first of them a key; found {len(row)}")
-    key, name, email, person_id = (_plain(cell) for cell in row)
+    key, name, email, person_id = cells[: len(COLUMNS)]
     return Person(key=key, name=name, email=email, person_id=person_id)
 
 

@@ -8,11 +8,12 @@ temporary folder before it appears under its key, and what is wrong with one cos
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
@@ -21,42 +22,103 @@ from grader.intake.archives import BULK, archive_entries
 from grader.intake.candidates import Candidate, with_keys, with_lateness
 from grader.intake.classify import split
 from grader.intake.expected import ExpectedNames
-from grader.intake.groups import as_groups, read_groups, same_people_once, with_named_ids
+from grader.intake.fates import Ledger, accounted
+from grader.intake.groups import as_groups, read_groups, same_people_together, unmatched, with_named_ids
 from grader.intake.layout import lay_out
 from grader.intake.names import is_archive, masked, stem
-from grader.intake.tree import Entry, file_entry, folder_entries
-from grader.model import Refused, Submission
+from grader.intake.tree import Entry, file_entry, folder_entries, handed_in_as
+from grader.model import Fate, Person, Refused, Submission
 from grader.text import one_line
 
-__all__ = ["take"]
+__all__ = ["Earlier", "Taken", "attempt_key", "take", "take_all"]
+
+NOTE_LIMIT, REASON_LIMIT = 300, 500
+OPENED = "it was opened; what was in it is listed below"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """What earlier runs into the same results know: who has which key, and the digests of each key's attempts."""
+
+    people: tuple[Person, ...] = ()
+    attempts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """Everything that was taken in: submissions, the fate of every file and folder, and sentences for staff."""
+
+    found: tuple[Submission | Refused, ...]
+    fates: tuple[Fate, ...]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Room:
+    """Where submissions are laid out, and what is known of earlier ones. `taken`: attempts of this call by owner."""
+
+    assignment: Assignment
+    expected: ExpectedNames
+    workspace: Path
+    staging: Path
+    attempts: dict[str, list[str]]
 
 
 def take(
+    paths: Sequence[Path], assignment: Assignment, workspace: Path, *, groups: Path | None = None, single: bool = False
+) -> list[Submission | Refused]:
+    """Take in every submission at `paths`; as `take_all`, for whoever asks for nothing else."""
+    return list(take_all(paths, assignment, workspace, groups=groups, single=single).found)
+
+
+def take_all(
     paths: Sequence[Path],
     assignment: Assignment,
     workspace: Path,
     *,
     groups: Path | None = None,
     single: bool = False,
-) -> list[Submission | Refused]:
+    earlier: Earlier = Earlier(),
+) -> Taken:
     """Take in every submission at `paths` and lay its files out in `workspace/<key>/`.
 
     `groups` is a CSV of groups (see `groups.py`). With `single` each path is one submission, whatever it looks like:
-    for a student's own folder and for Gradescope. An earlier folder of the same key is replaced. Raises UsageError
-    for a path that does not exist or a groups file that cannot be read.
+    for a student's own folder and for Gradescope. An attempt that `earlier` has with the same content keeps its key;
+    another one of the same owner gets a key of its own. Raises UsageError for a path that does not exist or a groups
+    file that cannot be read.
     """
     known_groups = () if groups is None else read_groups(groups, assignment.tracks)
     _must_exist(paths)
     workspace.mkdir(parents=True, exist_ok=True)
+    listed: list[Entry] = []
     with ExitStack() as stack:
         staging = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".taking-", dir=workspace)))
-        found = [candidate for path in paths for candidate in _listed(path, assignment, workspace, single, stack)]
-        found = [with_lateness(with_named_ids(candidate), assignment.late) for candidate in found]
-        found = as_groups(same_people_once(found), known_groups)
-        return [
-            _taken(key, candidate, assignment, workspace, staging / str(number))
-            for number, (key, candidate) in enumerate(with_keys(found))
+        found = [
+            candidate for path in paths for candidate in _listed(path, assignment, workspace, single, stack, listed)
         ]
+        found = [with_lateness(with_named_ids(candidate), assignment.late) for candidate in found]
+        notices = unmatched(groups, known_groups, found) if groups is not None else ()
+        found = as_groups(same_people_together(found), known_groups)
+        room = _Room(
+            assignment,
+            ExpectedNames(assignment.files),
+            workspace,
+            staging,
+            {owner: list(digests) for owner, digests in earlier.attempts.items()},
+        )
+        taken: dict[str, Submission | Refused] = {}
+        fates: list[Fate] = []
+        keyed = with_keys(found, assignment.slug, earlier.people)
+        for number, (owner, candidate) in enumerate(keyed):
+            entry, its_fates = _taken(owner, candidate, room, staging / str(number))
+            fates += its_fates
+            taken.setdefault(entry.key, entry)
+        return Taken(found=_people_twice(tuple(taken.values())), fates=accounted(listed, fates), notices=notices)
+
+
+def attempt_key(owner: str, number: int) -> str:
+    """The key of an attempt: the owner's own for the first, so that most results have plain keys."""
+    return owner if number == 1 else f"{owner}~{number}"
 
 
 def _must_exist(paths: Sequence[Path]) -> None:
@@ -65,23 +127,35 @@ def _must_exist(paths: Sequence[Path]) -> None:
         raise UsageError(f"there is nothing at {', '.join(missing)}; give a folder, a .zip, a notebook or a .py file")
 
 
-def _listed(path: Path, assignment: Assignment, workspace: Path, single: bool, stack: ExitStack) -> list[Candidate]:
-    """The candidates at one path; a path that cannot be listed is one candidate with that problem."""
-    label = _label(path)
+def _listed(
+    path: Path, assignment: Assignment, workspace: Path, single: bool, stack: ExitStack, listed: list[Entry]
+) -> list[Candidate]:
+    """The candidates at one path; a path that cannot be listed is one candidate with that problem.
+
+    Every entry that is found goes into `listed`.
+    """
+    label, name = _label(path), one_line(path.absolute().name or path.resolve().name)
+    whole = Entry(
+        path=name, size=0, open=lambda: path.open("rb"), origin=name
+    )  # what a path stands for that cannot be listed
     try:
         if path.is_dir():
-            entries = folder_entries(path.resolve(), workspace)
+            entries = handed_in_as(folder_entries(path.resolve(), workspace), _label(path))
+            listed += entries
             return _one_or_many(entries, label, assignment, single, nested=False)
         if is_archive(path.name):
             file = stack.enter_context(path.open("rb"))
-            entries = archive_entries(file, path.name, BULK, stack)
+            entries = handed_in_as(archive_entries(file, path.name, BULK, stack), name)
+            listed += [*entries, replace(whole, left_out="opened")]
             found = _one_or_many(entries, label, assignment, single, nested=True)
-            return [replace(found[0], archive=path.name)] if len(found) == 1 else found
-        return [Candidate(label=label, entries=(file_entry(path.resolve(), path.name),), unpack=False)]
+            return [replace(found[0], archive=path.name, around=whole)] if len(found) == 1 else found
+        entry = replace(file_entry(path.resolve(), path.name), origin=name)
+        listed.append(entry)
+        return [Candidate(label=label, entries=(entry,), unpack=False)]
     except SubmissionError as error:
-        return [Candidate(label=label, problem=str(error))]
+        return [Candidate(label=label, entries=(whole,), problem=str(error))]
     except OSError as error:
-        return [Candidate(label=label, problem=f"it cannot be read: {error.strerror or error}")]
+        return [Candidate(label=label, entries=(whole,), problem=f"it cannot be read: {error.strerror or error}")]
 
 
 def _one_or_many(
@@ -98,30 +172,88 @@ def _label(path: Path) -> str:
     return name if path.is_dir() else stem(name)
 
 
-def _taken(
-    key: str, candidate: Candidate, assignment: Assignment, workspace: Path, staged: Path
-) -> Submission | Refused:
+def _taken(owner: str, candidate: Candidate, room: _Room, staged: Path) -> tuple[Submission | Refused, Sequence[Fate]]:
+    ledger = Ledger()
+    if candidate.around is not None:
+        ledger.see([candidate.around])
+        ledger.say(candidate.around, OPENED)
     try:
         if candidate.problem:
+            ledger.see(candidate.entries)
             raise SubmissionError(candidate.problem)
         staged.mkdir()
         staged.chmod(0o755)
-        laid = lay_out(candidate, ExpectedNames(assignment.files), staged)
+        laid = lay_out(candidate, room.expected, staged, ledger)
     except SubmissionError as error:
-        reason = one_line(masked(str(error), candidate.people), 500)
-        return Refused(key=key, reason=reason, people=candidate.people, submitted_at=candidate.submitted_at)
-    return Submission(
+        reason = _said(str(error), candidate, REASON_LIMIT)
+        refused = _refused(owner, candidate, reason, ledger.seen.values(), room)
+        return refused, tuple(ledger.fates(refused.key, reason))
+    number = _number(owner, laid.digest, room)
+    key = attempt_key(owner, number)
+    submission = Submission(
         key=key,
-        root=_published(staged, workspace / key),
+        root=_published(staged, room.workspace / key),
         digest=laid.digest,
         files=laid.files,
-        notes=laid.notes,
+        notes=tuple(dict.fromkeys(_said(note, candidate, NOTE_LIMIT) for note in ledger.notes)),
         people=candidate.people,
         submitted_at=candidate.submitted_at,
         late=candidate.late,
         track=candidate.track,
         archive=candidate.archive,
+        of=owner if number > 1 else "",
+        attempt=number,
+        active=candidate.active,
+        attention=tuple(dict.fromkeys(_said(look, candidate, NOTE_LIMIT) for look in ledger.looks)),
     )
+    return submission, tuple(ledger.fates(key))
+
+
+def _said(text: str, candidate: Candidate, limit: int) -> str:
+    """A sentence that names nobody."""
+    return one_line(masked(text, candidate.people), limit)
+
+
+def _refused(owner: str, candidate: Candidate, reason: str, seen: Iterable[Entry], room: _Room) -> Refused:
+    names = sorted(f"{entry.path} {entry.size}" for entry in seen)
+    digest = hashlib.sha256("\n".join([reason, *names]).encode("utf-8", "replace")).hexdigest()
+    number = _number(owner, digest, room)
+    return Refused(
+        key=attempt_key(owner, number),
+        reason=reason,
+        people=candidate.people,
+        digest=digest,
+        submitted_at=candidate.submitted_at,
+        late=candidate.late,
+        of=owner if number > 1 else "",
+        attempt=number,
+        active=candidate.active,
+    )
+
+
+def _number(owner: str, digest: str, room: _Room) -> int:
+    """Which attempt of its owner this is, from 1: one that is known already, else the next."""
+    digests = room.attempts.setdefault(owner, [])
+    if digest not in digests:
+        digests.append(digest)
+    return digests.index(digest) + 1
+
+
+def _people_twice(found: Sequence[Submission | Refused]) -> tuple[Submission | Refused, ...]:
+    """Each submission, with a sentence for staff where one of its people stands on another one too."""
+    owners: dict[str, set[str]] = {}
+    for entry in found:
+        for person in entry.people:
+            if person.person_id:
+                owners.setdefault(person.person_id, set()).add(entry.owner)
+    result: list[Submission | Refused] = []
+    for entry in found:
+        others = sorted({key for person in entry.people for key in owners.get(person.person_id, ())} - {entry.owner})
+        if others and isinstance(entry, Submission):
+            look = f"One of its people stands on another submission as well: {', '.join(others[:4])}."
+            entry = replace(entry, attention=(*entry.attention, look))
+        result.append(entry)
+    return tuple(result)
 
 
 def _published(staged: Path, target: Path) -> Path:

@@ -14,14 +14,15 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO
 
 from grader.errors import SubmissionError
-from grader.intake.names import checked, junk
-from grader.intake.tree import LISTED_FILES, MIB, Entry, without_environments
+from grader.intake.names import ODD_NAMES, checked, junk
+from grader.intake.tree import LISTED_FILES, MIB, Entry, empty_folder, parents_of, without_environments
 
 UNREADABLE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, ValueError, KeyError, IndexError,
@@ -30,6 +31,7 @@ UNREADABLE = (
 _BOMB_SIZE, _BOMB_RATIO = 16 * MIB, 100
 _LOCAL_HEADER = 30
 _ENCRYPTED, _UTF8 = 0x1, 0x800
+_MSDOS_FOLDER = 0x10
 _FORMATS = {
     b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"\xfd7zX": "an xz archive",
     b"BZh": "a bzip2 archive", b"%PDF": "a PDF", b"<!DO": "a web page", b"<htm": "a web page",
@@ -77,8 +79,16 @@ def _zip_entries(file: IO[bytes], name: str, caps: ArchiveCaps, stack: ExitStack
         raise SubmissionError(f"the archive {name} lists far too many files; hand in the requested files only")
     archive = stack.enter_context(zipfile.ZipFile(file))
     overlapping = _overlapping(archive)
-    files = [info for info in archive.infolist() if not info.is_dir() or checked(info.orig_filename)[1]]
-    return _sorted(_zip_entry(archive, info, info.header_offset in overlapping) for info in files)
+    infos = archive.infolist()
+    folders = [info.orig_filename for info in infos if _is_folder(info)]
+    files = [info for info in infos if not _is_folder(info) or checked(info.orig_filename)[1]]
+    return _listed((_zip_entry(archive, info, info.header_offset in overlapping) for info in files), folders)
+
+
+def _is_folder(info: zipfile.ZipInfo) -> bool:
+    """Some programs of Windows end a folder's name in a backslash, or mark it by an attribute only."""
+    marked = info.is_dir() or info.orig_filename.endswith("\\") or bool(info.external_attr & _MSDOS_FOLDER)
+    return marked and not info.file_size
 
 
 def _directory_size(file: IO[bytes]) -> int:
@@ -116,6 +126,8 @@ def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, overlaps: bool) 
     left_out = "junk" if junk(path) else ""
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         left_out = "link" if stat.S_ISLNK(mode) else "special"
+    if problem in ODD_NAMES:
+        left_out, problem = left_out or "odd", ""
     problem = problem or _zip_problem(info, overlaps)
     return Entry(
         path=path,
@@ -124,12 +136,29 @@ def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, overlaps: bool) 
         problem=problem if left_out != "junk" or overlaps else "",
         left_out=left_out,
         note=note,
+        modified=_moment(info.date_time),
     )
 
 
-def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """In an order that does not depend on the program that packed them."""
-    return tuple(sorted(entries, key=lambda entry: entry.path))
+def _moment(when: tuple[int, int, int, int, int, int]) -> float | None:
+    try:
+        return datetime(*when).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _listed(files: Iterable[Entry], folders: Sequence[str]) -> tuple[Entry, ...]:
+    """The files and the empty folders, in an order that does not depend on the program that packed them.
+
+    An empty file that bears the name of a folder is that folder, as old programs write it.
+    """
+    found = list(files)
+    paths = {checked(name)[0] for name in folders}
+    parents = {parent for entry in found for parent in parents_of(entry.path)}
+    parents |= {parent for path in paths for parent in parents_of(path)}
+    found = [entry for entry in found if entry.size or entry.problem or entry.path not in parents]
+    empty = (empty_folder(path) for path in paths - parents if not junk(path))
+    return tuple(sorted((*found, *empty), key=lambda entry: entry.path))
 
 
 def _zip_name(info: zipfile.ZipInfo) -> tuple[str, str]:
@@ -173,12 +202,15 @@ def _unpacked(file: IO[bytes], name: str, caps: ArchiveCaps, stack: ExitStack) -
 def _tar_entries(file: IO[bytes], name: str, stack: ExitStack) -> tuple[Entry, ...]:
     archive = stack.enter_context(tarfile.TarFile(fileobj=file))
     entries: list[Entry] = []
+    folders: list[str] = []
     for member in archive:
-        if len(entries) > LISTED_FILES:
+        if len(entries) + len(folders) > LISTED_FILES:
             raise SubmissionError(f"the archive {name} lists far too many files; hand in the requested files only")
-        if not member.isdir() or checked(member.name)[1]:
+        if member.isdir() and not checked(member.name)[1]:
+            folders.append(member.name)
+        elif not member.isdir() or member.name != ".":  # of `tar czf work.tgz .`
             entries.append(_tar_entry(archive, member))
-    return _sorted(entries)
+    return _listed(entries, folders)
 
 
 def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
@@ -188,6 +220,8 @@ def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         left_out = "link"
     elif not (member.isreg() or member.isdir()):
         left_out = "special"
+    if problem in ODD_NAMES:
+        left_out, problem = left_out or "odd", ""
     if member.issparse():
         problem = problem or "a file with holes (a sparse file)"
     return Entry(
@@ -196,6 +230,7 @@ def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         open=lambda: _tar_open(archive, member),
         problem="" if left_out == "junk" else problem,
         left_out=left_out,
+        modified=float(member.mtime),
     )
 
 

@@ -1,13 +1,16 @@
 """Which of the files handed in is which file of the manifest.
 
-Nine readings, strictest first; a reading is tried for every file of the manifest before the next one begins, so
+Ten readings, strictest first; a reading is tried for every file of the manifest before the next one begins, so
 that a loose reading never takes a file which a stricter one gives to another:
 
 1. the manifest's path                        6. its base name, in any folder
 2. the same path in other letter case         7. a renamed copy (`LSTM (1).py`, `Copy of hw.ipynb`)
-3. one of its other names                     8. the only notebook, where one is missing
-4. its name with student ids (`hw_id1_id2`)   9. the file that defines most of its classes and functions
-5. a pattern of its other names (`*.ipynb`)
+3. one of its other names                     8. its name as a notebook where a module is asked for, and the reverse
+4. its name with student ids (`hw_id1_id2`)   9. the only notebook, where one is missing
+5. a pattern of its other names (`*.ipynb`)   10. the file that defines most of its classes and functions
+
+Where a reading fits several files, and wherever the file that was found is an empty template, the most complete counts:
+the one that fills in most of what the manifest says it defines, among equals the newest.
 """
 
 from __future__ import annotations
@@ -20,30 +23,83 @@ from pathlib import PurePosixPath
 from grader.assignment.assignment import ExpectedFile
 from grader.intake.names import is_source, student_ids, without_copy_mark, without_ids
 
-Definitions = Callable[[str], frozenset[str]]
+# Path → the names that the file defines, and whether something was written for each.
+Definitions = Callable[[str], Mapping[str, bool]]
+Ages = Mapping[str, float]  # path → time of change, where it is known
+
+_SAME_AGE = 60.0  # seconds: copying and unpacking shift times by less
 
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """A file that was found, and how, as a phrase for the note ("" for the manifest's own path)."""
+    """A file that was found, and how, as a phrase for the note ("" for the manifest's own path).
+
+    `rivals` are the other files that could have been taken.
+    """
 
     path: str
     how: str = ""
+    rivals: tuple[str, ...] = ()
 
 
-def find_files(expected: Sequence[ExpectedFile], paths: Sequence[str], definitions: Definitions) -> Mapping[str, Match]:
-    """File id → the path that was handed in for it. `definitions` tells which names a source file defines."""
+def find_files(
+    expected: Sequence[ExpectedFile], paths: Sequence[str], definitions: Definitions, ages: Ages | None = None
+) -> Mapping[str, Match]:
+    """File id → the path that was handed in for it."""
     found: dict[str, Match] = {}
     ordered = sorted(paths, key=lambda path: (path.count("/"), path))
-    for reading in (_exact, _other_case, _other_name, _with_ids, _pattern, _base_name, _renamed_copy):
+    judge = _Completeness(definitions, ages or {})
+    for reading in _READINGS:
         for file in expected:
             if file.id not in found:
                 free = [path for path in ordered if path not in {match.path for match in found.values()}]
-                match = next(reading(file, free), None)
+                match = judge.best(file, list(reading(file, free)))
                 found.update({} if match is None else {file.id: match})
     found.update(_only_notebook(expected, ordered, found))
-    found.update(_by_definitions(expected, ordered, found, definitions))
+    for file in expected:
+        judge.replace_unfilled(file, ordered, found)
+    found.update(_by_definitions(expected, ordered, found, judge))
     return found
+
+
+class _Completeness:
+    """Says which of several files is the most complete."""
+
+    def __init__(self, definitions: Definitions, ages: Ages) -> None:
+        self.definitions = definitions
+        self._ages = ages
+
+    def filled(self, file: ExpectedFile, path: str) -> int:
+        """How many of the names that the manifest lists are written there."""
+        return sum(self.definitions(path).get(name, False) for name in file.defines) if is_source(path) else 0
+
+    def best(self, file: ExpectedFile, matches: Sequence[Match]) -> Match | None:
+        """The most complete; among equals the newest; else the first."""
+        if len(matches) < 2:
+            return matches[0] if matches else None
+        chosen = matches[0]
+        for match in matches[1:]:
+            more = self.filled(file, match.path) - self.filled(file, chosen.path)
+            if more > 0 or (more == 0 and self._newer(match.path, chosen.path)):
+                chosen = match
+        others = tuple(dict.fromkeys(match.path for match in matches if match.path != chosen.path))
+        return Match(path=chosen.path, how=chosen.how, rivals=others)
+
+    def _newer(self, path: str, than: str) -> bool:
+        known = path in self._ages and than in self._ages
+        return known and self._ages[path] > self._ages[than] + _SAME_AGE
+
+    def replace_unfilled(self, file: ExpectedFile, paths: Sequence[str], found: dict[str, Match]) -> None:
+        """A file in the right place that holds nothing gives way to a copy or another form of it that holds work."""
+        match = found.get(file.id)
+        if match is None or not file.defines or not is_source(match.path) or self.filled(file, match.path):
+            return
+        free = [path for path in paths if path not in {other.path for other in found.values()}]
+        near = [other for reading in _READINGS[5:] for other in reading(file, free) if self.filled(file, other.path)]
+        better = self.best(file, near)
+        if better is not None:
+            how = f"{better.how}, since {match.path} is not filled in"
+            found[file.id] = Match(path=better.path, how=how, rivals=(match.path, *better.rivals))
 
 
 class ExpectedNames:
@@ -115,6 +171,23 @@ def _renamed_copy(file: ExpectedFile, paths: list[str]) -> Iterator[Match]:
     return (Match(path=path, how="as a renamed copy") for _, path in sorted(fitting, key=lambda copy: -copy[0]))
 
 
+def _other_kind(file: ExpectedFile, paths: list[str]) -> Iterator[Match]:
+    """A notebook in the place of a module, or a module (an export, say) in the place of a notebook."""
+    if file.kind == "data":
+        return
+    suffix, how = (".py", "as a Python file") if file.kind == "notebook" else (".ipynb", "as a notebook")
+    wanted = {PurePosixPath(name).stem.casefold() for name in (file.path, *file.other_names)}
+    for path in paths:
+        original = PurePosixPath(without_copy_mark(without_ids(_name(path)))[0])
+        if original.suffix.lower() == suffix and original.stem.casefold() in wanted:
+            yield Match(path=path, how=how)
+
+
+_READINGS = (
+    _exact, _other_case, _other_name, _with_ids, _pattern, _base_name, _renamed_copy, _other_kind
+)  # fmt: skip
+
+
 def _only_notebook(
     expected: Sequence[ExpectedFile], paths: list[str], found: Mapping[str, Match]
 ) -> Mapping[str, Match]:
@@ -127,21 +200,26 @@ def _only_notebook(
 
 
 def _by_definitions(
-    expected: Sequence[ExpectedFile], paths: list[str], found: Mapping[str, Match], definitions: Definitions
+    expected: Sequence[ExpectedFile], paths: list[str], found: Mapping[str, Match], judge: _Completeness
 ) -> Mapping[str, Match]:
-    """At least half of the names must be there; a file that serves already is taken only if no other has them."""
+    """At least half of the names must be there. Of several files the most complete counts, modules and notebooks alike;
+    among equals one that does not serve already, then the kind that was asked for."""
     more: dict[str, Match] = {}
     for file in expected:
         if file.id in found or not file.defines or file.kind == "data":
             continue
         taken = {match.path for match in (*found.values(), *more.values())}
         suffix = ".ipynb" if file.kind == "notebook" else ".py"
-        candidates = [path for path in paths if is_source(path) and path.lower().endswith(suffix)]
-        scored = [(len(definitions(path) & set(file.defines)), path not in taken, path) for path in candidates]
-        scored = [entry for entry in scored if entry[0] and 2 * entry[0] >= len(file.defines)]
+        scored = []
+        for path in filter(is_source, paths):
+            there = len(judge.definitions(path).keys() & set(file.defines))
+            if there and 2 * there >= len(file.defines):
+                rank = (judge.filled(file, path), path not in taken, there, path.lower().endswith(suffix))
+                scored.append((*rank, -paths.index(path), path))
         if scored:
-            _, _, path = max(scored, key=lambda entry: (entry[1], entry[0], -paths.index(entry[2])))
-            more[file.id] = Match(path=path, how="by what it defines")
+            *_, path = max(scored)
+            rivals = tuple(entry[-1] for entry in scored if entry[-1] != path and entry[1])
+            more[file.id] = Match(path=path, how="by what it defines", rivals=rivals)
     return more
 
 

@@ -7,18 +7,18 @@ e-mail address or a name. A row is applied to the submission of that key, or to 
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.assignment.assignment import Track
+from grader.course import sheets
 from grader.errors import UsageError
-from grader.intake.candidates import Candidate, last_on_time
+from grader.intake.candidates import Candidate, in_time, last_on_time
 from grader.intake.names import safe_key, stem, student_ids
 from grader.model import Person
+from grader.text import one_line
 
 _COLUMNS = {
     "id": "person_id", "sid": "person_id", "student id": "person_id", "person_id": "person_id",
@@ -31,59 +31,77 @@ _ID = re.compile(r"[\d-]{4,}")
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """One group: its name (or a submission's key), its members and their track."""
+    """One group: its name (or a submission's key), its members and their track; `line` is where it begins."""
 
     name: str
     members: tuple[Person, ...]
     track: str | None = None
+    line: int = 0
 
 
 def read_groups(path: Path, tracks: Sequence[Track] = ()) -> tuple[Group, ...]:
     """The groups of a CSV file. Raises UsageError, with the line, for a file that cannot be understood."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the groups file {path} cannot be read: {error}. It must be a CSV in UTF-8") from error
-    delimiter = ";" if text.split("\n", 1)[0].count(";") > text.split("\n", 1)[0].count(",") else ","
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise UsageError(f"the groups file {path} is no CSV: {error}") from error
-    if not rows or "".join(rows[0][1][:1]).strip().casefold() not in _FIRST:
+    rows = sheets.rows(path, "groups", old_windows=True)
+    if not rows or "".join(rows[0][1][:1]).casefold() not in _FIRST:
         raise UsageError(f"{path}:1: expected a heading that begins with 'group' or 'submission', then member columns")
     known = {track.id for track in tracks}
     gathered: dict[str, Group] = {}
+    homes: dict[str, Group] = {}
     for line, row in rows[1:]:
-        if any(cell.strip() for cell in row):
-            group = _row(path, line, row, rows[0][1])
-            if group.track is not None and group.track not in known:
-                raise UsageError(
-                    f"{path}:{line}: unknown track {group.track!r}; known: {', '.join(sorted(known)) or 'none'}"
-                )
-            before = gathered.get(group.name, group)
-            members = tuple(dict.fromkeys((*before.members, *group.members)))
-            gathered[group.name] = replace(group, members=members, track=group.track or before.track)
+        group = _row(path, line, row, rows[0][1])
+        if group.track is not None and group.track not in known:
+            raise UsageError(
+                f"{path}:{line}: unknown track {group.track!r}; known: {', '.join(sorted(known)) or 'none'}"
+            )
+        _refuse_second_home(path, group, homes)
+        before = gathered.get(group.name, group)
+        members = tuple(dict.fromkeys((*before.members, *group.members)))
+        gathered[group.name] = replace(before, members=members, track=group.track or before.track)
     return tuple(gathered.values())
 
 
+def _refuse_second_home(path: Path, group: Group, homes: dict[str, Group]) -> None:
+    """Raises UsageError for a member that another group has too: whose work it is would be a matter of chance."""
+    for member in group.members:
+        for value in (member.person_id, member.email):
+            home = homes.setdefault(_comparable(value), group) if value else group
+            if home.name != group.name:
+                raise UsageError(
+                    f"{path}:{group.line}: {value} is in the group {group.name!r}, and in line {home.line} in "
+                    f"{home.name!r}; a person has one group"
+                )
+
+
+def unmatched(path: Path, groups: Sequence[Group], candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    """A sentence for every group that no submission belongs to: of each of its members nothing is there."""
+    met = {id(_group_of(candidate, groups)) for candidate in candidates}
+    return tuple(
+        f"{path.name}, line {group.line}: no submission belongs to the group {one_line(group.name, 60)!r}: nobody of "
+        "it handed in, or its ids are written otherwise than the course system writes them"
+        for group in groups
+        if id(group) not in met
+    )
+
+
 def _row(path: Path, line: int, row: list[str], heading: list[str]) -> Group:
-    name, cells = row[0].strip(), [cell.strip() for cell in row[1:]]
+    name, cells = sheets.as_id(row[0]), row[1:]
     if not name:
         raise UsageError(f"{path}:{line}: the first column, the group or submission, is empty")
     columns = [_COLUMNS.get(title.strip().casefold()) for title in heading[1:]]
     named = {column: cell for column, cell in zip(columns, cells, strict=False) if column and cell}
     track = named.pop("track", None)
     if named:
-        return Group(name=name, members=(Person(key="", **named),), track=track)
+        named = {column: sheets.as_id(cell) if column == "person_id" else cell for column, cell in named.items()}
+        return Group(name=name, members=(Person(key="", **named),), track=track, line=line)
     free = [cell for cell, column in zip(cells, [*columns, *[None] * len(cells)], strict=False) if column is None]
     members = tuple(_member(cell) for cell in free if cell)
     if not members and track is None:
         raise UsageError(f"{path}:{line}: the group {name!r} has no members")
-    return Group(name=name, members=members, track=track)
+    return Group(name=name, members=members, track=track, line=line)
 
 
 def _member(cell: str) -> Person:
+    cell = sheets.as_id(cell)
     if "@" in cell:
         return Person(key="", email=cell)
     return Person(key="", person_id=cell) if _ID.fullmatch(cell) else Person(key="", name=cell)
@@ -100,16 +118,16 @@ def with_named_ids(candidate: Candidate) -> Candidate:
 
 
 def as_groups(candidates: list[Candidate], groups: Sequence[Group]) -> list[Candidate]:
-    """One candidate per group, with all its members; candidates of nobody's group stay as they are."""
+    """The candidates of a group as attempts of all its members; those of nobody's group stay as they are."""
     owners = [_group_of(candidate, groups) for candidate in candidates]
-    merged: list[Candidate] = []
+    joined: list[Candidate] = []
     for position, (candidate, group) in enumerate(zip(candidates, owners, strict=True)):
         if group is None:
-            merged.append(candidate)
-        elif owners.index(group) == position:
-            attempts = [other for other, owner in zip(candidates, owners, strict=True) if owner is group]
-            merged.append(_for_group(attempts, group))
-    return merged
+            joined.append(candidate)
+        elif group not in owners[:position]:
+            own = [other for other, owner in zip(candidates, owners, strict=True) if owner is group]
+            joined += _for_group(own, group)
+    return joined
 
 
 def _group_of(candidate: Candidate, groups: Sequence[Group]) -> Group | None:
@@ -123,28 +141,30 @@ def _group_of(candidate: Candidate, groups: Sequence[Group]) -> Group | None:
 def _same(one: Person, other: Person) -> bool:
     pairs = ((one.person_id, other.person_id), (one.email, other.email))
     if any(a and b for a, b in pairs):
-        return any(a and a.casefold() == b.casefold() for a, b in pairs)
+        return any(a and _comparable(a) == _comparable(b) for a, b in pairs)
     return bool(one.name) and _words(one.name) == _words(other.name)
+
+
+def _comparable(value: str) -> str:
+    """An id or address as it is compared: spreadsheets take leading zeros away."""
+    return value.casefold().lstrip("0")
 
 
 def _words(name: str) -> list[str]:
     return sorted(re.findall(r"\w+", name.casefold()))
 
 
-def _for_group(attempts: list[Candidate], group: Group) -> Candidate:
-    chosen = last_on_time(attempts)
+def _for_group(attempts: list[Candidate], group: Group) -> list[Candidate]:
     known = [person for attempt in attempts for person in attempt.people]
     members = [
         next((_joined(person, member) for person in known if _same(person, member)), member) for member in group.members
     ]
     others = [person for person in known if not any(_same(person, member) for member in group.members)]
-    note = _choice_note(attempts, chosen)
-    return replace(
-        chosen,
-        people=tuple(dict.fromkeys((*members, *others))),
-        track=group.track or chosen.track,
-        notes=(*chosen.notes, *note),
-    )
+    people = tuple(dict.fromkeys((*members, *others)))
+    return [
+        replace(attempt, people=people, track=group.track or attempt.track)
+        for attempt in _together(attempts, f"group {group.name}")
+    ]
 
 
 def _joined(known: Person, member: Person) -> Person:
@@ -156,25 +176,24 @@ def _joined(known: Person, member: Person) -> Person:
     )
 
 
-def same_people_once(candidates: list[Candidate]) -> list[Candidate]:
-    """Of several attempts by the same people, with known times, the last on time (else the last)."""
+def same_people_together(candidates: list[Candidate]) -> list[Candidate]:
+    """Several submissions of the same people as their attempts, in the place of the first."""
     merged: dict[object, list[Candidate]] = {}
     for position, candidate in enumerate(candidates):
         people = frozenset(person.person_id or person.email for person in candidate.people)
-        apart = not candidate.from_course or candidate.submitted_at is None or not people or "" in people
+        apart = not people or "" in people or not (candidate.from_course or student_ids(candidate.label))
         merged.setdefault(position if apart else people, []).append(candidate)
-    return [_latest(attempts) for attempts in merged.values()]
+    return [attempt for number, own in enumerate(merged.values()) for attempt in _together(own, f"people {number}")]
 
 
-def _latest(attempts: list[Candidate]) -> Candidate:
-    chosen = last_on_time(attempts)
-    return replace(chosen, notes=(*chosen.notes, *_choice_note(attempts, chosen)))
-
-
-def _choice_note(attempts: list[Candidate], chosen: Candidate) -> tuple[str, ...]:
+def _together(attempts: list[Candidate], mark: str) -> list[Candidate]:
+    """Attempts in the order of time under the label of the one that counts by the usual rule."""
     if len(attempts) == 1:
-        return ()
+        return attempts
+    label = last_on_time(attempts).label
+    look: tuple[str, ...] = ()
     if any(attempt.submitted_at is None for attempt in attempts):
-        return (f"there are {len(attempts)} submissions of this group and their times are not known; one was taken",)
-    which = "the last one" if chosen.late else "the last one on time"
-    return (f"there are {len(attempts)} submissions of the same people; {which} counts ({chosen.submitted_at})",)
+        look = (f"There are {len(attempts)} submissions of the same people and their times are not known.",)
+    return [
+        replace(attempt, label=label, together=mark, looks=(*attempt.looks, *look)) for attempt in in_time(attempts)
+    ]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from grader.assignment.assignment import ExpectedFile
@@ -20,7 +20,9 @@ from grader.errors import SubmissionError
 from grader.intake.archives import ONE, UNREADABLE, archive_entries
 from grader.intake.candidates import Candidate
 from grader.intake.expected import ExpectedNames, Match, find_files
-from grader.intake.names import is_archive, is_source, masked, stem, student_ids
+from grader.intake.fates import Ledger
+from grader.intake.missing import say_what_is_missing
+from grader.intake.names import is_archive, is_source, stem, student_ids
 from grader.intake.selection import (
     TOTAL_BYTES,
     left_out_notes,
@@ -30,63 +32,97 @@ from grader.intake.selection import (
     refuse_duplicates,
     refuse_problems,
     selected,
-)  # fmt: skip
-from grader.intake.sources import Definitions, normalised, notebook_problem, source_problem
-from grader.intake.tree import MIB, Entry
-from grader.text import one_line
+)
+from grader.intake.sources import Definitions, read_notebook, read_source
+from grader.intake.tree import MIB, Entry, handed_in_as
+from grader.parsing.notebooks import notebook_of_source
 
 
 @dataclass(frozen=True, kw_only=True)
 class Laid:
-    """What was laid out: file id → path, the notes, and the digest of all names and contents."""
+    """What was laid out: file id → path, and the digest of all names and contents as they were handed in."""
 
     files: dict[str, str]
-    notes: tuple[str, ...]
     digest: str
 
 
-def lay_out(candidate: Candidate, expected: ExpectedNames, target: Path) -> Laid:
+def lay_out(candidate: Candidate, expected: ExpectedNames, target: Path, ledger: Ledger) -> Laid:
     """Write the candidate's files below `target` (a new, empty folder) and find the manifest's files among them.
 
-    Raises SubmissionError, with a sentence for the student, if there is nothing that can be graded or something that
-    no honest submission contains.
+    What is to be said, and what becomes of every entry, goes into `ledger`. Raises SubmissionError, with a sentence
+    for the student, if there is nothing that can be graded or something that no honest submission contains.
     """
     with ExitStack() as stack:
-        entries = _unpacked(candidate, stack)
-        notes = [*candidate.notes, *left_out_notes(entries)]
+        entries = _unpacked(candidate, stack, ledger)
+        ledger.notes += [*candidate.notes, *left_out_notes(entries)]
+        ledger.looks += candidate.looks
         entries = [entry for entry in entries if entry.counts or (entry.problem and entry.left_out != "junk")]
         refuse_problems(entries)
-        entries = rebased([entry for entry in entries if entry.counts], expected, notes)
+        entries = rebased([entry for entry in entries if entry.counts], expected, ledger)
         refuse_duplicates(entries)
-        chosen = selected(entries, expected, notes)
+        chosen = selected(entries, expected, ledger)
+        originals: dict[str, bytes] = {}
         for entry in chosen:
             _write(entry, target / entry.path, target)
-    paths = _readable([entry.path for entry in chosen], target, notes)
-    if not paths or not _has_work(paths, expected):
-        raise SubmissionError(nothing_to_grade(entries, notes))
-    matches = find_files(expected.files, paths, Definitions(target))
-    files = {file.id: _placed(file, matches[file.id], target, notes) for file in expected.files if file.id in matches}
-    notes += _missing_notes(expected.files, files)
-    shown = tuple(dict.fromkeys(one_line(masked(note, candidate.people), 300) for note in notes))
-    return Laid(files=files, notes=shown, digest=digest_of(target))
+        kept = [entry for entry in chosen if _is_readable(entry, target, ledger, originals)]
+    paths = [entry.path for entry in kept]
+    if not any(is_source(path) or expected.fit(path) for path in paths):
+        raise SubmissionError(nothing_to_grade(entries, ledger.notes, expected))
+    ages = {entry.path: entry.modified for entry in kept if entry.modified is not None}
+    matches = find_files(expected.files, paths, Definitions(target), ages)
+    files = {file.id: _placed(file, matches[file.id], target, ledger, originals) for file in expected.files
+             if file.id in matches}  # fmt: skip
+    for entry in kept:
+        named = [file.path for file in expected.files if file.id in matches and matches[file.id].path == entry.path]
+        ledger.say(entry, f"as {' and '.join(named)}" if named else "beside the work")
+    say_what_is_missing(expected, files, entries, ledger)
+    digest = digest_of(target, originals)
+    for file in expected.files:
+        files.update(_as_notebook(file, files, target, ledger))
+    return Laid(files=files, digest=digest)
 
 
-def digest_of(root: Path) -> str:
-    """SHA-256 over the sorted relative names and contents of all files below `root`."""
+def digest_of(root: Path, originals: Mapping[str, bytes] | None = None) -> str:
+    """SHA-256 over the sorted relative names and contents of all files below `root`.
+
+    `originals`: contents as they were before they were converted, so that a digest says what was handed in.
+    """
     whole = sha256()
     for path in sorted(root.rglob("*"), key=lambda path: path.relative_to(root).as_posix()):
         if path.is_file():
-            name = path.relative_to(root).as_posix().encode("utf-8")
-            content = sha256(path.read_bytes()).digest()
+            relative = path.relative_to(root).as_posix()
+            before = (originals or {}).get(relative)
+            name = relative.encode("utf-8")
+            content = sha256(path.read_bytes() if before is None else before).digest()
             whole.update(len(name).to_bytes(4, "big") + name + content)
     return whole.hexdigest()
 
 
-def _unpacked(candidate: Candidate, stack: ExitStack) -> list[Entry]:
-    """The candidate's entries, with archives directly below it opened: one at its place, several in own folders."""
+def _unpacked(candidate: Candidate, stack: ExitStack, ledger: Ledger) -> list[Entry]:
+    """The candidate's entries, with archives directly below it opened: one at its place, several in own folders.
+
+    An archive that cannot be opened refuses the submission only where nothing else was handed in.
+    """
+    ledger.see(candidate.entries)
+    for entry, why in candidate.passed_over:
+        ledger.see_aside(entry, why)
     archives = [entry for entry in candidate.entries if _opens(candidate, entry)]
     loose = [entry for entry in candidate.entries if entry not in archives]
-    opened = [(entry, archive_entries(_spooled(entry, stack), entry.path, ONE, stack)) for entry in archives]
+    has_work = len(archives) > 1 or any(is_source(entry.path) and entry.counts for entry in loose)
+    opened: list[tuple[Entry, tuple[Entry, ...]]] = []
+    for entry in archives:
+        try:
+            inside = handed_in_as(archive_entries(_spooled(entry, stack), entry.path, ONE, stack), entry.origin)
+        except SubmissionError as error:
+            if not has_work:
+                raise
+            ledger.leave(entry, str(error))
+            ledger.notes.append(f"{quoted(entry.path)} was left out: {error}")
+            ledger.looks.append(f"{quoted(entry.path)} could not be opened: {error}.")
+            continue
+        ledger.see(inside)
+        ledger.say(entry, "it was opened")
+        opened.append((entry, inside))
     taken = {entry.path for entry in loose}
     if len(opened) == 1 and not taken & {entry.path for entry in opened[0][1]}:
         return [*loose, *opened[0][1]]
@@ -157,50 +193,61 @@ def _write(entry: Entry, path: Path, root: Path) -> None:
     path.chmod(0o644)
 
 
-def _readable(paths: Sequence[str], root: Path, notes: list[str]) -> list[str]:
-    """The paths whose files can stay: source that is no readable text is taken away again."""
-    kept = []
-    for path in paths:
-        problem = _check_source(root / path, path, notes) if is_source(path) else ""
-        if problem:
-            notes.append(f"{quoted(path)} was not taken as source: {problem}")
-            (root / path).unlink()
-        else:
-            kept.append(path)
-    return kept
-
-
-def _check_source(file: Path, path: str, notes: list[str]) -> str:
-    original = file.read_bytes()
-    if file.suffix.lower() == ".ipynb":
-        return notebook_problem(original)
-    data = normalised(original)
-    if data != original:
-        file.write_bytes(data)
-        notes.append(f"{quoted(path)} was converted to UTF-8")
-    return source_problem(data)
+def _is_readable(entry: Entry, root: Path, ledger: Ledger, originals: dict[str, bytes]) -> bool:
+    """Whether a file can stay: source is brought into the one form that all later stages read, or taken away again."""
+    file = root / entry.path
+    if not is_source(entry.path):
+        return True
+    before = file.read_bytes()
+    read = read_notebook(before, entry.path) if file.suffix.lower() == ".ipynb" else read_source(before)
+    if read.problem:
+        ledger.leave(entry, read.problem)
+        ledger.notes.append(f"{quoted(entry.path)} was not taken as source: {read.problem}")
+        ledger.looks.append(f"{quoted(entry.path)} was not taken: {read.problem}.")
+        file.unlink()
+        return False
+    if read.data != before:
+        file.write_bytes(read.data)
+        originals[entry.path] = before
+    if read.note:
+        ledger.notes.append(f"{quoted(entry.path)} {read.note}")
+    return True
 
 
 # --- what it is -----------------------------------------------------------------------------------------------
 
 
-def _placed(file: ExpectedFile, match: Match, root: Path, notes: list[str]) -> str:
+def _placed(file: ExpectedFile, match: Match, root: Path, ledger: Ledger, originals: dict[str, bytes]) -> str:
     """The path of a file that was found. One whose name carries student ids gets the manifest's name."""
+    if match.rivals:
+        others = ", ".join(quoted(path) for path in match.rivals[:4])
+        ledger.notes.append(f"{file.path}: {quoted(match.path)} counts, not {others}")
+        ledger.looks.append(f"{file.path}: {quoted(match.path)} was taken, not {others}.")
     if not match.how:
         return match.path
     goal = root / file.path
-    if student_ids(match.path.rsplit("/", 1)[-1]) and not goal.exists() and goal.parent.is_dir():
+    same_kind = match.path.lower().endswith(PurePosixPath(file.path).suffix.lower())
+    ided = student_ids(match.path.rsplit("/", 1)[-1])
+    if ided and same_kind and not goal.exists() and goal.parent.is_dir():
         (root / match.path).rename(goal)
-        notes.append(f"{file.path} was found {match.how}")
+        if match.path in originals:
+            originals[file.path] = originals.pop(match.path)
+        ledger.notes.append(f"{file.path} was found {match.how}")
         return file.path
-    notes.append(f"{file.path} was found {match.how}: {quoted(match.path)}")
+    ledger.notes.append(f"{file.path} was found {match.how}: {quoted(match.path)}")
     return match.path
 
 
-def _missing_notes(expected: Sequence[ExpectedFile], files: dict[str, str]) -> list[str]:
-    missing = [file.path for file in expected if file.required and file.id not in files]
-    return [f"not handed in: {', '.join(missing)}"] if missing else []
-
-
-def _has_work(paths: Sequence[str], expected: ExpectedNames) -> bool:
-    return any(is_source(path) or expected.fit(path) for path in paths)
+def _as_notebook(file: ExpectedFile, files: Mapping[str, str], root: Path, ledger: Ledger) -> dict[str, str]:
+    """A module in the place of a notebook becomes one, cell by cell, without saved outputs."""
+    path = files.get(file.id, "")
+    if file.kind != "notebook" or not path.lower().endswith(".py"):
+        return {}
+    goal = PurePosixPath(path).with_suffix(".ipynb").as_posix()
+    if (root / goal).exists():
+        goal = PurePosixPath(path).with_name(f"{PurePosixPath(path).stem} as a notebook.ipynb").as_posix()
+    (root / goal).write_text(notebook_of_source((root / path).read_text("utf-8")), encoding="utf-8")
+    (root / goal).chmod(0o644)
+    ledger.notes.append(f"{quoted(path)} was read as a notebook; saved outputs are not in it")
+    ledger.looks.append(f"{file.path} was handed in as the Python file {quoted(path)}, without saved outputs.")
+    return {file.id: goal}

@@ -13,22 +13,43 @@ from grader.model import Person
 from grader.text import one_line
 
 SOURCE_SUFFIXES = (".py", ".ipynb")
-ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
+# A second upload may be renamed in the middle of its suffix: `a2.tar-1.gz`, `a2.tar (1).gz`.
+_ARCHIVE = re.compile(r"(?:\.tar(?P<mark>-\d{1,2}| ?\(\d{1,3}\))?\.gz|\.tgz|\.tar|\.zip)$", re.IGNORECASE)
 FOREIGN_ARCHIVES = (".rar", ".7z", ".tar.xz", ".tar.bz2", ".txz", ".tbz2", ".xz", ".bz2", ".gz", ".zst", ".lzh", ".egg")
+PART_DOWNLOADS = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".filepart")
 JUNK_FOLDERS = frozenset({
     "__MACOSX", ".git", ".svn", ".hg", "__pycache__", ".ipynb_checkpoints", "venv", ".venv", "virtualenv",
     ".virtualenv", "site-packages", "node_modules", ".idea", ".vscode", ".mypy_cache", ".pytest_cache",
-    ".ruff_cache", ".tox", ".Trash", ".fseventsd", ".Spotlight-V100", "$RECYCLE.BIN",
+    ".ruff_cache", ".tox", ".Trash", ".Trashes", ".fseventsd", ".Spotlight-V100", "$RECYCLE.BIN", "@eaDir",
+    ".AppleDouble", ".TemporaryItems", ".virtual_documents", ".cache",
 })  # fmt: skip
-JUNK_FILES = frozenset(
-    {".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore", ".gitattributes", "Icon\r", ".localized"}
-)
-JUNK_SUFFIXES = (".pyc", ".pyo", ".swp")
+JUNK_FILES = frozenset({
+    ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".gitignore", ".gitattributes", ".gitkeep", ".keep",
+    "icon\r", "icon", ".localized", ".directory", ".python-version", ".rhistory", ".metadata_never_index",
+})  # fmt: skip
+JUNK_SUFFIXES = (".pyc", ".pyo", ".swp", ".swo", "~", ":zone.identifier")
+JUNK_PREFIXES = ("._", "~$", ".~lock.")
+# Folders of one submission that nobody would take for a student, whatever lies beside them.
+WORK_FOLDERS = frozenset({
+    "data", "dataset", "datasets", "checkpoints", "checkpoint", "ckpt", "output", "outputs", "result", "results",
+    "figures", "figure", "figs", "plots", "images", "image", "img", "imgs", "pics", "logs", "log", "runs", "models",
+    "model", "weights", "saved", "saved_models", "src", "source", "code", "docs", "doc", "report", "reports", "utils",
+    "notebooks", "tests", "test", "scripts", "lib", "assets", "media", "tmp", "temp",
+})  # fmt: skip
+# What people write into the name of a version of their work.
+GOOD_VERSIONS = frozenset({"final", "submission", "submit", "submitted", "solution", "fixed", "new", "latest", "done"})
+OLD_VERSIONS = frozenset({
+    "draft", "old", "backup", "bak", "copy", "original", "template", "starter", "unused", "archive", "wip", "previous",
+})  # fmt: skip
+_WORDS = re.compile(r"[a-z]+|\d+")
 COMPILED_SUFFIXES = frozenset({".so", ".pyd", ".dll", ".dylib", ".exe", ".o", ".a"})
 # What arrays and trained weights are stored in.
 WEIGHT_SUFFIXES = frozenset(
     {".pt", ".pth", ".ckpt", ".safetensors", ".npy", ".npz", ".pkl", ".pickle", ".joblib", ".h5", ".hdf5", ".onnx"}
 )
+# What courses keep beside submissions: sheets, lists, instructions.
+_CLASS_SUFFIXES = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".yml", ".yaml")
+_CLASS_NAMES = ("readme", "index.htm")
 KEY_LENGTH = 80
 
 _MAX_PATH, _MAX_COMPONENT, _MAX_DEPTH = 1000, 240, 24
@@ -39,11 +60,19 @@ _UNSAFE_IN_KEY = re.compile(r"[^A-Za-z0-9._-]+")
 _LONG_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d[\d-]{4,}(?![A-Za-z0-9])")
 _STUDENT_IDS = re.compile(r"(?:_\d{5,12}){1,4}$")
 _ONLY_AN_ID = re.compile(r"\d{4,}|\d{4}-\d{4,6}")
+_UPLOAD = re.compile(r"(?P<stem>.+)-(?P<number>\d{1,2})")
+_HANDLE = re.compile(r"[A-Za-z0-9._-]+")
 _COPY = re.compile(
     r"(?:copy of )?(?P<stem>.*?)"
     r"(?: ?\((?P<number>\d{1,3})\)| - copy(?: \(\d+\))?| copy(?: \d+)?|-copy\d*|-(?P<again>\d{1,2}))?",
     re.IGNORECASE,
 )
+
+
+# What is wrong with a name that no attack needs: such a file is left out, and the others are taken.
+ODD_NAMES = frozenset({
+    "control characters in a name", "an empty name", "a name that is too long", "a name that Windows cannot store",
+})  # fmt: skip
 
 
 def checked(raw: str) -> tuple[str, str]:
@@ -60,6 +89,8 @@ def checked(raw: str) -> tuple[str, str]:
 
 
 def _problem(name: str, parts: list[str]) -> str:
+    if "\0" in name:
+        return "a name with a NUL, at which other programs cut it"
     if _CONTROL.search(name) or any("\ud800" <= mark <= "\udfff" for mark in name):
         return "control characters in a name"
     if not parts:
@@ -86,9 +117,8 @@ def junk(path: str) -> str:
     for folder in folders:
         if folder in JUNK_FOLDERS:
             return folder
-    if name in JUNK_FOLDERS or name in JUNK_FILES or name.startswith("._"):
-        return name
-    return name if name.endswith(JUNK_SUFFIXES) else ""
+    known = name in JUNK_FOLDERS or name.casefold() in JUNK_FILES or name.startswith(JUNK_PREFIXES)
+    return name if known or name.casefold().endswith(JUNK_SUFFIXES) else ""
 
 
 def is_source(path: str) -> bool:
@@ -96,28 +126,68 @@ def is_source(path: str) -> bool:
 
 
 def is_archive(path: str) -> bool:
-    return path.lower().endswith(ARCHIVE_SUFFIXES)
+    return _ARCHIVE.search(path) is not None
 
 
 def is_foreign_archive(path: str) -> bool:
     return path.lower().endswith(FOREIGN_ARCHIVES) and not is_archive(path)
 
 
+def is_part_download(path: str) -> bool:
+    return path.lower().endswith(PART_DOWNLOADS)
+
+
+def is_class_file(path: str) -> bool:
+    """Whether a loose file beside submissions is the course's own and nobody's work."""
+    return path.lower().endswith(_CLASS_SUFFIXES) or path.lower().startswith(_CLASS_NAMES)
+
+
+def is_packed(path: str) -> bool:
+    """Whether a whole submission may be in it, so that it has an owner: an archive of any kind, or a part of one."""
+    return is_archive(path) or is_foreign_archive(path) or is_part_download(path)
+
+
 def stem(name: str) -> str:
-    """A file name without its suffix; `.tar.gz` counts as one."""
-    for suffix in ARCHIVE_SUFFIXES:
+    """A file name without its suffix; `.tar.gz` counts as one, also where a mark of a second upload stands in it."""
+    found = _ARCHIVE.search(name)
+    if found:
+        return name[: found.start()]
+    for suffix in FOREIGN_ARCHIVES:
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
-    return PurePosixPath(name).stem
+    return stem(PurePosixPath(name).stem) if is_part_download(name) else PurePosixPath(name).stem
+
+
+def upload_mark(name: str) -> tuple[str, int]:
+    """`a2.tar-1.gz` → (`a2.tar.gz`, 1), `LSTM-2.py` → (`LSTM.py`, 2): how a platform marks a second upload."""
+    inside = _ARCHIVE.search(name)
+    if inside and inside["mark"]:
+        number = re.sub(r"\D", "", inside["mark"])
+        return name[: inside.start()] + inside[0].replace(inside["mark"], ""), int(number)
+    base = stem(name)
+    found = _UPLOAD.fullmatch(base)
+    return (found["stem"] + name[len(base) :], int(found["number"])) if found else (name, 0)
 
 
 def without_copy_mark(name: str) -> tuple[str, int]:
     """`LSTM (2).py` → (`LSTM.py`, 2): the name before a browser or file manager renamed a second copy."""
-    path = PurePosixPath(name)
-    found = _COPY.fullmatch(path.stem)
+    base = stem(name)
+    found = _COPY.fullmatch(base)
     if found is None or not found["stem"]:
         return name, 0
-    return found["stem"] + path.suffix, int(found["number"] or found["again"] or 0)
+    return found["stem"] + name[len(base) :], int(found["number"] or found["again"] or 0)
+
+
+def version(name: str) -> int:
+    """What a name says of the version of the work that it holds: 1 a last one, -1 an old one, 0 nothing."""
+    words = set(_WORDS.findall(name.casefold()))
+    return bool(words & GOOD_VERSIONS) - bool(words & OLD_VERSIONS)
+
+
+def without_version(name: str) -> str:
+    """What is left of a name without the words for versions: equal for versions of one work."""
+    plain = re.sub(r"\bv\d+\b|_v\d+", " ", name.casefold())
+    return " ".join(word for word in _WORDS.findall(plain) if word not in GOOD_VERSIONS | OLD_VERSIONS)
 
 
 def safe_key(label: str) -> str:
@@ -134,6 +204,21 @@ def safe_key(label: str) -> str:
         return key
     digest = hashlib.sha256(label.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{key[: KEY_LENGTH - 9].rstrip('-.') or 'submission'}-{digest}"
+
+
+def private_key(label: str, salt: str, owners: Iterable[str] = ()) -> str:
+    """A key that says nothing of the label, which names people (`owners` are ids in it, in any order).
+
+    Slow to make, so that an id of nine digits is not found by trying them all.
+    """
+    secret = "\0".join(sorted(owners)) or label
+    digest = hashlib.pbkdf2_hmac("sha256", secret.encode("utf-8", "surrogatepass"), salt.encode(), 3000)
+    return f"submission-{digest.hex()[:10]}"
+
+
+def tells_people(label: str) -> bool:
+    """Whether a name that others chose may name people: it is no plain handle (`ada`, `team-7`), or holds an id."""
+    return _HANDLE.fullmatch(label) is None or bool(student_ids(label)) or _LONG_NUMBER.search(label) is not None
 
 
 def student_ids(name: str) -> tuple[str, ...]:

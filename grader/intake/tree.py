@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 from grader.errors import SubmissionError
-from grader.intake.names import checked, junk
+from grader.intake.names import ODD_NAMES, checked, junk
 
 Opener = Callable[[], IO[bytes]]
 MIB = 1 << 20
@@ -23,7 +23,11 @@ LISTED_FILES = 400_000  # of a whole class; one submission has tighter limits (l
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One file. `path` is posix and relative; `left_out` says why it is not taken: "junk" or "link" or "special"."""
+    """One file. `path` is posix and relative; `left_out` says why it is not taken: one of LEFT_OUT.
+
+    `origin` is where it was handed in, whatever `path` becomes on the way: the name under which its fate is told
+    (a folder's ends in a slash). `modified` is its time of change as the sender's clock had it, in seconds.
+    """
 
     path: str
     size: int
@@ -31,11 +35,11 @@ class Entry:
     problem: str = ""
     left_out: str = ""
     note: str = ""
+    origin: str = ""
+    modified: float | None = None
 
     def moved(self, path: str) -> Entry:
-        return Entry(
-            path=path, size=self.size, open=self.open, problem=self.problem, left_out=self.left_out, note=self.note
-        )
+        return replace(self, path=path)
 
     @property
     def top(self) -> str:
@@ -44,6 +48,26 @@ class Entry:
     @property
     def counts(self) -> bool:
         return not self.left_out
+
+
+LEFT_OUT = {
+    "junk": "it is no part of the work",
+    "link": "links are not followed",
+    "special": "it is no ordinary file",
+    "empty": "the folder is empty",
+    "opened": "it was opened; what was in it is listed below",
+    "odd": "its name cannot be kept: it is too long, or holds control characters",
+}
+
+
+def handed_in_as(entries: Iterable[Entry], place: str) -> tuple[Entry, ...]:
+    """The entries with their origins: their paths below `place`."""
+    return tuple(replace(entry, origin=f"{place}/{entry.path.removesuffix('.')}") for entry in entries)
+
+
+def empty_folder(path: str) -> Entry:
+    """What stands for a folder that holds nothing."""
+    return Entry(path=f"{path}/.", size=0, open=_nothing, left_out="empty")
 
 
 def by_top(entries: Iterable[Entry]) -> dict[str, tuple[Entry, ...]]:
@@ -72,11 +96,11 @@ def without_environments(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     roots = {entry.path.removesuffix("/pyvenv.cfg") for entry in entries if entry.path.endswith("/pyvenv.cfg")}
     if not roots:
         return entries
-    kept = (entry for entry in entries if roots.isdisjoint(_parents(entry.path)))
+    kept = (entry for entry in entries if roots.isdisjoint(parents_of(entry.path)))
     return (*kept, *(_stripped(root) for root in sorted(roots)))
 
 
-def _parents(path: str) -> list[str]:
+def parents_of(path: str) -> list[str]:
     parts = path.split("/")[:-1]
     return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
 
@@ -85,12 +109,15 @@ def file_entry(path: Path, relative: str) -> Entry:
     """The entry of one file on disk; whatever is no regular file is left out."""
     status = path.lstat()
     safe, problem = checked(relative)
+    left_out = "junk" if junk(safe) else _kind(status.st_mode) or ("odd" if problem in ODD_NAMES else "")
     return Entry(
         path=safe,
         size=status.st_size,
         open=lambda: _open_regular(path),
-        problem=problem if stat.S_ISREG(status.st_mode) else "",
-        left_out=_kind(status.st_mode) or ("junk" if junk(safe) else ""),
+        problem=problem if not left_out else "",
+        left_out=left_out,
+        origin=safe,
+        modified=status.st_mtime,
     )
 
 
@@ -127,6 +154,8 @@ def _walk(root: Path, excluded: Path) -> Iterator[Entry]:
         folders[:] = sorted(name for name in folders if _enters(here / name, excluded))
         for name in sorted(files):
             yield file_entry(here / name, prefix + name)
+        if relative and not (folders or files or any(here.iterdir())):
+            yield empty_folder(checked(relative)[0])
 
 
 def _enters(folder: Path, excluded: Path) -> bool:
@@ -134,7 +163,7 @@ def _enters(folder: Path, excluded: Path) -> bool:
 
 
 def _stripped(path: str) -> Entry:
-    return Entry(path=path, size=0, open=_nothing, left_out="junk")
+    return Entry(path=f"{path}/.", size=0, open=_nothing, left_out="junk")
 
 
 def _nothing() -> IO[bytes]:

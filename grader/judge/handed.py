@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from grader.assignment.assignment import Assignment
+from grader.assignment.assignment import Assignment, ExpectedFile
 from grader.parsing.notebooks import Notebook, read, to_notebook_text
 from grader.suite.agreement import Disagreement, Mismatch
 from grader.worker.loading import FileSpec
@@ -74,7 +74,12 @@ def reference_files(assignment: Assignment) -> dict[str, str]:
 def file_specs(assignment: Assignment, files: Mapping[str, str]) -> tuple[FileSpec, ...]:
     """What a worker needs to know about the files of a submission."""
     return tuple(
-        FileSpec(id=file.id, path=files.get(file.id), expected=file.path, kind=file.kind)
+        FileSpec(id=file.id, path=files.get(file.id), expected=file.path, kind=_kind(file, files.get(file.id, "")))
         for file in assignment.files
         if file.kind != "data"
     )
+
+
+def _kind(file: ExpectedFile, path: str) -> str:
+    """What a file is loaded as: a notebook may have been handed in where a module was asked for."""
+    return "notebook" if path.lower().endswith(".ipynb") else file.kind

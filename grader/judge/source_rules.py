@@ -43,28 +43,41 @@ def printing_places(root: Path, files: Mapping[str, str]) -> tuple[PrintSite, ..
 def _in_child(
     assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str]
 ) -> tuple[Violation, ...]:
+    """What a child finds; without the files that nobody asked for where it cannot get through them."""
+    for strays in (True, False):
+        raw = _asked(assignment, root, files, template, strays)
+        if raw:
+            return tuple(Violation(**{**entry, "parts": tuple(entry["parts"])}) for entry in json.loads(raw))
+    return tuple(_unreadable(assignment))
+
+
+def _asked(
+    assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str], strays: bool
+) -> bytes:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
-        _answer(assignment, root, files, template, writer)
+        _answer(assignment, root, files, template, strays, writer)
     os.close(writer)
     try:
-        raw = _read_all(reader, pid)
+        return _read_all(reader, pid)
     finally:
         os.close(reader)
         os.waitpid(pid, 0)
-    if not raw:
-        return tuple(_unreadable(assignment))
-    return tuple(Violation(**{**entry, "parts": tuple(entry["parts"])}) for entry in json.loads(raw))
 
 
 def _answer(
-    assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str], writer: int
+    assignment: Assignment,
+    root: Path,
+    files: Mapping[str, str],
+    template: Mapping[str, str],
+    strays: bool,
+    writer: int,
 ) -> None:
     code = 1
     try:
-        found = check_sources(assignment, dict(_sources(root, files)), template)
+        found = check_sources(assignment, dict(_sources(root, files, strays)), template)
         raw = json.dumps([dataclasses.asdict(violation) for violation in found[:200]]).encode()
         with os.fdopen(writer, "wb") as target:
             target.write(raw)
@@ -88,18 +101,20 @@ def _read_all(reader: int, pid: int) -> bytes:
 
 
 def _unreadable(assignment: Assignment) -> Iterator[Violation]:
+    """Source that nobody can look into keeps no rule: that the code runs, or, without such a rule, what is forbidden."""
+    kinds = {rule.kind for rule in assignment.rules}
     for rule in assignment.rules:
-        if rule.kind == "runs":
+        if rule.kind == "runs" or ("runs" not in kinds and rule.kind in ("forbidden", "imports")):
             text = "The source could not be analysed: parsing it took too long or too much memory."
             yield Violation(rule=rule.id, message=text)
 
 
-def _sources(root: Path, files: Mapping[str, str]) -> Iterator[tuple[str, SourceFile]]:
+def _sources(root: Path, files: Mapping[str, str], strays: bool = True) -> Iterator[tuple[str, SourceFile]]:
     ids = {path: file_id for file_id, path in files.items()}
     for path in sorted(root.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            name = path.relative_to(root).as_posix()
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and not path.is_symlink() and (strays or name in ids):
             text = ""
-            if path.suffix in (".py", ".ipynb"):
+            if path.suffix.lower() in (".py", ".ipynb"):
                 text = path.read_text(encoding="utf-8", errors="replace")
             yield name, source_file(ids.get(name, ""), name, text)

@@ -321,6 +321,34 @@ def to_notebook_text(percent_source: str, outputs: Mapping[int, Mapping[str, obj
     return f"{nbformat.writes(notebook)}\n"
 
 
+_EXPORTED_CELL = re.compile(r"#\s*(?:%%|In\s*\[[\d ]*\]:|<codecell>).*$")
+
+
+def notebook_of_source(source: str) -> str:
+    """The notebook of a module that was handed in for one: an export, or percent format. Every cell is code.
+
+    A cell begins at each `# %%` and `# In[3]:`; text that an export put into comments or strings stays there.
+    """
+    cells: list[list[str]] = [[]]
+    for line in source.split("\n"):
+        if _EXPORTED_CELL.match(line):
+            cells.append([])
+        else:
+            cells[-1].append(line)
+    texts = ["\n".join(lines).strip("\n") for lines in cells]
+    document = {
+        "cells": [
+            {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": text}
+            for text in texts
+            if text.strip()
+        ],
+        "metadata": {"language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 4,
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
 def _saved(output: Mapping[str, object]) -> list[object]:
     v4 = import_module("nbformat.v4")
     found: list[object] = []

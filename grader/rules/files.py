@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from grader.errors import SubmissionError
 from grader.model import Violation
 from grader.parsing import notebooks
 from grader.parsing.statements import parse_source, split_statements
@@ -25,13 +26,14 @@ class SourceFile:
     """One file of a submission. `id` is the expected file's id, "" for a file that nobody asked for.
 
     `path` is relative to the submission. `cells` are (number, source) of a notebook's code cells, numbers counting
-    from 1 over all cells; None for a Python file.
+    from 1 over all cells; None for a Python file. `unread`: why it cannot be read at all.
     """
 
     id: str
     path: str
     text: str = ""
     cells: tuple[tuple[int, str], ...] | None = None
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,8 @@ class Place:
         return ", ".join(parts)
 
     def violation(self, rule: str, message: str, parts: tuple[str, ...] = ()) -> Violation:
-        """A violation of `rule` found here; the message begins with the place."""
-        where = f"{self}: {message}"
-        return Violation(rule=rule, message=where, file=self.path, line=self.line, cell=self.cell, parts=parts)
+        """A violation of `rule` found here; whoever shows it says the place."""
+        return Violation(rule=rule, message=message, file=self.path, line=self.line, cell=self.cell, parts=parts)
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,13 @@ class Parsed:
 
 
 def source_file(file_id: str, path: str, text: str) -> SourceFile:
-    """A source file of text, cut into cells if it is a notebook. Raises SubmissionError for a broken notebook."""
-    if not path.endswith(".ipynb"):
+    """A source file of text, cut into cells if it is a notebook; a broken notebook is `unread`, and costs no other."""
+    if not path.lower().endswith(".ipynb"):
         return SourceFile(id=file_id, path=path, text=text)
-    cells = notebooks.read(text, path).code_cells
+    try:
+        cells = notebooks.read(text, path).code_cells
+    except SubmissionError as error:
+        return SourceFile(id=file_id, path=path, unread=str(error))
     return SourceFile(id=file_id, path=path, cells=tuple((cell.number, cell.source) for cell in cells))
 
 
@@ -95,7 +99,9 @@ def parse_file(file: SourceFile) -> Parsed:
 
     A file that nobody asked for is parsed if it is Python.
     """
-    if not file.id and not file.path.endswith((".py", ".ipynb")):
+    if file.unread:
+        return Parsed(file, unchecked=file.unread)
+    if not file.id and not file.path.lower().endswith((".py", ".ipynb")):
         return Parsed(file)
     size = len(file.text) if file.cells is None else sum(len(source) for _, source in file.cells)
     if size > SOURCE_LIMIT:

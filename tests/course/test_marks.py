@@ -121,6 +121,13 @@ def test_the_template_asks_for_what_waits_and_reads_back(tmp_path):
     assert [(mark.submission, mark.points) for mark in read(tmp_path, filled)] == [("ann", 2), ("=cmd()", 2)]
 
 
-def test_strangers_are_found():
-    given = [Mark(submission=key, item="proof", points=Decimal(1)) for key in ("zoe", "ann", "zoe", "bob")]
-    assert marks.strangers(given, ["ann"]) == ("bob", "zoe")
+def test_strangers_are_found_with_their_lines(tmp_path):
+    given = [
+        Mark(submission=key, item="proof", points=Decimal(1), line=line)
+        for line, key in enumerate(("zoe", "ann", "zoe", "bobo"), start=2)
+    ]
+    bob, zoe = marks.strangers(tmp_path / "marks.csv", given, ["ann", "bob"])
+    assert bob == ("bobo", "marks.csv, line 5: there is no submission 'bobo', so these marks count for nobody; "
+                           "did you mean 'bob'?")  # fmt: skip
+    assert zoe[0] == "zoe"
+    assert "lines 2, 4" in zoe[1]

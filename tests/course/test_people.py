@@ -108,3 +108,12 @@ def test_what_is_no_people_file_is_a_usage_error(text: str, message: str, tmp_pa
     (tmp_path / "people.csv").write_text(text)
     with pytest.raises(UsageError, match=message):
         people.read(tmp_path / "people.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_what_a_spreadsheet_saves_is_read(encoding: str, mark: str, tmp_path: Path) -> None:
+    rows = [["key", "name", "email", "id"], ["101", "Zoë", "", "7"], ["", "", "", ""]]
+    text = "\r\n".join(mark.join(row) for row in rows)
+    (tmp_path / "people.csv").write_bytes(text.encode(encoding))
+    assert people.read(tmp_path / "people.csv") == (Person(key="101", name="Zoë", person_id="7"),)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from intake_examples import GOOD, GOOD_FILES, LSTM, NOTEBOOK, PAIRS, TRANSFORMER, pack, put, snapshot, zipped
 
+from grader.intake.names import private_key
 from grader.model import Person, Refused
 
 EXPORT = """\
@@ -50,6 +51,16 @@ def delivered(request, tmp_path):
     return deliver
 
 
+def opaque(label: str) -> str:
+    """The key that a label gets which may name people."""
+    return private_key(label, "hw")
+
+
+def tar_bytes(folder: Path) -> bytes:
+    put(folder / "tar", GOOD)
+    return Path(shutil.make_archive(str(folder / "work"), "gztar", folder / "tar")).read_bytes()
+
+
 def prefixed(prefix: str, files: dict[str, str]) -> dict[str, str | bytes]:
     return {f"{prefix}/{name}": content for name, content in files.items()}
 
@@ -91,18 +102,22 @@ def test_the_grace_hours_are_part_of_the_deadline(tmp_path, taken) -> None:
     assert [result.late for result in taken(put(tmp_path / "e", files))] == [False, True, False]
 
 
-def test_of_the_same_people_the_last_attempt_on_time_counts(tmp_path, taken) -> None:
-    attempts = {"1": "2024-03-20T10:00:00-04:00", "2": "2024-03-22T10:00:00-04:00", "3": "2024-03-25T10:00:00-04:00"}
+def test_attempts_of_the_same_people_are_all_there_in_the_order_of_time(tmp_path, taken) -> None:
+    attempts = {"3": "2024-03-25T10:00:00-04:00", "1": "2024-03-20T10:00:00-04:00", "2": "2024-03-22T10:00:00-04:00"}
     metadata = "".join(
         f"submission_{key}:\n  :created_at: '{time}'\n  :submitters:\n  - :name: A\n    :sid: '7'\n"
         for key, time in attempts.items()
     )
     files = {"submission_metadata.yml": metadata}
     for key in attempts:
-        files.update(prefixed(f"submission_{key}", GOOD))
-    (result,) = taken(put(tmp_path / "e", files))
-    assert (result.key, result.late) == ("2", False)
-    assert "3 submissions of the same people; the last one on time counts" in result.notes[-1]
+        files.update(prefixed(f"submission_{key}", {"LSTM.py": f"x = {key}"}))
+    results = taken(put(tmp_path / "e", files))
+    assert [(result.key, result.owner, result.attempt) for result in results] == [
+        ("2", "2", 1), ("2~2", "2", 2), ("2~3", "2", 3)
+    ]  # fmt: skip
+    assert [snapshot(result.root)["LSTM.py"] for result in results] == [b"x = 1", b"x = 2", b"x = 3"]
+    assert [result.late for result in results] == [False, False, True]
+    assert {result.people for result in results} == {(Person(key="2", name="A", person_id="7"),)}
 
 
 @pytest.mark.parametrize("metadata", ["- a\n", ":a: [", "!!python/object/apply:os.system ['true']", "a: &a [*a]\n: ["])
@@ -123,20 +138,54 @@ def test_canvas(tmp_path, delivered, taken) -> None:
             "hoppergrace_LATE_503_9006_hw-2.zip": zipped({"LSTM.py": "x=3"}, tmp_path),
             "noetheremmy_504_text.html": "<p>see mail</p>",
             "anon_aB3xZ_9007_LSTM.py": LSTM,
+            "LATE_anon_cD4yW_9008_LSTM-1.py": LSTM,
+            "notes of the course.docx": "x",
         },
     )
     results = {result.key: result for result in taken(delivered(folder))}
-    assert set(results) == {"501", "502", "503", "504", "aB3xZ"}
+    assert set(results) == {"501", "502", "503", "504", "aB3xZ", "cD4yW", opaque("notes of the course")}
     assert results["501"].files == GOOD_FILES
     assert results["501"].people == (Person(key="501", name="lovelaceada", person_id="501"),)
     assert (results["501"].late, results["502"].late, results["503"].late) == (False, True, False)
-    assert results["502"].files == {"lstm": "LSTM.py", "transformer": "Transformer-1.py"}
+    assert results["502"].files == {"lstm": "LSTM.py", "transformer": "Transformer.py"}
     assert snapshot(results["503"].root) == {"LSTM.py": b"x=2"}
     assert any(
         "'hw.zip' was handed in 3 times; the last on time counts (resubmission 1)" in n for n in results["503"].notes
     )
     assert "only 'text.html'" in results["504"].reason
-    assert results["aB3xZ"].files == {"lstm": "LSTM.py"}
+    assert results["aB3xZ"].files == results["cD4yW"].files == {"lstm": "LSTM.py"}
+    assert (results["aB3xZ"].late, results["cD4yW"].late) == (False, True)
+    assert "owner is unknown" in results[opaque("notes of the course")].reason
+    assert any("handed in 3 times" in look for look in results["503"].attention)
+
+
+@pytest.mark.parametrize(
+    ("name", "user"),
+    [
+        ("a2_team1", "501"),
+        ("team_1", "501"),
+        ("team 7 8_9", "501"),
+        ("x_LATE", "501"),
+        ("7_up", "501"),
+        ("a_12_3", "50"),
+    ],
+)
+def test_canvas_groups_may_have_any_name(name, user, tmp_path, taken) -> None:
+    others = {f"hopper_{number}_90{number}_LSTM.py": LSTM for number in (502, 503)}
+    own = {
+        f"{name}_{user}_{9000 + index}_{file}": "x = 1" for index, file in enumerate(("LSTM.py", "Transformer-1.py"))
+    }
+    result = {entry.key: entry for entry in taken(put(tmp_path / "in", {**others, **own}))}[user]
+    assert set(result.files) == {"lstm", "transformer"}
+    assert result.people[0].name == name.removesuffix("_LATE")
+    assert result.late is name.endswith("_LATE")
+
+
+def test_canvas_archives_uploaded_again(tmp_path, taken) -> None:
+    work = tar_bytes(tmp_path)
+    files = {"a_501_9001_a2.tar-1.gz": work, "b_502_9002_a2.tar (2).gz": work, "c_503_9003_a2.tgz": work}
+    results = taken(put(tmp_path / "in", files))
+    assert [(result.key, dict(result.files)) for result in results] == [(k, GOOD_FILES) for k in ("501", "502", "503")]
 
 
 def test_canvas_when_every_attempt_is_late(tmp_path, one) -> None:
@@ -166,18 +215,63 @@ def test_moodle(tmp_path, delivered, taken) -> None:
             **prefixed("Émilie du Châtelet_602_assignsubmission_file_", GOOD),
             "Jean_Luc de la Tour_603_assignsubmission_file_LSTM.py": LSTM,
             "Participant 7_604_assignsubmission_file_/report.pdf": "%PDF",
+            "Default group_assignsubmission_file/LSTM.py": LSTM,
+            "Grace Hopper_assignsubmission_file_/LSTM.py": LSTM,
             "Grading worksheet.csv": "Identifier",
             "extra.zip": zipped(GOOD, tmp_path),
         },
     )
     results = {result.key: result for result in taken(delivered(folder))}
-    assert set(results) == {"601", "602", "603", "604", "extra"}
+    assert set(results) == {"601", "602", "603", "604", "extra", "Default-group", opaque("Grace Hopper")}
     assert results["601"].files == results["602"].files == GOOD_FILES
     assert results["602"].people == (Person(key="602", name="Émilie du Châtelet", person_id="602"),)
     assert results["603"].files == {"lstm": "LSTM.py"}
     assert results["603"].people[0].name == "Jean_Luc de la Tour"
     assert isinstance(results["604"], Refused)
     assert "owner is unknown" in results["extra"].reason
+    assert results[opaque("Grace Hopper")].people[0].name == "Grace Hopper"
+
+
+def test_blackboard(tmp_path, delivered, taken) -> None:
+    def name(user: str, time: str, original: str = "") -> str:
+        return f"HW_4_{user}_attempt_{time}{f'_{original}' if original else '.txt'}"
+
+    first, second = "2024-03-01-10-00-00", "2024-03-02-10-00-00"
+    receipt = "Name: Ada Lovelace (alove)\nAssignment: HW 4\n"
+    files = {
+        name("alove", second): receipt, name("alove", second, "LSTM.py"): "x = 2",
+        name("alove", first): receipt, name("alove", first, "LSTM.py"): "x = 1",
+        name("aturi", first, "work.zip"): zipped(GOOD, tmp_path),
+        name("ghopp", first): "Name: Grace Hopper (ghopp)\n",
+    }  # fmt: skip
+    results = {result.key: result for result in taken(delivered(put(tmp_path / "in" / "bb", files)))}
+    assert set(results) == {"alove", "alove~2", "aturi", "ghopp"}
+    assert snapshot(results["alove"].root)["LSTM.py"] == b"x = 1"
+    assert results["alove~2"].submitted_at == "2024-03-02T10:00:00"
+    assert results["alove~2"].people == (Person(key="alove", name="Ada Lovelace", person_id="alove"),)
+    assert results["aturi"].files == GOOD_FILES
+    assert isinstance(results["ghopp"], Refused)
+
+
+def test_brightspace(tmp_path, delivered, taken) -> None:
+    files = {
+        **prefixed("1001-77 - Ada Lovelace - Mar 3, 2024 1034 PM", GOOD),
+        "1001-77 - Ada Lovelace - Mar 2, 2024 934 AM/LSTM.py": LSTM,
+        "1002-77 - Alan Turing - Mar 3, 2024 1034 PM/work.zip": zipped(GOOD, tmp_path),
+        "1003-77 - Grace - Hopper - Mar 3, 2024 1034 PM - LSTM.py": LSTM,
+        "index.html": "<html>",
+    }
+    results = {result.key: result for result in taken(delivered(put(tmp_path / "in" / "d2l", files)))}
+    assert set(results) == {"1001", "1001~2", "1002", "1003"}
+    assert results["1001"].files == results["1003"].files == {"lstm": "LSTM.py"}
+    assert results["1001~2"].files == results["1002"].files == GOOD_FILES
+    assert results["1001"].submitted_at == "2024-03-02T09:34:00"
+    assert results["1001"].people == (Person(key="1001", name="Ada Lovelace", person_id="1001"),)
+
+
+def test_a_flat_download_of_a_system_that_is_not_known_is_given_to_nobody(tmp_path, refused) -> None:
+    files = {f"{name}_{file}": "x = 1" for name in ("ada-1", "alan-2") for file in ("LSTM.py", "Transformer.py")}
+    assert "several people" in refused(put(tmp_path / "in", files)).reason
 
 
 def test_moodle_pairs_name_both_partners(tmp_path, taken) -> None:

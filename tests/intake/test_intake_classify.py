@@ -4,11 +4,15 @@ import pytest
 from intake_examples import COURSE, GOOD, LSTM, NOTEBOOK, PAIRS, make_assignment, pack, put, zipped
 
 from grader.assignment.assignment import ExpectedFile
+from grader.intake.names import private_key, student_ids
+from grader.model import Refused
 
 THREE = make_assignment(
     *(ExpectedFile(id=name, path=f"hw4_{name}.ipynb", kind="notebook") for name in ("rnn", "s2s", "vit"))
 )
 PAIR, OTHER = "hw3_111111_222222", "hw3_333333_444444"
+# Ids are people's: the keys do not show them, and do not depend on their order.
+KEY = {name: private_key(name, "hw", student_ids(name)) for name in (PAIR, OTHER)}
 
 
 def under(*folders: str) -> dict[str, str]:
@@ -31,7 +35,19 @@ CASES = {
     "a student with wrong names": (COURSE, {**under("alice/"), "bob/mine.py": "x=1", "carol/r.pdf": ""},
                                    ["alice", "bob", "carol"]),
     "students and worksheets": (COURSE, {**under("alice/", "bob/"), "grades.csv": "x"}, ["alice", "bob"]),
-    "pairs' notebooks": (PAIRS, {f"{PAIR}.ipynb": NOTEBOOK, f"{OTHER}.ipynb": NOTEBOOK}, [PAIR, OTHER]),
+    "pairs' notebooks": (PAIRS, {f"{PAIR}.ipynb": NOTEBOOK, f"{OTHER}.ipynb": NOTEBOOK}, [KEY[PAIR], KEY[OTHER]]),
+    "a pair's notebook twice": (PAIRS, {f"{PAIR}.ipynb": NOTEBOOK, f"{PAIR} (1).ipynb": NOTEBOOK, f"{PAIR}.pdf": "x",
+                                        "hw3_444444_333333.ipynb": NOTEBOOK}, [KEY[PAIR], KEY[OTHER]]),
+    "archives of all kinds": (COURSE, {**under("alice/"), "bob.rar": "x", "carol.7z": "x", "dan.tar.xz": "x",
+                                       "erin.zip.crdownload": "x", "fay.pdf": "x", "gus.txt": "x", "hal.docx": "x"},
+                              ["alice", "bob", "carol", "dan", "erin", "fay", "gus", "hal"]),
+    "one archive that cannot be opened": (COURSE, {"bob.rar": "x"}, ["top"]),
+    "draft and final": (COURSE, under("draft/", "final/"), ["top"]),
+    "a version and an old one": (COURSE, under("a4/", "a4_old/"), ["top"]),
+    "an empty folder of the work": (COURSE, {**under("mine/"), "data/.": None}, ["top"]),
+    "an empty folder of a student": (COURSE, {**under("alice/"), "bob/.": None}, ["alice", "bob"]),
+    "a course's own files": (COURSE, {**under("alice/", "bob/"), "README.md": "x", "roster.xlsx": "x"},
+                             ["alice", "bob"]),
     "nothing": (COURSE, {"readme.txt": "x"}, ["top"]),
 }  # fmt: skip
 
@@ -39,8 +55,43 @@ CASES = {
 @pytest.mark.parametrize(("course", "files", "keys"), CASES.values(), ids=CASES.keys())
 @pytest.mark.parametrize("form", ["folder", "zip"])
 def test_one_or_many(course, files, keys, form, tmp_path, taken) -> None:
-    path = put(tmp_path / "top", files) if form == "folder" else pack(tmp_path / "top.zip", files)
-    assert [result.key for result in taken(path, assignment=course)] == keys
+    empty = [name.removesuffix(".") for name, content in files.items() if content is None]
+    files = {name: content for name, content in files.items() if content is not None}
+    if form == "zip":
+        path = pack(tmp_path / "top.zip", {**files, **dict.fromkeys(empty, "")})
+    else:
+        path = put(tmp_path / "top", files)
+        for folder in empty:
+            (path / folder).mkdir()
+    assert sorted(result.key for result in taken(path, assignment=course)) == sorted(keys)
+
+
+def test_a_dangling_link_beside_a_folder_is_a_submission_that_is_not_there(tmp_path, taken) -> None:
+    folder = put(tmp_path / "class", under("alice/"))
+    (folder / "bob").symlink_to(tmp_path / "nowhere")
+    alice, bob = taken(folder)
+    assert (alice.key, bob.key) == ("alice", "bob")
+    assert isinstance(bob, Refused)
+    assert "links are not followed" in bob.reason
+
+
+def test_a_second_download_of_one_name_is_a_second_attempt(tmp_path, taken) -> None:
+    files = {"alice.zip": zipped(GOOD, tmp_path), "alice (1).zip": zipped({"LSTM.py": LSTM}, tmp_path)}
+    results = taken(put(tmp_path / "class", {**files, "bob.zip": files["alice.zip"]}))
+    assert [(result.key, result.owner) for result in results] == [
+        ("alice", "alice"), ("alice~2", "alice"), ("bob", "bob")
+    ]  # fmt: skip
+    assert len(results[1].files) == 1
+
+
+@pytest.mark.parametrize(
+    "label", ["Ada Lovelace", "Lovelace, Ada", "hw_311111111", "ada@x.edu", "1001-77 - Ada", "دانا"]
+)
+def test_a_name_that_may_tell_people_gives_a_key_that_does_not(label, tmp_path, taken) -> None:
+    result, again = (taken(put(tmp_path / str(number) / label, GOOD))[0] for number in range(2))
+    assert result.key == again.key
+    assert result.key.startswith("submission-")
+    assert result.people
 
 
 def test_archives_of_students(tmp_path, taken) -> None:

@@ -24,6 +24,11 @@ from intake_examples import (
 from grader.assignment.assignment import ExpectedFile
 from grader.errors import UsageError
 
+DONE = "class LSTM:\n    def f(self):\n        return 1\n"
+ALL = json.dumps(
+    {"cells": [{"cell_type": "code", "source": f"{TRANSFORMER.replace('pass', 'x = 1')}"}], "metadata": {}}
+)
+
 
 def as_folder(root: Path, prefix: str = "") -> Path:
     return put(root / "alice", {prefix + name: content for name, content in GOOD.items()})
@@ -162,7 +167,12 @@ def test_an_earlier_layout_is_replaced(tmp_path, one) -> None:
         ({"model.py": TRANSFORMER, "b.py": "x = 1"}, {"transformer": "model.py"}, "by what it defines"),
         ({"model.py": "def broken(:\nclass LSTM:\n    x = ???"}, {"lstm": "model.py"}, "by what it defines"),
         ({"all.py": LSTM + TRANSFORMER}, {"lstm": "all.py", "transformer": "all.py"}, "by what it defines"),
-        ({"model.py": "class Other: pass"}, {}, "not handed in"),
+        ({"model.py": "class Other: pass"}, {}, "no file of this assignment was found; handed in: 'model.py'"),
+        ({"LSTM.ipynb": NOTEBOOK}, {"lstm": "LSTM.ipynb"}, "as a notebook"),
+        ({"LSTM.py": "class LSTM:\n    def f(self):\n        raise NotImplementedError", "LSTM (1).py": DONE},
+         {"lstm": "LSTM (1).py"}, "since LSTM.py is not filled in"),
+        ({"a.py": "class Transformer:\n    x = 1", "b.ipynb": ALL},
+         {"transformer": "b.ipynb", "nb": "b.ipynb"}, "'b.ipynb' counts, not 'a.py'"),
     ],
 )  # fmt: skip
 def test_files_are_found_under_other_names(files, expected, note, tmp_path, one) -> None:
@@ -209,10 +219,89 @@ def test_what_is_no_readable_source_is_not_taken(data, note, tmp_path, one) -> N
     assert any(note in entry for entry in result.notes), result.notes
 
 
-def test_a_notebook_that_is_no_utf_8_is_not_taken(tmp_path, one) -> None:
-    result = one(put(tmp_path / "alice", {**GOOD, "Main.ipynb": NOTEBOOK.encode("utf-16")}))
-    assert "nb" not in result.files
-    assert any("'Main.ipynb' was not taken as source: byte 1" in note for note in result.notes)
+@pytest.mark.parametrize(
+    "data", [NOTEBOOK.encode("utf-16"), NOTEBOOK.encode("utf-8-sig"), NOTEBOOK.replace(" ", "\r\n").encode()]
+)
+def test_a_notebook_in_another_form_is_read(data, tmp_path, one) -> None:
+    result = one(put(tmp_path / "alice", {**GOOD, "Main.ipynb": data}))
+    assert json.loads((result.root / result.files["nb"]).read_text("utf-8")) == json.loads(NOTEBOOK)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "is empty"), (b"<!doctype html>", "is a web page"), (NOTEBOOK[:30].encode(), "its JSON is broken"),
+        (b'{"cells": [\xff]}', "is not UTF-8"), (b"<<<<<<< a\n>>>>>>> b", "merge marks"), (b"[]", "it has no cells"),
+    ],
+)  # fmt: skip
+def test_a_damaged_notebook_is_left_out_with_its_reason_and_the_rest_is_graded(data, why, tmp_path, one) -> None:
+    result = one(put(tmp_path / "alice", {**GOOD, "Main.ipynb": data, "stray.ipynb": data}))
+    assert dict(result.files) == {name: path for name, path in GOOD_FILES.items() if name != "nb"}
+    assert not list(result.root.rglob("*.ipynb"))
+    assert sum(why in note for note in result.notes) == sum(why in look for look in result.attention) == 2
+    assert not any("not handed in" in note for note in result.notes)
+
+
+def test_a_module_in_the_place_of_a_notebook_is_read_cell_by_cell(tmp_path, one) -> None:
+    export = "# coding: utf-8\n# In[1]:\nimport torch\n# In[ ]:\n!pip install x\n# %%\ny = 2\n"
+    result = one(put(tmp_path / "alice", {**GOOD, "Main.ipynb": "", "Main.py": export}))
+    cells = json.loads((result.root / result.files["nb"]).read_text("utf-8"))["cells"]
+    assert [cell["source"] for cell in cells] == ["# coding: utf-8", "import torch", "!pip install x", "y = 2"]
+    assert any("without saved outputs" in look for look in result.attention)
+
+
+@pytest.mark.parametrize("name", ["LSTM.py.txt", "LSTM.txt", "lstm.docx", "LSTM (1).py.txt"])
+def test_a_file_with_another_ending_is_named_where_it_is_missed(name, tmp_path, one) -> None:
+    files = {path: content for path, content in GOOD.items() if "LSTM" not in path}
+    result = one(put(tmp_path / "alice", {**files, f"models/naive/{name}": LSTM}))
+    assert "lstm" not in result.files
+    assert any(f"'models/naive/{name}' is there, and does not end in .py" in look for look in result.attention)
+
+
+@pytest.mark.parametrize(
+    "declared", ["latin1", "Latin-1", "iso-8859-15", "windows-1252", "l1", "cp1252", "latin_1-unix"]
+)
+def test_valid_python_in_any_spelling_of_an_encoding_is_read(declared, tmp_path, one) -> None:
+    data = f"# -*- coding: {declared} -*-\r\nclass LSTM:\r\n    'é'\r\n".encode("latin-1")
+    result = one(put(tmp_path / "alice", {**GOOD, "models/naive/LSTM.py": data}))
+    text = (result.root / "models/naive/LSTM.py").read_bytes().decode("utf-8")
+    assert text == "# -*- coding: utf-8 -*-\nclass LSTM:\n    'é'\n"
+
+
+@pytest.mark.parametrize("declared", ["utf-8-unix", "UTF8", "utf_8", "us-ascii", "utf-8-sig"])
+def test_utf_8_by_other_names_is_read(declared, tmp_path, one) -> None:
+    data = f"\ufeff# vim: set fileencoding={declared} :\nclass LSTM: pass\n".encode()
+    result = one(put(tmp_path / "alice", {**GOOD, "models/naive/LSTM.py": data}))
+    assert (result.root / "models/naive/LSTM.py").read_bytes().startswith(b"# vim")
+
+
+def test_of_two_versions_the_most_complete_and_newest_counts(tmp_path, one) -> None:
+    def version(folder: str, text: str) -> dict[str, str]:
+        return {f"{folder}/{name}": text for name in ("models/naive/LSTM.py", "models/Transformer.py")}
+
+    holes = "raise NotImplementedError"
+    for number, (files, chosen, newer) in enumerate(
+        [
+            ({**version("draft", "x = 1"), **version("final", "x = 2")}, b"x = 2", ""),
+            ({**version("a", holes), **version("b", "x = 2")}, b"x = 2", ""),
+            ({**version("a", "x = 1"), **version("b", holes)}, b"x = 1", "b"),
+            ({**version("a", "x = 1"), **version("b", "x = 2")}, b"x = 2", "b"),
+            ({**version("a", "x = 1"), **version("b", "x = 2")}, b"x = 1", "a"),
+            ({**version("a_final", "x = 1"), "b/models/Transformer.py": "x = 2"}, b"x = 1", "b"),
+        ]
+    ):
+        folder = put(tmp_path / str(number) / "alice", files)
+        for path in folder.rglob("*.py"):
+            os.utime(path, (1e9, 2e9 if newer and path.is_relative_to(folder / newer) else 1e9))
+        result = one(folder, single=True)
+        assert (result.root / "models/Transformer.py").read_bytes() == chosen, number
+        assert any("more than one version of the work" in look for look in result.attention)
+
+
+def test_a_damaged_archive_beside_the_work_costs_nothing(tmp_path, one) -> None:
+    result = one(put(tmp_path / "alice", {**GOOD, "old.zip": "PK\x03\x04 no zip"}))
+    assert result.files == GOOD_FILES
+    assert any("'old.zip' could not be opened" in look for look in result.attention)
 
 
 def test_old_encodings_become_utf_8(tmp_path, one) -> None:
@@ -259,7 +348,7 @@ def test_a_data_set_in_the_folder_leaves_the_work(tmp_path, one) -> None:
     [
         ({}, "the submission is empty"),
         ({"__MACOSX/x": "x", ".DS_Store": "x"}, "the submission is empty"),
-        ({"report.pdf": "x"}, "no Python file and no notebook, only 'report.pdf'"),
+        ({"report.pdf": "x"}, "no Python file and no notebook, only 'report.pdf'. None of the 3 files was found here"),
         ({"work.rar": "Rar!"}, "'work.rar' cannot be opened here"),
         ({"LSTM.py": b"\0"}, "'LSTM.py' was not taken as source"),
         ({f"m{number}.py": "" for number in range(2_001)}, "2,001 source files"),
