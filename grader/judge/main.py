@@ -4,11 +4,11 @@ One process with one thread, its GPU hidden. It holds pytest, the suite and the 
 student code. pytest collects the suite; inside its run loop the reference is run once (that proves the suite on this
 machine, draws and records all cases, and warms every import), and then jobs are served:
 
-    command line ──{"do": "grade", …}──▶ judge parent ──fork──▶ judge of one submission ──leases──▶ workers
+    command line ──{"do": "grade", …}──▶ judge parent ──▶ a judge, forked once for many submissions ──leases──▶ workers
          ◀──────────── results, one message each, over the same socket ────────┘
 
-Judges are forked on Linux and may be several; with the portable back end the parent judges by itself. A judge that dies
-is reported as `gone`; what it had sent counts.
+Judges are forked on Linux and may be several (`grader.judge.seats`); with the portable back end the parent judges by
+itself. A judge that dies is reported as `gone`; what it had sent counts.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ import dataclasses
 import gc
 import os
 import platform
-import select
 import signal
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ from grader.judge.examining import examine
 from grader.judge.plugin import JudgePlugin, pytest_arguments
 from grader.judge.preparing import prepare, reference_handed
 from grader.judge.reference_run import Recorded
+from grader.judge.seats import Seats
 from grader.judge.settings import Settings
 from grader.judge.submissions import Job, SubmissionJudge, Trial
 from grader.model import CheckResult, Violation
@@ -52,16 +52,6 @@ from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
 from grader.text import clean
 from grader.wire.messages import PacketPort, PipePort, Port
 from grader.worker.loading import Probe
-
-
-@dataclass
-class Running:
-    """A forked judge."""
-
-    key: str
-    pid: int
-    pidfd: int
-    deadline: float
 
 
 class JudgeParent:
@@ -75,7 +65,6 @@ class JudgeParent:
         self.port = port
         self.sandbox = sandbox
         self.probes = probes
-        self.running: list[Running] = []
 
     def serve(self, plugin: JudgePlugin) -> None:
         """Run the reference, say what was recorded, then judge what the command line sends."""
@@ -89,22 +78,21 @@ class JudgeParent:
         gc.freeze()
         ready = {"items": described(trial.records), "versions": versions(), "seats": seats}
         self.port.send({"say": "ready", **ready})
+        judges = self._judges(trial)
         while True:
-            if forks and not self._wait():
+            if judges is not None and not judges.wait():
                 continue
             message = self.port.receive()
             if message is None or message["do"] == "stop":
                 break
             if message["do"] == "examine":
                 self._examine(trial)
-                continue
-            job = job_of(message)
-            if forks:
-                self._fork(trial, job)
+            elif judges is not None:
+                judges.give(message)
             else:
-                judge(trial, self.sandbox, job, self.port)
-        for running in self.running:
-            signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
+                judge(trial, self.sandbox, job_of(message), self.port, self.port)
+        if judges is not None:
+            judges.close()
 
     def _seats(self, trial: Trial) -> int | None:
         """How many submissions the GPU has room for; None without one. Raises SandboxError when it cannot be used.
@@ -134,53 +122,35 @@ class JudgeParent:
             self.port.send({"say": "examined", "item": name, **dataclasses.asdict(found)})
         self.port.send({"say": "examined", "item": None})
 
-    # --- forked judges ----------------------------------------------------------------------------------------
+    def _judges(self, trial: Trial) -> Seats | None:
+        """The forked judges; None where nothing forks."""
+        if not isinstance(self.port, PacketPort):
+            return None
 
-    def _wait(self) -> bool:
-        """Wait for a message or the end of a judge. True when a message is there."""
-        watched = [self.port.fileno(), *(running.pidfd for running in self.running)]
-        timeout = min((max(0.0, r.deadline - time.monotonic()) for r in self.running), default=None)
-        readable, _, _ = select.select(watched, [], [], timeout)
-        for running in list(self.running):
-            if running.pidfd in readable:
-                self._reap(running)
-            elif time.monotonic() >= running.deadline:
-                signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
-        return self.port.fileno() in readable
+        def become(jobs: PacketPort) -> None:
+            self._become_judge(trial, jobs)
 
-    def _reap(self, running: Running) -> None:
-        _, status = os.waitpid(running.pid, 0)
-        os.close(running.pidfd)
-        self.running.remove(running)
-        self.port.send({"say": "gone", "key": running.key, "status": status})
+        return Seats(self.port, become, self.settings.seconds_per_submission)
 
-    def _fork(self, trial: Trial, job: Job) -> None:
-        control = self.sandbox.divide()  # type: ignore[attr-defined]
-        pid = os.fork()
-        if pid == 0:
-            self._become_judge(trial, job, control)
-        control.close()
-        deadline = time.monotonic() + self.settings.seconds_per_submission
-        self.running.append(Running(job.key, pid, os.pidfd_open(pid), deadline))
-
-    def _become_judge(self, trial: Trial, job: Job, control: socket.socket) -> None:
-        """The forked side; never returns."""
+    def _become_judge(self, trial: Trial, jobs: PacketPort) -> None:
+        """Judge what comes until the judge parent is gone, or until something breaks."""
         from grader.sandbox.confine import PR_SET_PDEATHSIG, prctl
         from grader.sandbox.linux import LinuxSandbox
 
-        code = 1
-        try:
-            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            self.sandbox.close()
-            trial.plugin.silence_report()
-            judge(trial, LinuxSandbox(control), job, self.port)
-            code = 0
-        finally:
-            os._exit(code)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        control = self.sandbox.divide()  # type: ignore[attr-defined]
+        self.sandbox.close()
+        trial.plugin.silence_report()
+        while (message := jobs.receive()) is not None:
+            if not judge(trial, LinuxSandbox(control), job_of(message), self.port, jobs):
+                return
 
 
-def judge(trial: Trial, sandbox: Sandbox, job: Job, port: Port) -> None:
-    """Judge one submission and send everything that is found out."""
+def judge(trial: Trial, sandbox: Sandbox, job: Job, port: Port, last: Port) -> bool:
+    """Judge one submission and send everything that is found out; that it is finished, or broken, over `last`.
+
+    Returns whether it was finished.
+    """
 
     def emit(found: CheckResult | Violation) -> None:
         kind = "result" if isinstance(found, CheckResult) else "violation"
@@ -190,9 +160,12 @@ def judge(trial: Trial, sandbox: Sandbox, job: Job, port: Port) -> None:
     try:
         protections = SubmissionJudge(trial, sandbox, job, emit).run()
         seconds = time.perf_counter() - started
-        port.send({"say": "finished", "key": job.key, "protections": dict(protections), "seconds": seconds})
+        last.send({"say": "finished", "key": job.key, "protections": dict(protections), "seconds": seconds})
     except Exception:
-        port.send({"say": "broken", "key": job.key, "text": clean(traceback.format_exc(), 8000)})
+        last.send({"say": "broken", "key": job.key, "text": clean(traceback.format_exc(), 8000)})
+        return False
+    trial.forget()
+    return True
 
 
 def job_of(message: Mapping[str, Any]) -> Job:

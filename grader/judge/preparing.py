@@ -43,6 +43,7 @@ def prepare(plugin: JudgePlugin, settings: Settings, probes: Mapping[str, Probe]
     for recorded in records.values():
         for key in recorded.keys:
             book.calls[key].request(0, False, assignment.limits_of(recorded.item))
+    book.keep()
     kept = tuple(entry for entry in read_kept(assignment.suite) if entry.kind == "wrong" and entry.edits)
     variants = Variants(assignment, kept, specs, probes)
     template = template_texts(assignment) if assignment.rules else {}

@@ -46,6 +46,16 @@ class Book:
     """Every call that the reference has answered, by key."""
 
     calls: dict[Key, Call] = field(default_factory=dict)
+    _kept: int = 0
+
+    def keep(self) -> None:
+        """Keep the calls that there are now for good."""
+        self._kept = len(self.calls)
+
+    def forget(self) -> None:
+        """Drop the calls that were made since `keep`, such as those of smaller cases for one submission."""
+        while len(self.calls) > self._kept:
+            self.calls.popitem()
 
     def call(self, probe: Probe, case: object, options: Mapping[str, object]) -> Call:
         """The call of that key, made when it is new."""

@@ -72,6 +72,12 @@ class Trial:
     gpu: Mapping[str, str] = field(default_factory=dict)
     alone: Alone = lambda alone: nullcontext()
 
+    def forget(self) -> None:
+        """Drop what one submission added to what all share: none may see, or cost memory for, what came before it."""
+        self.reference.used.clear()
+        self.book.forget()
+        self.variants.forget(self.book)
+
 
 class Workers:
     """The present worker of a submission; a dead one is replaced when it is next needed."""

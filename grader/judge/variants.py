@@ -31,6 +31,10 @@ class Variants:
         candidates = [kept for kept in self.kept if item in kept.fails and kept.hint] if among is None else among
         return [kept for kept in candidates if self._explains(kept, seen)]
 
+    def forget(self, book: Book) -> None:
+        """Drop the values for calls that are not in the book."""
+        self._known = {place: values for place, values in self._known.items() if place[1] in book.calls}
+
     def _explains(self, kept: Kept, seen: Seen) -> bool:
         differs = False
         for call, actual in seen:
