@@ -1,137 +1,143 @@
-"""Cases of part 2."""
+"""Cases of part 2. Sizes of samples are distinct and none is a batch's, so that nothing broadcasts over the wrong axis."""
 
 from dataclasses import dataclass
 
-from grader.suite import Case, cases, sizes
+import torch
 
+from grader.suite import Case, cases, flags, one_of, sizes
 
-@dataclass(frozen=True)
-class BetasCase(Case):
-    timesteps: int
-    seed: int
-
-    def inputs(self):
-        draw = self.draw()
-        start = draw.uniform(1, low=1e-4, high=1e-2).item()
-        return {"timesteps": self.timesteps, "beta_start": start, "beta_end": start + draw.uniform(1, high=0.3).item()}
+SEED = 4644  # of the cases whose every draw is seeded
+GUIDANCE = (0.0, 0.2, 6.0, -0.5)
 
 
 @dataclass(frozen=True)
 class ScheduleCase(Case):
-    timesteps: int
+    num_steps: int
     seed: int
 
     def inputs(self):
-        return {"betas": self.draw().uniform(self.timesteps, low=0.02, high=0.4)}
-
-
-def step_cases(kind):
-    return cases(kind, timesteps=sizes(2, 20))
+        start, gap = self.draw().uniform(2, low=0.01, high=0.3).tolist()
+        return {"num_steps": self.num_steps, "ends": [start, start + gap]}
 
 
 @dataclass(frozen=True)
-class ImageCase(Case):
-    """A batch of images (B, channels, 4 rows, 4 columns) and a schedule of `timesteps` steps."""
+class DiffusionCase(Case):
+    """`batch` samples that are sequences (T, D), or pictures (C, D, D) with classes for conditions."""
 
     batch: int
+    steps: int
     channels: int
-    rows: int
-    columns: int
-    timesteps: int
+    time: int
+    width: int
     seed: int
+    pictures: bool = False
+    seeded: bool = False
+    as_tensor: bool = False
 
     def shape(self):
-        return self.batch, self.channels, 4 * self.rows, 4 * self.columns
+        return (self.channels, self.width, self.width) if self.pictures else (self.time, self.width)
 
     def schedule(self, draw):
-        names = ("betas", "alphas", "alpha_bars", "sigmas")
-        return {name: draw.uniform(self.timesteps, low=0.05, high=0.9) for name in names}
+        betas = draw.uniform(self.steps, low=0.05, high=0.4)
+        return {"betas": betas, "alphas": 1.0 - betas, "alpha_bars": (1.0 - betas).cumprod(dim=0)}
 
+    def times(self, draw):
+        """Time steps (B,): in a batch of several, the first and the last one are among them."""
+        t = draw.integers(self.batch, high=self.steps)
+        if self.batch > 1:
+            t[0], t[-1] = 0, self.steps - 1
+        return t
+
+    def condition(self, draw):
+        """Vectors (B, 5), or class indices (B,) from 1 to 4."""
+        return draw.integers(self.batch, low=1, high=5) if self.pictures else draw.normal(self.batch, 5)
+
+    def network(self, draw):
+        return {"mix": draw.normal(2) + 0.5, "table": draw.normal(5)}
+
+    def random_seed(self):
+        return SEED if self.seeded else None
+
+
+@dataclass(frozen=True)
+class NoiseCase(DiffusionCase):
     def inputs(self):
         draw = self.draw()
+        size = {"B, D": (self.width,), "B, T, D": (self.time, self.width), "B, C, H, W": (3, self.time, self.width)}
         return {
             "schedule": self.schedule(draw),
-            "x_0": draw.normal(*self.shape()),
-            "t": draw.integers(self.batch, high=self.timesteps),
-            "noise": draw.normal(*self.shape()),
+            "samples": {name: draw.normal(self.batch, *shape) for name, shape in size.items()},
+            "noises": {name: draw.normal(self.batch, *shape) for name, shape in size.items()},
+            "t": self.times(draw),
         }
 
 
 @dataclass(frozen=True)
-class LossCase(ImageCase):
-    def inputs(self):
-        return {**super().inputs(), "weight": self.draw().normal(2)}
-
-
-@dataclass(frozen=True)
-class ReverseCase(ImageCase):
-    """`last` is the step that adds no noise."""
-
-    last: bool = False
+class StepCase(DiffusionCase):
+    threshold: bool = False
 
     def inputs(self):
         draw = self.draw()
+        middle = draw.integer(1, self.steps)
         return {
             "schedule": self.schedule(draw),
-            "weight": draw.normal(2),
-            "x_t": draw.normal(*self.shape()),
-            "t": 0 if self.last else draw.integer(1, self.timesteps),
-            "noise": draw.normal(*self.shape()),
+            "prediction": draw.normal(self.batch, *self.shape()),
+            "x_t": draw.normal(self.batch, *self.shape(), std=1.5),
+            "noise": draw.normal(self.batch, *self.shape()),
+            "times": sorted({0, 1, middle, self.steps - 1}),
+            "as_tensor": self.as_tensor,
+            "threshold": self.threshold,
+            "seed": self.random_seed(),
         }
 
 
 @dataclass(frozen=True)
-class SampleCase(ImageCase):
+class LossCase(DiffusionCase):
+    """`left_out`: the uniform number lies below p_uncond."""
+
+    left_out: bool = False
+
     def inputs(self):
         draw = self.draw()
+        number = 0.2 if self.left_out else 0.8
         return {
-            "schedule": self.schedule(draw),
-            "weight": draw.normal(2),
-            "x_T": draw.normal(*self.shape()),
-            "noises": draw.normal(self.timesteps, *self.shape()),
+            **self.network(draw),
+            "data": draw.normal(self.batch, *self.shape()),
+            "cond": self.condition(draw),
+            "steps": self.steps,
+            "draws": {
+                "normal": [draw.normal(self.batch, *self.shape())],
+                "uniform": [torch.tensor([number])],
+                "integers": [self.times(draw)],
+                "seed": self.random_seed(),
+            },
         }
 
 
-def image_cases(kind, **more):
-    distinct = {"channels": (1, 4), "rows": (1, 4), "columns": (1, 4)}
-    return cases(kind, distinct=distinct, batch=sizes(1, 4), timesteps=sizes(2, 9), **more)
-
-
 @dataclass(frozen=True)
-class TimeCase(Case):
-    batch: int
-    half: int
-    seed: int
+class SampleCase(DiffusionCase):
+    threshold: bool = False
 
-    def inputs(self):
-        return {"t": self.draw().integers(self.batch, high=1000), "dim": 2 * self.half}
-
-
-def time_cases():
-    return cases(TimeCase, distinct={"batch": (1, 6), "half": (1, 8)})
-
-
-@dataclass(frozen=True)
-class UNetCase(ImageCase):
     def inputs(self):
         draw = self.draw()
-        return {"x": draw.normal(*self.shape()), "t": draw.integers(self.batch, high=50)}
+        return {
+            **self.network(draw),
+            "other_mix": draw.normal(2),
+            "cond": self.condition(draw),
+            "shape": list(self.shape()),
+            "steps": self.steps,
+            "noises": list(draw.normal(self.steps + 1, self.batch, *self.shape())),
+            "guidance": list(GUIDANCE),
+            "threshold": self.threshold,
+            "seed": self.random_seed(),
+        }
 
 
-@dataclass(frozen=True)
-class UNetGradientCase(UNetCase):
-    def inputs(self):
-        return {**super().inputs(), "upstream": self.draw().normal(*self.shape())}
+def schedule_cases():
+    return cases(ScheduleCase, num_steps=sizes(2, 40))
 
 
-@dataclass(frozen=True)
-class UNetScaleCase(UNetCase):
-    def inputs(self):
-        inputs = super().inputs()
-        return {**inputs, "other": inputs["x"].flip(2) + 1.0}
-
-
-def unet_cases(kind):
-    return cases(
-        kind, distinct={"rows": (2, 4), "columns": (2, 4)}, batch=sizes(1, 3), channels=sizes(1, 3), timesteps=9
-    )
+def diffusion_cases(kind, **more):
+    distinct = {"channels": (5, 8), "time": (5, 8), "width": (5, 8)}
+    fields = {"pictures": flags(), "seeded": one_of(False, False, True), "as_tensor": flags(), **more}
+    return cases(kind, distinct=distinct, batch=sizes(1, 4), steps=sizes(3, 8), **fields)

@@ -2,22 +2,18 @@
 
 from contextlib import contextmanager
 
+import numpy
 import stand_ins as given
 import torch
+from diffusers.training_utils import EMAModel
+from randomizer import DL_random
+from torch import nn
 
 from grader.probing import bind_names, gradient
+from grader.worker.loading import MissingDefinition
 
-# The names of part 2 are ours (the course's notebook is not public). Where a course uses others, write them here.
-DIFFUSION_NAMES = {
-    "linear_beta_schedule": "linear_beta_schedule",
-    "NoiseSchedule": "NoiseSchedule",
-    "q_sample": "q_sample",
-    "timestep_embedding": "timestep_embedding",
-    "UNet": "UNet",
-    "noise_prediction_loss": "noise_prediction_loss",
-    "p_sample": "p_sample",
-    "sample": "sample",
-}
+# In which file of part 2 a class is written; all of them may stand in the notebook.
+PART_2 = {"NoiseScheduler": "scheduler", "DiffusionModel": "diffusion", "ImageGenerator": "image_gen"}
 
 
 def llm(modules):
@@ -99,51 +95,70 @@ def use_mask(net, mask):
     net.get_attention_mask = cut
 
 
+# --- part 2 --------------------------------------------------------------------------------------------------------
+
+
+def file_of(modules, name):
+    """The file with that class of part 2; its random numbers come from the judge."""
+    file_id = PART_2[name]
+    file = modules["diffusion_notebook" if file_id not in modules and "diffusion_notebook" in modules else file_id]
+    file.provide(DL_random=DL_random)
+    return file
+
+
 def part_2(modules, name):
-    return getattr(modules["diffusion"], DIFFUSION_NAMES[name])
+    """A class of part 2."""
+    found = getattr(file_of(modules, name), name)
+    if found is None:  # left over by `replaced`
+        raise MissingDefinition(f"{name} is not there")
+    return found
 
 
 @contextmanager
-def replaced(modules, name, stand_in, active):
-    """For a while, and only if `active`, the student's functions find a stand-in under that name."""
-    file, own_name = modules["diffusion"], DIFFUSION_NAMES[name]
-    own = getattr(file, own_name, None)
-    if active:
-        file.provide(**{own_name: stand_in})
+def replaced(file, **stand_ins):
+    """For a while the student's code finds these under the names that it imports."""
+    own = {name: getattr(file, name) if name in file.names() else None for name in stand_ins}
+    file.provide(**stand_ins)
     try:
         yield
     finally:
-        if active:
-            file.provide(**{own_name: own})
+        file.provide(**own)
 
 
-def sigmas_of(modules, schedule):
-    """The deviations of the reverse steps; those that come from the posterior variance are turned into sqrt(beta)."""
-    posterior = modules.choose([("sigma² = beta", False), ("sigma² = posterior variance", True)])
-    if not posterior:
-        return schedule.sigmas
-    left = 1 - schedule.alpha_bars
-    later = schedule.sigmas[1:] * (left[1:] / left[:-1]).sqrt()
-    return torch.cat([schedule.betas[:1].sqrt() + schedule.sigmas[:1], later])  # the first posterior variance is 0
+def as_float(value):
+    """Numbers of whatever precision, and of NumPy, as float32; anything else as it is."""
+    value = torch.from_numpy(value) if isinstance(value, numpy.ndarray) else value
+    return value.float() if isinstance(value, torch.Tensor) else value
 
 
-def a_schedule(modules, schedule, stand_in):
-    """Drawn sequences that do not belong together, or the student's schedule of the betas."""
-    return given.StandInSchedule(**schedule) if stand_in else part_2(modules, "NoiseSchedule")(schedule["betas"])
+def a_scheduler(modules, schedule, stand_in):
+    """The student's scheduler of so many steps; as a stand-in with the judge's schedule, which it has not computed."""
+    scheduler = part_2(modules, "NoiseScheduler")
+    steps = len(schedule["betas"])
+    if not stand_in:
+        return scheduler(steps)
+    made = scheduler.__new__(scheduler)
+    vars(made).update(schedule, num_steps=steps, beta_start=0.0001, beta_end=0.02, device=torch.device("cpu"))
+    return made
 
 
-def a_unet(modules, channels):
-    """The student's U-Net with every parameter drawn, in evaluation mode."""
-    net = part_2(modules, "UNet")(channels, 16, 16)
-    with torch.no_grad():
-        for parameter in net.parameters():
-            fan_in = parameter[0].numel() if parameter.dim() > 1 else 4
-            parameter.copy_(torch.randn_like(parameter) / fan_in**0.5)
-    return net.eval()
+def a_model(modules, net, averaged, shape, stand_in, **settings):
+    """The student's DiffusionModel around a network of the judge's, and its running average.
+
+    `settings` are those of the constructor; `stand_in` puts another scheduler into its place.
+    """
+    file, made = file_of(modules, "DiffusionModel"), part_2(modules, "DiffusionModel")
+    scheduler = given.StandInScheduler if stand_in else part_2(modules, "NoiseScheduler")
+    names = ("TesterModel", "ConditionalUnet1D", "ConditionalUnet2D")
+    with replaced(file, NoiseScheduler=scheduler, **dict.fromkeys(names, lambda *a, **b: nn.Linear(1, 1))):
+        model = made(tuple(shape), sequential=len(shape) == 2, test=True, **settings)
+    model.noise_scheduler = scheduler(settings["denoising_steps"])  # whatever name the constructor knows it by
+    model.noise_pred_net = net
+    model.ema = EMAModel(model=averaged, power=0.75)
+    return model
 
 
-def pixels(out):
-    return out.shape[-1] * out.shape[-2] if isinstance(out, torch.Tensor) and out.dim() == 4 else 0
+# --- theory --------------------------------------------------------------------------------------------------------
 
 
 def numbers(value):

@@ -7,9 +7,10 @@ Attribute names of part 1 are fixed by the base package, so weights are bound by
 import parts
 import stand_ins as given
 import torch
+from randomizer import handing_out
 from torch import nn
 
-from grader.probing import bind_names, gradient
+from grader.probing import bind_names, gradient, on_the_processor
 from grader.worker.loading import MissingDefinition
 
 # --- part 1: embedding, attention, block -------------------------------------------------------------------------
@@ -195,79 +196,67 @@ def exact_match_is_printed(modules):
 
 
 # --- part 2 ----------------------------------------------------------------------------------------------------------
+# "calls" says how often DL_random was called: it is shown beside a disagreement and judged by nobody.
 
 
-def linear_betas(modules, timesteps, beta_start, beta_end):
-    schedule = parts.part_2(modules, "linear_beta_schedule")
-    return {"betas": schedule(timesteps, beta_start, beta_end), "default betas": schedule(timesteps)}
+@on_the_processor()
+def noise_schedule(modules, num_steps, ends):
+    scheduler = parts.part_2(modules, "NoiseScheduler")
+    usual, other = scheduler(num_steps), scheduler(num_steps, beta_start=ends[0], beta_end=ends[1])
+    made = {"": usual, " from other betas": other}
+    return {f"{name}{which}": parts.as_float(getattr(one, name)) for which, one in made.items() for name in ("alphas", "alpha_bars")}
 
 
-def noise_schedule(modules, betas):
-    schedule = parts.part_2(modules, "NoiseSchedule")(betas)
-    values = {name: getattr(schedule, name) for name in ("betas", "alphas", "alpha_bars")}
-    return {**values, "sigmas": parts.sigmas_of(modules, schedule)}
+@on_the_processor()
+def add_noise(modules, schedule, samples, noises, t, stand_in):
+    scheduler = parts.a_scheduler(modules, schedule, stand_in)
+    return {"x_t": {shape: parts.as_float(scheduler.add_noise(samples[shape], noises[shape], t)) for shape in samples}}
 
 
-def q_sample(modules, schedule, x_0, t, noise, stand_in):
-    return {"x_t": parts.part_2(modules, "q_sample")(parts.a_schedule(modules, schedule, stand_in), x_0, t, noise)}
+@on_the_processor()
+def denoise_step(modules, schedule, prediction, x_t, noise, times, as_tensor, threshold, seed, stand_in):
+    scheduler, x, calls = parts.a_scheduler(modules, schedule, stand_in), {}, 0
+    for t in times:
+        with handing_out(normal=[noise], seed=seed) as draws:
+            step = torch.tensor(t) if as_tensor else t
+            found = scheduler.denoise_step(prediction, step, x_t, threshold=threshold, seed=seed)
+        x[f"t = {t}"] = parts.as_float(found)
+        calls += draws.calls
+    return {"x": x, "calls": calls}
 
 
-def timestep_embedding(modules, t, dim):
-    return {"embedding": parts.part_2(modules, "timestep_embedding")(t, dim)}
-
-
-def noise_loss(modules, schedule, weight, x_0, t, noise, stand_in):
-    model = given.StandInDenoiser(weight)
-    with parts.replaced(modules, "q_sample", given.stand_in_q_sample, stand_in):
-        used = parts.a_schedule(modules, schedule, stand_in)
-        loss = parts.part_2(modules, "noise_prediction_loss")(model, used, x_0, t, noise)
+@on_the_processor()
+def noise_loss(modules, mix, table, data, cond, steps, draws, p_uncond, stand_in):
+    net = given.StandInNet(mix, table)
+    settings = {"condition_dim": len(table), "denoising_steps": steps, "p_uncond": p_uncond}
+    model = parts.a_model(modules, net, net, data.shape[1:], stand_in, **settings)
+    with handing_out(steps=steps, **draws) as handed:
+        loss = model.compute_loss_on_batch(data, cond, seed=draws["seed"])
     parts.backward(loss)
-    return {"loss": loss, "gradients": {"model": gradient(model.weight)}}
+    gradients = {name: gradient(parameter) for name, parameter in net.named_parameters()}
+    return {"loss": loss, "gradients": gradients, "condition": net.seen, "calls": handed.calls}
 
 
-def p_sample(modules, schedule, weight, x_t, t, noise, stand_in):
-    model = given.StandInDenoiser(weight)
-    used = parts.a_schedule(modules, schedule, stand_in)
-    return {"x": parts.part_2(modules, "p_sample")(model, used, x_t, t, given.Noises(noise[None])).detach()}
+@on_the_processor()
+def generate_sample(modules, mix, table, other_mix, cond, shape, steps, noises, guidance, threshold, seed, stand_in):
+    training, averaged = given.StandInNet(other_mix, table), given.StandInNet(mix, table)
+    settings = {"condition_dim": len(table), "denoising_steps": steps}
+    model = parts.a_model(modules, training, averaged, shape, stand_in, **settings)
+    samples, calls = {}, 0
+    for weight in guidance:
+        with handing_out(normal=noises, seed=seed) as draws:
+            sample = model.generate_sample(cond, guidance_weight=weight, threshold=threshold, seed=seed)
+        samples[f"guidance {weight:g}"] = parts.as_float(sample)
+        calls += draws.calls
+    return {"sample": samples, "calls": calls}
 
 
-def sample(modules, schedule, weight, x_T, noises, stand_in):
-    model, draw = given.StandInDenoiser(weight), given.Noises(noises)
-    with parts.replaced(modules, "p_sample", given.stand_in_p_sample, stand_in):
-        x_0 = parts.part_2(modules, "sample")(model, parts.a_schedule(modules, schedule, stand_in), x_T, draw)
-    return {"x_0": x_0.detach(), "keeps gradients": x_0.requires_grad}
-
-
-def unet(modules, x, t, stand_in):
-    """The images together, each alone, and all with another time step."""
-    with parts.replaced(modules, "timestep_embedding", given.stand_in_timestep_embedding, stand_in), torch.no_grad():
-        net = parts.a_unet(modules, x.shape[1])
-        alone = torch.cat([net(x[i : i + 1], t[i : i + 1]) for i in range(len(x))])
-        return {"out": net(x, t), "alone": alone, "later": net(x, t + 40)}
-
-
-def unet_gradients(modules, x, t, upstream, stand_in):
-    """For every parameter, whether something reached it."""
-    with parts.replaced(modules, "timestep_embedding", given.stand_in_timestep_embedding, stand_in):
-        net = parts.a_unet(modules, x.shape[1])
-        net(x, t).backward(upstream)
-    reached = {name: p.grad is not None and bool(p.grad.abs().sum() > 0) for name, p in net.named_parameters()}
-    return {"missed": [name[:80] for name, found in reached.items() if not found][:20], "parameters": len(reached)}
-
-
-def unet_scales(modules, x, other, t, stand_in):
-    """The coarsest resolution inside, and the outputs for two images when everything at that resolution is silenced."""
-    with parts.replaced(modules, "timestep_embedding", given.stand_in_timestep_embedding, stand_in), torch.no_grad():
-        net = parts.a_unet(modules, x.shape[1])
-        sizes = []
-        hooks = [m.register_forward_hook(lambda m, i, out: sizes.append(parts.pixels(out))) for m in net.modules()]
-        net(x, t)
-        for hook in hooks:
-            hook.remove()
-        coarsest = min(size for size in sizes if size)
-        for module in net.modules():
-            module.register_forward_hook(lambda m, i, out: out * 0 if parts.pixels(out) == coarsest else None)
-        return {"pixels": parts.pixels(x), "coarsest": coarsest, "silenced": net(x, t), "other": net(other, t)}
+@on_the_processor()
+def image_parameters(modules):
+    generator = parts.part_2(modules, "ImageGenerator")
+    with parts.replaced(parts.file_of(modules, "ImageGenerator"), DiffusionModel=lambda *a, **b: None):
+        made = generator()
+    return {"input_shape": [int(size) for size in made.input_shape], "condition_dim": int(made.condition_dim)}
 
 
 # --- theory ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What the student's models learn, measured by the judge; and the exact match that the notebook printed."""
 
-import digits
+import pictures
 import probes
 import tasks
 import torch
@@ -11,10 +11,6 @@ from grader.suite import honesty, item, partial, require
 from grader.suite.metrics import exact_match, mean_loss
 
 TARGET = 0.8
-WIDTH = 16
-SAMPLES = 128
-JUDGED = 64  # samples of the judge's own loop, which asks for the noise a hundred times
-CHANCE = 0.2  # of the samples may look like others by chance
 
 
 def require_honest(training, run):
@@ -96,69 +92,24 @@ def test_saved_exact_match(student, submission):
 
 @item("training.noise")
 def test_noise(training):
-    """The U-Net learns to tell the noise in images that it has not seen."""
-    run, task = trained_denoiser(training)
-    predict = training.predictor(trainer.predict_noise, run, width=WIDTH)
-    noisy = digits.noisy(task.held_out[:256], training.draw)
-    parts = zip(noisy.x_t.split(64), noisy.t.split(64), strict=True)
-    answered, sample = honesty.answers(predict, [{"x_t": x_t, "t": t} for x_t, t in parts])
-    noise = torch.cat([one["noise"] for one in answered])
-    honesty.batch_independent(predict, sample, output="noise")
-    measure = mean_loss(errors(noise, noisy.noise))
-    start = training.predictor(trainer.predict_noise, run.untrained(), width=WIDTH)
-    first = start({"x_t": noisy.x_t[:64], "t": noisy.t[:64]})["noise"]
-    honesty.learned(mean_loss(errors(first, noisy.noise[:64])), measure)
-    training.measured(measure)
-
-
-def errors(noise, true):
-    """The mean squared error of each image."""
-    require(noise.shape == true.shape, "The U-Net gives an output of the images' shape.")
-    return (noise - true).pow(2).flatten(1).mean(dim=1)
-
-
-@item("training.samples")
-def test_samples(training):
-    """From noise the trained model draws digits that a classifier recognises, and more than one kind of them."""
-    run, task = trained_denoiser(training)
-    options = {"betas": digits.BETAS.tolist(), "width": WIDTH}
-    draw = training.predictor(trainer.sample_images, run, **options)
-    noise = torch.randn(SAMPLES, *task.train.shape[1:], generator=training.draw)
-    images = torch.cat([draw({"x_T": x_T})["images"] for x_T in noise.split(64)])
-    require(images.shape == noise.shape, "Samples have the shape of the noise that they begin with.")
-    require(bool(images.isfinite().all()), "The samples hold NaN or infinite values.")
-    require_new(images, task)
-    predict = training.predictor(trainer.predict_noise, run, width=WIDTH)
-    noisy = digits.noisy(task.held_out[:16], training.draw)
-    honesty.batch_independent(predict, {"x_t": noisy.x_t, "t": noisy.t}, output="noise")
-    model = digits.recogniser(training.source)
-    recognised = digits.recognised(digits.turned_back(images, task.turn), model)
-    by_judge = digits.drawn_by(predict, torch.randn(JUDGED, *images.shape[1:], generator=training.draw), training.draw)
-    ours = digits.recognised(digits.turned_back(by_judge, task.turn), model)
-    real = digits.recognised(digits.upright(training.source).test[:SAMPLES], model)
-    drawn_by_the_model(recognised, ours)
-    beside = {"of real images": real.value, "when the judge samples from your U-Net": ours.value}
-    training.measured(recognised, beside=beside)
-
-
-def require_new(images, task):
-    """Neither training images nor one image again and again; as much as held-out ones look like that is allowed."""
-    allowed = CHANCE + digits.copies(task.held_out[:SAMPLES], task.train)
-    copied, repeated = digits.copies(images, task.train), digits.repeats(images)
-    require(copied <= allowed, f"{copied:.0%} of the samples are training images, moved or changed a little.")
-    require(repeated <= CHANCE, f"{repeated:.0%} of the samples are nearly the same as another one.")
-
-
-def drawn_by_the_model(theirs, ours):
-    """Samples come from the U-Net: with the judge's own loop it draws as well, or nearly."""
-    seen = f"{theirs.value:.0%} of your samples are digits, {ours.value:.0%} when the judge samples from your U-Net"
-    enough = ours.value + 2 * ours.standard_error >= theirs.value / 2
-    require(enough, f"{seen}: what `sample` gives does not come from the model.")
-
-
-def trained_denoiser(training):
-    task = training.data(digits.digits_task)
-    options = {"betas": digits.BETAS.tolist(), "width": WIDTH, "batch": 32}
-    run = training.train(trainer.train_diffusion, given={"images": task.train}, steps=training.steps, **options)
+    """The student's `train` teaches a small network to tell the noise in pictures that it has not seen."""
+    task, made = training.data(pictures.pictures_task), training.source.made
+    sizes = {"denoising_steps": task.steps, "width": task.width}
+    data = {"images": task.train, "labels": task.train_labels}
+    settings = {"batch": 32, "rate": 4e-3 if made else 2e-3}
+    run = training.train(trainer.train_diffusion, given=data, steps=training.steps, **sizes, **settings)
     require_honest(training, run)
-    return run, task
+    batch, noise = pictures.noisy(task, 300 if made else 1000, training.draw)
+    # The network is the judge's, so its answers come from the weights alone.
+    first, measure = (noise_loss(training, one, task.width, batch, noise) for one in (run.untrained(), run))
+    honesty.learned(first, measure)
+    draw = training.predictor(trainer.draw_pictures, run, **sizes)
+    samples = draw({"cond": torch.arange(8) % 3 + 1, "shape": list(noise.shape[1:])})["samples"]
+    training.measured(measure, doubt=pictures.doubt_about(samples, task.train))
+
+
+def noise_loss(training, run, width, batch, noise):
+    """The mean squared error of the noise that a network with these weights sees."""
+    found = training.counterpart(trainer.predict_noise, run, width=width)(batch)
+    require(found is not None, "The trained weights have other names or shapes than the network that was given.")
+    return mean_loss((found["noise"] - noise).pow(2).flatten(1).mean(dim=1))

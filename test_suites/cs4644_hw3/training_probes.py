@@ -4,11 +4,16 @@ The loop is the suite's: AdamW with the betas, weight decay and clipping of the 
 linear fall of the learning rate. Batches are drawn on the CPU, so that every device sees the same ones.
 """
 
+from contextlib import nullcontext
+
 import parts
 import stand_ins as given
 import torch
 from torch import nn
 
+from grader.probing import on_the_processor
+
+CLASSES = 4  # of pictures, the null token among them
 WARM_UP = 30
 POINTS = 50  # of a curve
 
@@ -124,44 +129,60 @@ def _neighbours(count, batch):
 # --- diffusion -------------------------------------------------------------------------------------------------------
 
 
-def train_diffusion(modules, steps, betas, batch, width):
-    images = modules.given["images"]
-    with torch.device(modules.device):
-        model, schedule = _denoiser(modules, width), _schedule(modules, betas)
-        modules.keep_start(model.state_dict())
+def train_diffusion(modules, steps, denoising_steps, batch, width, rate):
+    """The student's own `train`, on a network of the judge's; what is kept is its running average."""
+    data = modules.given
 
-        def loss():
-            x_0 = _there(modules, images[torch.randint(len(images), (batch,), device="cpu")])
-            t = torch.randint(len(betas), (batch,), device="cpu")
-            noise = torch.randn(x_0.shape, device="cpu")
-            function = parts.part_2(modules, "noise_prediction_loss")
-            return function(model, schedule, x_0, _there(modules, t), _there(modules, noise))
+    class Batches:
+        def __len__(self):
+            return steps
 
-        _optimise(modules, model, loss, steps, rate=5e-3)
-    modules.keep(model.state_dict())
-    return _counted(model)
+        def __iter__(self):
+            for _ in range(steps):
+                rows = torch.randint(len(data["images"]), (batch,), device="cpu")
+                yield _there(modules, data["images"][rows]), _there(modules, data["labels"][rows])
 
-
-def predict_noise(modules, x_t, t, width):
-    with torch.device(modules.device), torch.no_grad():
-        model = _loaded(modules, lambda: _denoiser(modules, width))
-        return {"noise": model(_there(modules, x_t), _there(modules, t)).cpu()}
-
-
-def sample_images(modules, x_T, betas, width):
-    """Images from noise, by the student's own sampling loop."""
-    with torch.device(modules.device), torch.no_grad():
-        model = _loaded(modules, lambda: _denoiser(modules, width))
-        images = parts.part_2(modules, "sample")(model, _schedule(modules, betas), _there(modules, x_T))
-    return {"images": images.cpu()}
+    with _processor(modules), torch.device(modules.device):
+        model = _diffusion(modules, data["images"].shape[1:], denoising_steps, width)
+        modules.keep_start(model.noise_pred_net.state_dict())
+        model.optimizer = torch.optim.Adam(model.noise_pred_net.parameters(), lr=rate, weight_decay=1e-6)
+        with modules.counting(steps, every=max(1, steps // POINTS)):
+            model.train(data_loader=Batches(), train_epochs=1)
+    modules.keep(model.ema.averaged_model.state_dict())
+    return _counted(model.noise_pred_net)
 
 
-def _denoiser(modules, width):
-    return parts.part_2(modules, "UNet")(1, width, 32).to(modules.device)
+def predict_noise(modules, x_t, t, cond, width):
+    """The noise in pictures, as a network with the trained weights sees it. No line of the student's is run."""
+    with torch.no_grad():
+        model = _loaded(modules, lambda: given.SmallUnet(x_t.shape[1], width, CLASSES))
+        return {"noise": model(x_t, t, cond)}
 
 
-def _schedule(modules, betas):
-    return parts.part_2(modules, "NoiseSchedule")(_there(modules, torch.tensor(betas, device="cpu")))
+def draw_pictures(modules, cond, shape, denoising_steps, width):
+    """Samples by the student's own loop. They are only looked at, so what goes wrong is no failure: None."""
+    with _processor(modules), torch.device(modules.device):
+        try:
+            model = _diffusion(modules, shape, denoising_steps, width)
+            model.ema.averaged_model.load_state_dict(modules.given_weights())
+            return {"samples": model.generate_sample(_there(modules, cond)).cpu().float()}
+        except Exception:
+            return {"samples": None}
+
+
+def _diffusion(modules, shape, denoising_steps, width):
+    net = given.SmallUnet(shape[0], width, CLASSES).to(modules.device)
+    settings = {"condition_dim": CLASSES, "denoising_steps": denoising_steps}
+    model = parts.a_model(modules, net, net, shape, False, **settings)
+    model.device = model.noise_scheduler.device = torch.device(modules.device)
+    for name in ("betas", "alphas", "alpha_bars"):
+        setattr(model.noise_scheduler, name, _there(modules, getattr(model.noise_scheduler, name)))
+    return model
+
+
+def _processor(modules):
+    """Code that says "cuda" uses the processor, unless there is a GPU to train on."""
+    return on_the_processor() if modules.device == "cpu" else nullcontext()
 
 
 # --- for all of them -------------------------------------------------------------------------------------------------
