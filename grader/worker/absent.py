@@ -11,7 +11,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -77,9 +77,21 @@ class Absent:
         pass
 
 
-def progress_bar(iterable: object = (), *args: object, **kwargs: object) -> object:
-    """What `tqdm(...)` gives: the iterable itself."""
-    return iterable
+class ProgressBar(Absent):
+    """What `tqdm(...)` gives: it goes through its argument, may stand in a `with`, and whatever it is told is lost."""
+
+    def __init__(self, iterable: Iterable[object] | None = (), *args: object, **kwargs: object) -> None:
+        self._iterable = () if iterable is None else iterable
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self._iterable)
+
+    def __len__(self) -> int:
+        return len(self._iterable)  # type: ignore[arg-type]
+
+    @staticmethod
+    def write(*args: object, **kwargs: object) -> None:
+        """What is written past the bar is lost too."""
 
 
 class _AbsentModule(ModuleType):
@@ -89,7 +101,7 @@ class _AbsentModule(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         if self.__name__.split(".")[0] == "tqdm" and name in ("tqdm", "trange", "tqdm_notebook"):
-            return (lambda *sizes, **_: range(*sizes)) if name == "trange" else progress_bar
+            return (lambda *sizes, **_: ProgressBar(range(*sizes))) if name == "trange" else ProgressBar
         return type(name, (Absent,), {"stands_for": f"{self.__name__}.{name}"})
 
 

@@ -142,6 +142,11 @@ def a_scheduler(modules, schedule, stand_in):
     return made
 
 
+def keeps_the_condition(modules):
+    """The p_uncond under which no condition is left out: who has it the wrong way round loses that item's points only."""
+    return modules.choose([("conditions are kept at p_uncond = 0", 0.0), ("conditions are kept at p_uncond = 1", 1.0)])
+
+
 def a_model(modules, net, averaged, shape, stand_in, **settings):
     """The student's DiffusionModel around a network of the judge's, and its running average.
 

@@ -226,15 +226,29 @@ def denoise_step(modules, schedule, prediction, x_t, noise, times, as_tensor, th
 
 
 @on_the_processor()
-def noise_loss(modules, mix, table, data, cond, steps, draws, p_uncond, stand_in):
+def noise_loss(modules, mix, table, data, cond, steps, draws, stand_in):
     net = given.StandInNet(mix, table)
-    settings = {"condition_dim": len(table), "denoising_steps": steps, "p_uncond": p_uncond}
+    settings = {"condition_dim": len(table), "denoising_steps": steps, "p_uncond": parts.keeps_the_condition(modules)}
     model = parts.a_model(modules, net, net, data.shape[1:], stand_in, **settings)
     with handing_out(steps=steps, **draws) as handed:
         loss = model.compute_loss_on_batch(data, cond, seed=draws["seed"])
     parts.backward(loss)
     gradients = {name: gradient(parameter) for name, parameter in net.named_parameters()}
-    return {"loss": loss, "gradients": gradients, "condition": net.seen, "calls": handed.calls}
+    return {"loss": parts.as_float(loss), "gradients": gradients, "calls": handed.calls}
+
+
+@on_the_processor()
+def condition_in_training(modules, mix, table, data, cond, steps, draws, stand_in):
+    """The condition that the network is asked with; what becomes of its answer is no matter of guidance."""
+    net = given.AskedNet(mix, table)
+    settings = {"condition_dim": len(table), "denoising_steps": steps, "p_uncond": 0.5}
+    model = parts.a_model(modules, net, net, data.shape[1:], stand_in, **settings)
+    with handing_out(steps=steps, **draws) as handed:
+        try:
+            model.compute_loss_on_batch(data, cond, seed=draws["seed"])
+        except given.Asked as asked:
+            return {"condition": parts.as_float(asked.cond), "calls": handed.calls}
+    raise ValueError("compute_loss_on_batch does not call noise_pred_net")
 
 
 @on_the_processor()

@@ -332,6 +332,24 @@ def test_a_progress_bar_goes_through_its_argument(load, without, monkeypatch):
     assert use(load(text))["values"] == {"out": [[1, 2], 3]}
 
 
+def test_a_progress_bar_may_be_opened_and_told_things(load, without, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "tqdm"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [without, *sys.meta_path])
+    text = (
+        "from tqdm import tqdm\n"
+        "def f():\n"
+        "    with tqdm([1, 2], desc='epoch') as bar:\n"
+        "        seen = [number for number in bar]\n"
+        "        bar.set_postfix(loss=0.1)\n"
+        "    with tqdm(total=9) as bar:\n"
+        "        bar.update(1)\n"
+        "    tqdm.write('done')\n"
+        "    return seen\n"
+    )
+    assert use(load(text))["values"] == {"out": [1, 2]}
+
+
 def test_installed_modules_are_never_replaced(load, without):
     assert use(load("import json\ndef f():\n    return json.loads('3')\n"))["values"] == {"out": 3}
 
