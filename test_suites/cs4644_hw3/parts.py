@@ -40,8 +40,8 @@ def without_projection(weights):
 
 
 def backward(loss):
-    """Backpropagate, unless the student returned no loss: the comparison says that better than an exception."""
-    if isinstance(loss, torch.Tensor):
+    """Backpropagate, unless there is no loss or it is detached: the comparison says that better than an exception."""
+    if isinstance(loss, torch.Tensor) and loss.requires_grad:
         loss.backward()
 
 

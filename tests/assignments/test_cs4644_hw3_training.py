@@ -1,4 +1,4 @@
-"""The judge's side of the trainings of problem set 3: tasks, images and the printed exact match."""
+"""The judge's side of the trainings of problem set 3: tasks, pictures and the printed exact match."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MADE = DataSource(made=True)
 @pytest.fixture(scope="module")
 def suite() -> Iterator[SimpleNamespace]:
     """Modules of the suite, under their plain names and only here."""
-    names = ("tasks", "digits", "printed", "stand_ins", "parts", "training_probes")
+    names = ("tasks", "pictures", "printed", "stand_ins", "parts", "training_probes")
     hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
-    sys.path.insert(0, str(SUITE))
+    sys.path[:0] = [str(SUITE), str(SUITE / "provided")]
     try:
         yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
     finally:
-        sys.path.remove(str(SUITE))
-        for name in names:
+        del sys.path[:2]
+        for name in (*names, "randomizer", "diffusers", "diffusers.training_utils"):
             sys.modules.pop(name, None)
         sys.modules.update(hidden)
 
@@ -100,57 +100,42 @@ def test_the_other_reading_normalises_behind_every_block(suite: SimpleNamespace)
     assert torch.equal(norm(x), expected)
 
 
-def test_turned_images_come_back(suite: SimpleNamespace) -> None:
-    images = torch.randn(2, 1, 4, 4, generator=drawn(5))
-    turned = [suite.digits.turned(images, turn) for turn in range(suite.digits.TURNS)]
-    for turn, image in enumerate(turned):
-        assert torch.equal(suite.digits.turned_back(image, turn), images)
-    assert len({tuple(image.flatten().tolist()) for image in turned}) == suite.digits.TURNS
+def test_pictures_are_disguised_anew_in_every_run(suite: SimpleNamespace) -> None:
+    images = torch.randn(2, 3, 4, 4, generator=drawn(5))
+    disguised = [suite.pictures.disguised(images, turn) for turn in range(16)]
+    assert len({tuple(each.flatten().tolist()) for each in disguised}) == 16
+    first, second = (suite.pictures.pictures_task(MADE, drawn(seed)) for seed in (3, 4))
+    assert first.train.shape == (1200, 3, 16, 16)
+    assert set(first.train_labels.tolist()) == set(first.labels.tolist()) == {1, 2, 3}
+    assert not torch.equal(first.train, second.train)
 
 
-def test_the_recogniser_knows_digits_from_what_is_none(suite: SimpleNamespace) -> None:
-    digits = suite.digits
-    images, model = digits.upright(MADE), digits.recogniser(MADE)
-    assert digits.recognised(images.test, model).value > 0.8
-    torch.manual_seed(0)
-    assert digits.recognised(digits.no_digits(images.test), model).value < 0.05
-    assert digits.recognised(torch.randn(200, 1, 16, 16), model).value < 0.05
+def test_who_knows_the_noise_has_no_loss(suite: SimpleNamespace) -> None:
+    """The judge's noisy pictures are those of equation 4: the picture follows from the noise."""
+    task = suite.pictures.pictures_task(MADE, drawn(6))
+    batch, noise = suite.pictures.noisy(task, 20, drawn(7))
+    kept = (1.0 - torch.linspace(0.0001, 0.02, task.steps)).cumprod(dim=0)[batch["t"]].view(-1, 1, 1, 1)
+    found = (batch["x_t"] - (1.0 - kept).sqrt() * noise) / kept.sqrt()
+    assert torch.allclose(found, task.held_out[:20], atol=1e-3)
+    assert torch.equal(batch["cond"], task.labels[:20])
 
 
-def test_one_digit_again_and_again_earns_an_eighth(suite: SimpleNamespace) -> None:
-    digits = suite.digits
-    images = digits.upright(MADE)
-    ones = images.test[images.test_labels == 1][:10]
-    assert digits.recognised(ones.repeat(16, 1, 1, 1), digits.recogniser(MADE)).value == pytest.approx(0.125)
-
-
-def test_training_images_are_copies_and_others_are_not(suite: SimpleNamespace) -> None:
-    images = suite.digits.upright(MADE)
-    moved = 0.8 * images.train[:20].roll(1, dims=3) + 0.05 * torch.randn(20, 1, 16, 16, generator=drawn(6))
-    assert suite.digits.copies(images.train[:20] + 0.01, images.train) == 1
-    assert suite.digits.copies(moved, images.train) > 0.9
-    assert suite.digits.copies(images.test[:100], images.train) < 0.25
-
-
-def test_images_that_come_again_are_counted(suite: SimpleNamespace) -> None:
-    images = suite.digits.upright(MADE).test[:60]
-    assert suite.digits.repeats(images) < 0.1
-    assert suite.digits.repeats(torch.cat([images[:4]] * 10)) == pytest.approx(0.9)
-    assert suite.digits.repeats(torch.zeros(5, 1, 16, 16)) == 0
-
-
-def test_the_judge_samples_what_the_noise_says(suite: SimpleNamespace) -> None:
-    """A model that knows the one image there is leads every sample to it."""
-    digits = suite.digits
-    image = digits.upright(MADE).test[:1]
-    kept = (1.0 - digits.BETAS).cumprod(dim=0)
-
-    def predict(batch):
-        share = kept[batch["t"]].view(-1, 1, 1, 1)
-        return {"noise": (batch["x_t"] - share.sqrt() * image) / (1.0 - share).sqrt()}
-
-    found = digits.drawn_by(predict, torch.randn(3, 1, 16, 16, generator=drawn(7)), drawn(8))
-    assert torch.allclose(found, image.expand(3, -1, -1, -1), atol=1e-3)
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (lambda train: torch.randn(8, 3, 16, 16, generator=drawn(8)), ""),
+        (lambda train: None, "no pictures"),
+        (lambda train: torch.zeros(8, 1, 16, 16), "no pictures"),
+        (lambda train: torch.full((8, 3, 16, 16), torch.nan), "NaN"),
+        (lambda train: 0.8 * train[:8] + 0.1, "8 of 8 samples are pictures from the training data"),
+        (lambda train: torch.randn(1, 3, 16, 16, generator=drawn(8)).repeat(8, 1, 1, 1), "7 of 8 samples are nearly"),
+    ],
+)
+def test_samples_that_a_person_should_look_at(suite: SimpleNamespace, samples: Any, words: str) -> None:
+    train = suite.pictures.pictures_task(MADE, drawn(9)).train
+    doubt = suite.pictures.doubt_about(samples(train), train)
+    assert words in doubt
+    assert bool(doubt) == bool(words)
 
 
 def notebook_of(*outputs: str, source: str = "evaluate()") -> Notebook:

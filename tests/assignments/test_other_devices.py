@@ -29,7 +29,7 @@ from grader.worker.loading import Modules
 
 ROOT = Path(__file__).parents[2]
 TRAININGS = {
-    "cs4644_hw3": ("sorting", "pig_latin", "noise", "samples"),
+    "cs4644_hw3": ("sorting", "pig_latin", "noise"),
     "cs7643_a4": ("seq2seq_learns", "attention_learns", "encoder_learns", "full_learns"),
     "ece046211_hw3": ("language_model",),
     "ift6135_a2": ("encoder", "decoder", "attention", "prenorm", "postnorm"),
