@@ -271,7 +271,12 @@ def test_the_gradient_of_a_leaf_nothing_reached_is_none():
 def test_code_that_says_cuda_uses_the_processor():
     there = torch.device("cuda:0")
     model = nn.Linear(2, 3).to("cuda").cuda()
-    made = [torch.ones(2, device="cuda"), torch.zeros(2).to(there), torch.zeros(2).cuda(), torch.arange(2.0, device=there)]
+    made = [
+        torch.ones(2, device="cuda"),
+        torch.zeros(2).to(there),
+        torch.zeros(2).cuda(),
+        torch.arange(2.0, device=there),
+    ]
     assert {tensor.device.type for tensor in (*made, *model.parameters())} == {"cpu"}
     assert torch.ones(2).to(device=there, dtype=torch.float64).dtype == torch.float64
 

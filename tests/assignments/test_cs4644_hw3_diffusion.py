@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from grader import intake
-from grader.locate import folders_below
-from grader.manifest import load
+from grader.assignment.locate import folders_below
+from grader.assignment.manifest import load
 from grader.model import Submission
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "reference_solutions" / "cs4644_hw3"
 PROVIDED = ROOT / "test_suites" / "cs4644_hw3" / "provided"
 COLLECTED = ("diffusion_model.py", "noise_prediction_net.py", "noise_scheduler.py", "randomizer.py")
@@ -198,5 +198,3 @@ def test_a_notebook_with_the_classes_in_its_cells(tmp_path: Path) -> None:
     (tmp_path / "sent").mkdir()
     shutil.copy(kept, tmp_path / "sent" / "my_diffusion.ipynb")
     assert found(tmp_path / "sent", tmp_path / "work") == {"diffusion_notebook": "my_diffusion.ipynb"}
-
-
