@@ -85,9 +85,8 @@ class ReferenceSide:
 
     def compute(self, call: Call) -> Mapping[str, object]:
         """Run the probe now, on fresh inputs."""
-        self._modules.ask(0)
         seed_everything(call.key.seed)
-        with self._modules.importing():
+        with self._modules.probing():
             values = detached(self._probes[call.key.probe](self._modules, **call.fresh_arguments()))
         assert isinstance(values, dict)
         return values
@@ -97,10 +96,9 @@ class ReferenceSide:
     ) -> Mapping[str, object] | None:
         """A predicting probe with weights that were trained elsewhere; None where they do not fit. Nothing is kept."""
         self._modules.arrange(weights)
-        self._modules.ask(0)
         own = {name: cloned(value) for name, value in arguments.items()}
         try:
-            with self._modules.importing():
+            with self._modules.probing():
                 values = detached(self._probes[probe.__name__](self._modules, **own))
         except (RuntimeError, KeyError):  # what load_state_dict raises for strange names and shapes
             return None

@@ -145,9 +145,8 @@ def _wrong(kept: Kept, graded: Graded, assignment: Assignment) -> list[str]:
         if name not in kept.fails
     ]
     problems += _rules_broken(kept, graded)
-    shown = " ".join(f"{result.hint} {result.message}" for result in graded.results.values())
-    if kept.hint and kept.hint not in shown:
-        given = {name: graded.results[name].hint for name in kept.fails if name in graded.results}
+    given = {name: graded.results[name].hint for name in kept.fails if name in graded.results}
+    if kept.hint and not any(kept.hint in hint for hint in given.values()):
         problems.append(f"does not produce its hint {kept.hint!r}; hints given: {given}")
     return problems
 

@@ -144,12 +144,18 @@ def _encode_tensor(
         room[0] -= plain.numel() * plain.element_size()
         if room[0] < 0:
             raise WireError(f"the tensors are too large to send (one has shape {tuple(plain.shape)})")
-        dense = plain.cpu().resolve_conj().resolve_neg().contiguous()
-        flat = dense.reshape(-1)
+        flat = flat_of(plain)
         buffer = memoryview(b"") if flat.numel() == 0 else memoryview(flat.view(torch.uint8).numpy().data)
     tensors.append({"d": DTYPE_NAMES[plain.dtype], "s": list(plain.shape)})
     buffers.append(buffer)
     return {"$t": len(tensors) - 1}
+
+
+def flat_of(plain: torch.Tensor) -> torch.Tensor:
+    """The elements in order, one beside the other, on the CPU. Copies only what does not lie so already."""
+    flat = plain.cpu().resolve_conj().resolve_neg().reshape(-1)
+    # One element counts as contiguous whatever its stride is, and no other type can be seen through an odd one.
+    return flat if flat.stride() == (1,) else flat.clone(memory_format=torch.contiguous_format)
 
 
 # --- bytes to values ------------------------------------------------------------------------------------------

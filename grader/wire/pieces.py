@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from grader.wire.frames import WireError
+from grader.wire.frames import WireError, flat_of
 
 BATCH_BYTES = 32 << 20
 BATCH_PIECES = 100  # the header of a frame names every piece
@@ -27,7 +27,7 @@ def batches(tensors: Mapping[str, torch.Tensor]) -> Iterator[list[Piece]]:
     batch: list[Piece] = []
     room = BATCH_BYTES
     for name, tensor in tensors.items():
-        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        flat = flat_of(tensor.detach())
         offset, shape = 0, list(tensor.shape)
         while True:
             count = min(flat.numel() - offset, max(1, room // flat.element_size()))

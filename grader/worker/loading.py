@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
+
+import torch
 
 from grader.probing import MAX_CANDIDATES
 from grader.worker.clock import clock
 from grader.worker.definitions import Cell, Definitions, split_percent, take_definitions
 from grader.worker.finding import FileFinder, is_init
+from grader.worker.namespaces import Namespaces
 from grader.worker.training import TrainingRoom
 
 T = TypeVar("T")
@@ -54,9 +57,12 @@ class LoadFailure(Exception):
 class LoadedFile:
     """The definitions of one file as attributes, and what a probe may do with them."""
 
-    def __init__(self, path: str, module: ModuleType, definitions: Definitions | None = None) -> None:
+    def __init__(
+        self, path: str, module: ModuleType, namespaces: Namespaces, definitions: Definitions | None = None
+    ) -> None:
         self._path = path
         self._module = module
+        self._namespaces = namespaces
         self._definitions = definitions
 
     def __getattr__(self, name: str) -> object:
@@ -72,15 +78,27 @@ class LoadedFile:
             raise MissingDefinition(f"{self._path} defines no {name}") from None
 
     def provide(self, **values: object) -> None:
-        """Set globals that the file's functions read (vocabulary sizes, the device, data)."""
+        """Set globals that the file's functions read (vocabulary sizes, the device, data), until the probe ends."""
+        self._namespaces.touch(self._module)
         for name, value in values.items():
             setattr(self._module, name, value)
 
     def provide_missing(self, **values: object) -> None:
-        """Set those of the globals that the file does not define itself."""
-        for name, value in values.items():
-            if not hasattr(self._module, name):
-                setattr(self._module, name, value)
+        """Set those of the globals that the file does not define itself, until the probe ends."""
+        self.provide(**{name: value for name, value in values.items() if not hasattr(self._module, name)})
+
+    @contextmanager
+    def replaced(self, **values: object) -> Iterator[None]:
+        """Globals of the file, exchanged inside the block."""
+        space = vars(self._module)
+        own = {name: space[name] for name in values if name in space}
+        self.provide(**values)
+        try:
+            yield
+        finally:
+            for name in values:
+                space.pop(name, None)
+            space.update(own)
 
     def names(self) -> list[str]:
         """The names that the file defines."""
@@ -89,7 +107,8 @@ class LoadedFile:
     def run_cell(self, *, assigns: Sequence[str] = (), contains: str = "") -> dict[str, object]:
         """Run the one notebook cell that assigns the most of these names, or contains the text.
 
-        Returns the values of the assigned names that exist afterwards. Raises MissingDefinition when no cell fits.
+        Returns the values of the assigned names that exist afterwards; what the cell assigned lasts until the probe
+        ends. Raises MissingDefinition when no cell fits.
         """
         if self._definitions is None:
             raise MissingDefinition(f"{self._path} is not a notebook")
@@ -97,6 +116,7 @@ class LoadedFile:
         if cell is None:
             wanted = ", ".join(assigns) if assigns else repr(contains)
             raise MissingDefinition(f"{self._path} has no cell with {wanted}")
+        self._namespaces.touch(self._module)
         self._definitions.run(cell, vars(self._module))
         return {name: vars(self._module)[name] for name in assigns if name in vars(self._module)}
 
@@ -121,6 +141,7 @@ class Modules(TrainingRoom):
         self._sources = dict(sources or {})
         expected = {spec.expected: spec.path for spec in files if spec.path is not None}
         self._finder = FileFinder(root, expected, self._execute)
+        self._namespaces = Namespaces()
         self._loaded: dict[str, LoadedFile] = {}
         self._definitions: dict[str, Definitions] = {}
         self._failures: dict[str, LoadFailure] = {}
@@ -149,10 +170,43 @@ class Modules(TrainingRoom):
         return self._root / relative
 
     @contextmanager
-    def importing(self) -> Iterator[None]:
-        """Let imports inside the block, late ones in functions included, find the files under test."""
-        with self._finder.active():
+    def replaced(self, file_id: str, **values: object) -> Iterator[None]:
+        """Globals of a file, exchanged inside the block: classes that it constructs become stand-ins."""
+        with self[file_id].replaced(**values):
             yield
+
+    def not_attempted(self, what: str) -> NoReturn:
+        """End the probe as "not attempted", such as for a cell that still holds None; `what` tells the student why."""
+        raise MissingDefinition(what)
+
+    def cached(self, name: str, make: Callable[[], T]) -> T:
+        """As for every room; the globals that it was built with are kept with it."""
+
+        def made() -> T:
+            value = make()
+            self._namespaces.keep()
+            return value
+
+        return super().cached(name, made)
+
+    def arrange(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """As for every room; the globals of what was built before go with it."""
+        super().arrange(weights)
+        self._namespaces.drop()
+
+    @contextmanager
+    def probing(self, binding: int = 0) -> Iterator[None]:
+        """One run of a probe, with the binding of that number.
+
+        Inside, imports find the files under test, late ones in functions included; at its end, the files' globals are
+        put back.
+        """
+        self.ask(binding)
+        with self._finder.active():
+            try:
+                yield
+            finally:
+                self._namespaces.restore()
 
     def settle(self) -> None:
         """Let imports find the files under test from now on: for a process that knows no others."""
@@ -189,7 +243,7 @@ class Modules(TrainingRoom):
         except (Exception, SystemExit) as error:
             failure = self._failures.setdefault(path, LoadFailure(path, error))
             raise failure.again() from failure.error
-        return LoadedFile(path, module, self._definitions.get(path))
+        return LoadedFile(path, module, self._namespaces, self._definitions.get(path))
 
     def _execute(self, module: ModuleType, path: str) -> None:
         """Run a file in its module, as an import does. Raises its own exception when it leaves nothing defined."""

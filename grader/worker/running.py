@@ -51,9 +51,8 @@ def perform(
     started = time.perf_counter()
     operations: list[str] | None = None
     module_types: list[str] | None = None
-    modules.ask(work.binding)
     seed_everything(work.seed)
-    with captured(capture), modules.importing():
+    with captured(capture), modules.probing(work.binding):
         if work.trace:
             with traced(files) as trace:
                 answer = attempt(probes[work.probe], modules, work.arguments, files)

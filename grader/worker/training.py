@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
 from grader.wire.pieces import Assembly, Piece, batches
 
+T = TypeVar("T")
 Report = Callable[[int, dict[str, float]], None]
 
 
@@ -33,7 +35,7 @@ class TrainingRoom:
 
     def __init__(self) -> None:
         self.device = "cpu"
-        self.cache: dict[str, object] = {}
+        self._cache: dict[str, object] = {}
         self.on_progress: Report | None = None
         self._arriving: dict[str, Assembly] = {}
         self._arrived: dict[str, dict[str, torch.Tensor]] = {}
@@ -46,6 +48,12 @@ class TrainingRoom:
     def given(self) -> Mapping[str, torch.Tensor]:
         """The training split: named tensors that the judge sent before the probe."""
         return self._taken("data")
+
+    def cached(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` builds on first use, kept for later probes, such as the model with the given weights."""
+        if name not in self._cache:
+            self._cache[name] = make()
+        return self._cache[name]  # type: ignore[return-value]
 
     def given_weights(self) -> dict[str, torch.Tensor]:
         """The trained weights under evaluation, as a state_dict: a copy, so that a probe may change it."""
@@ -110,7 +118,7 @@ class TrainingRoom:
     def arrange(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Put weights in place at once, for a probe that runs in the judge; what was built before is dropped."""
         self._arrived["weights"] = dict(weights)
-        self.cache = {}
+        self._cache = {}
 
     def take(self, place: str, first: bool) -> list[Piece] | None:
         """The next batch of what a probe kept ("weights" or "start"); None at its end."""

@@ -1,7 +1,5 @@
 """How probes reach a student's parts, fill them with the judge's weights and put stand-ins around them."""
 
-from contextlib import contextmanager
-
 import numpy
 import stand_ins as given
 import torch
@@ -10,7 +8,6 @@ from randomizer import DL_random
 from torch import nn
 
 from grader.probing import bind_names, gradient
-from grader.worker.loading import MissingDefinition
 
 # In which file of part 2 a class is written; all of them may stand in the notebook.
 PART_2 = {"NoiseScheduler": "scheduler", "DiffusionModel": "diffusion", "ImageGenerator": "image_gen"}
@@ -108,21 +105,7 @@ def file_of(modules, name):
 
 def part_2(modules, name):
     """A class of part 2."""
-    found = getattr(file_of(modules, name), name)
-    if found is None:  # left over by `replaced`
-        raise MissingDefinition(f"{name} is not there")
-    return found
-
-
-@contextmanager
-def replaced(file, **stand_ins):
-    """For a while the student's code finds these under the names that it imports."""
-    own = {name: getattr(file, name) if name in file.names() else None for name in stand_ins}
-    file.provide(**stand_ins)
-    try:
-        yield
-    finally:
-        file.provide(**own)
+    return getattr(file_of(modules, name), name)
 
 
 def as_float(value):
@@ -155,7 +138,7 @@ def a_model(modules, net, averaged, shape, stand_in, **settings):
     file, made = file_of(modules, "DiffusionModel"), part_2(modules, "DiffusionModel")
     scheduler = given.StandInScheduler if stand_in else part_2(modules, "NoiseScheduler")
     names = ("TesterModel", "ConditionalUnet1D", "ConditionalUnet2D")
-    with replaced(file, NoiseScheduler=scheduler, **dict.fromkeys(names, lambda *a, **b: nn.Linear(1, 1))):
+    with file.replaced(NoiseScheduler=scheduler, **dict.fromkeys(names, lambda *a, **b: nn.Linear(1, 1))):
         model = made(tuple(shape), sequential=len(shape) == 2, test=True, **settings)
     model.noise_scheduler = scheduler(settings["denoising_steps"])  # whatever name the constructor knows it by
     model.noise_pred_net = net

@@ -204,7 +204,11 @@ def noise_schedule(modules, num_steps, ends):
     scheduler = parts.part_2(modules, "NoiseScheduler")
     usual, other = scheduler(num_steps), scheduler(num_steps, beta_start=ends[0], beta_end=ends[1])
     made = {"": usual, " from other betas": other}
-    return {f"{name}{which}": parts.as_float(getattr(one, name)) for which, one in made.items() for name in ("alphas", "alpha_bars")}
+    return {
+        f"{name}{which}": parts.as_float(getattr(one, name))
+        for which, one in made.items()
+        for name in ("alphas", "alpha_bars")
+    }
 
 
 @on_the_processor()
@@ -268,7 +272,7 @@ def generate_sample(modules, mix, table, other_mix, cond, shape, steps, noises, 
 @on_the_processor()
 def image_parameters(modules):
     generator = parts.part_2(modules, "ImageGenerator")
-    with parts.replaced(parts.file_of(modules, "ImageGenerator"), DiffusionModel=lambda *a, **b: None):
+    with parts.file_of(modules, "ImageGenerator").replaced(DiffusionModel=lambda *a, **b: None):
         made = generator()
     return {"input_shape": [int(size) for size in made.input_shape], "condition_dim": int(made.condition_dim)}
 

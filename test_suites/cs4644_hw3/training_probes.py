@@ -206,11 +206,13 @@ def _optimise(modules, model, loss_of_batch, steps, rate):
 
 def _loaded(modules, build):
     """The trained model in evaluation mode, built and filled once per worker."""
-    if "model" not in modules.cache:
+
+    def filled():
         model = build()
         model.load_state_dict(modules.given_weights())
-        modules.cache["model"] = model.eval()
-    return modules.cache["model"]
+        return model.eval()
+
+    return modules.cached("model", filled)
 
 
 def _there(modules, tensor):

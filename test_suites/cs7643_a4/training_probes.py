@@ -45,11 +45,13 @@ def train_translator(modules, *, steps, batch, rate, **options):
 
 def predict_translator(modules, *, source, target=None, **options):
     """Scores (N, T, V) of the trained translator. It is given the source, only the full Transformer the target too."""
-    net = modules.cache.get("net")
-    if net is None:
+
+    def filled():
         net = build_translator(modules, **options)
         net.load_state_dict(modules.given_weights())
-        modules.cache["net"] = net.eval()
+        return net.eval()
+
+    net = modules.cached("net", filled)
     with torch.no_grad():
         wanted = None if target is None else target.to(modules.device)
         scores = scores_of(net, source.to(modules.device), wanted, options["kind"])

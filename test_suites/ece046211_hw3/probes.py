@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import contextmanager
 
 import stand_ins
 import torch
@@ -14,24 +13,7 @@ from torch import nn
 
 def absent(modules, what):
     """Ends an item as not attempted: the notebook has nothing that could be looked at."""
-    modules["notebook"].run_cell(assigns=[what])
-    return {}
-
-
-@contextmanager
-def unchanged(notebook):
-    """Put the notebook's names back at the end of the block, so that no probe sees what another one left there."""
-    marker = object()
-    notebook.provide(probe_marker=marker)
-    values = [getattr(notebook, name) for name in notebook.names()]
-    spaces = [value.__globals__ for value in values if inspect.isfunction(value)]
-    space = next((space for space in spaces if space.get("probe_marker") is marker), {})
-    before = dict(space)
-    try:
-        yield
-    finally:
-        space.clear()
-        space.update(before)
+    modules.not_attempted(f"the notebook has no cell with {what}")
 
 
 # --- task 1 ---------------------------------------------------------------------------------------------------
@@ -39,11 +21,7 @@ def unchanged(notebook):
 
 def data_tensors(modules, train, val, test, cells):
     """Run the cells that call `batchify`, with three rows of numbers in place of WikiText-2."""
-    with unchanged(modules["notebook"]):
-        return _data_tensors(modules["notebook"], train, val, test, cells)
-
-
-def _data_tensors(notebook, train, val, test, cells):
+    notebook = modules["notebook"]
     vocabulary = stand_ins.Vocabulary(len(train))
     names = ("train_data", "val_data", "test_data")
     given = dict(zip(names, (train, val, test), strict=True))
@@ -73,10 +51,9 @@ def chunk(modules, source, start, bptt):
     """data and target of one chunk; older templates read `bptt` from outside."""
     notebook = modules["notebook"]
     function = notebook.get_batch
-    with unchanged(notebook):
-        notebook.provide(bptt=bptt)
-        given = (source, start, bptt)[: len(inspect.signature(function).parameters)]
-        data, target = function(*given)
+    notebook.provide(bptt=bptt)
+    given = (source, start, bptt)[: len(inspect.signature(function).parameters)]
+    data, target = function(*given)
     return {"data": data, "target": target}
 
 
@@ -85,11 +62,6 @@ def chunk(modules, source, start, bptt):
 
 def hyper_parameters(modules, words, cells):
     """Run the cells that choose the hyper-parameters and build the model, for a vocabulary of `words` words."""
-    with unchanged(modules["notebook"]):
-        return _hyper_parameters(modules, words, cells)
-
-
-def _hyper_parameters(modules, words, cells):
     made = configured(modules, words, torch.arange(120).reshape(6, 20) % words, cells)
     model, optimizer, criterion, scheduler = (made[role] for role in ROLES)
     return {
@@ -130,11 +102,7 @@ def _sizes(model):
 
 def epochs_of_training(modules, text, weights, bptt, route="own", rate=1.0, epochs=1):
     """Call the notebook's `train` on a stand-in model, and tell what it did with it."""
-    with unchanged(modules["notebook"]):
-        return _epochs(modules["notebook"], text, weights, bptt, route, rate, epochs)
-
-
-def _epochs(notebook, text, weights, bptt, route, rate, epochs):
+    notebook = modules["notebook"]
     train = notebook.train
     words = len(weights["bias"])
     model = stand_ins.NextWordModel(**weights)

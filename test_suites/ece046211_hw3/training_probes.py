@@ -89,9 +89,11 @@ def _causal_mask(length):
 
 def _loaded(modules, words, cells):
     """The trained model, built once for a worker."""
-    if "model" not in modules.cache:
+
+    def filled():
         text = torch.zeros(ROWS, 20, dtype=torch.long, device=modules.device)
         model = configured(modules, words, text, cells, guard=lambda: modules.counting(limit=1))["model"]
         model.load_state_dict(modules.given_weights())
-        modules.cache["model"] = model.eval()
-    return modules.cache["model"]
+        return model.eval()
+
+    return modules.cached("model", filled)

@@ -67,14 +67,16 @@ def train_classifier(modules: Any, *, steps: int, batch: int, rate: float, **siz
 
 def predict_classifier(modules: Any, *, tokens: Tensor, lengths: Tensor, **sizes: Any) -> Tree:
     """The logits (N, classes) of the trained model for texts that it has not seen."""
-    if "model" not in modules.cache:
+
+    def filled() -> Any:
         model = _built(modules, {"tokens": tokens.long(), "lengths": lengths}, **sizes)
         model.load_state_dict(modules.given_weights())
-        modules.cache["model"] = model.to(modules.device).eval()
-    model = modules.cache["model"]
-    tokens = tokens.to(modules.device).long()
+        return model.to(modules.device).eval()
+
+    model = modules.cached("model", filled)
+    words = tokens.to(modules.device).long()
     with torch.no_grad():
-        return {"logits": model(tokens, mask_of(tokens, lengths.to(modules.device))).float().cpu()}
+        return {"logits": model(words, mask_of(words, lengths.to(modules.device))).float().cpu()}
 
 
 def mask_of(tokens: Tensor, lengths: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Getting at a student's objects: chance made constant, exchanged globals, free return values."""
+"""Getting at a student's objects: chance made constant, free return values."""
 
 from __future__ import annotations
 
@@ -47,18 +47,6 @@ def constant_randomness(value: float = 0.0) -> Iterator[None]:
             yield
     finally:
         random.random, random.uniform, numpy.random.rand, numpy.random.random, numpy.random.uniform = saved
-
-
-@contextmanager
-def replaced(file: Any, **values: object) -> Iterator[None]:
-    """Globals of a student's file, exchanged inside: classes that it constructs become stand-ins."""
-    names = set(file.names())
-    saved = {name: getattr(file, name) for name in values if name in names}
-    file.provide(**values)
-    try:
-        yield
-    finally:
-        file.provide(**saved)
 
 
 # --- free return values -----------------------------------------------------------------------------------------

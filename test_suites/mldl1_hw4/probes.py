@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from building import batch_first, constant_randomness, flat, leaves, replaced
+from building import batch_first, constant_randomness, flat, leaves
 from placements import bind_attention, convention, gradients, without
 from recurrent import (
     RNN_NAMES,
@@ -344,7 +344,7 @@ def block(modules: Any, x: Tensor, heads: int, mix: Tensor, weights: Weights, up
     """A block around a stand-in for Attention."""
     size, wide = x.shape[2], len(weights["first_bias"])
     kind = stand_in_attention(mix)
-    with replaced(modules["vit"], Attention=kind):
+    with modules.replaced("vit", Attention=kind):
         net = modules["vit"].Block(size, heads, wide, 0.5).eval()  # which drops nothing in evaluation mode
         if not any(isinstance(layer, kind) for layer in net.modules()):
             raise BindingError("Block does not make an Attention(dim, num_heads, dropout)")
@@ -367,7 +367,7 @@ def vit_parameters(
 ) -> dict[str, object]:
     """What the student's part of the constructor made."""
     kind = stand_in_patches(mix)
-    with replaced(modules["vit"], Patchification=kind, Block=stand_in_blocks([torch.eye(size)])):
+    with modules.replaced("vit", Patchification=kind, Block=stand_in_blocks([torch.eye(size)])):
         net = make_vit(modules, shape, patch, 3, size, 1)
         patchify = getattr(net, "patchify", None)
         made = isinstance(patchify, kind)
@@ -390,7 +390,7 @@ def vit(
     drawn = {"patches": patch_mix, **{f"block {number}": mix for number, mix in enumerate(block_mixes, start=1)}}
     for leaf in drawn.values():
         leaf.requires_grad_()
-    with replaced(modules["vit"], Patchification=stand_in_patches(patch_mix), Block=stand_in_blocks(block_mixes)):
+    with modules.replaced("vit", Patchification=stand_in_patches(patch_mix), Block=stand_in_blocks(block_mixes)):
         net = make_vit(modules, image.shape[1:], patch, classes, size, len(block_mixes)).eval()
         learned = {name: learnt(net, name, weights[name]) for name in ("pos_embedding", "cls_token")}
         wanted = {

@@ -89,6 +89,17 @@ def _scheduled(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.Opti
     return optimiser
 
 
+def _filled(modules: Any, build: Callable[[], Any]) -> Any:
+    """The trained model in evaluation mode, built once for a worker."""
+
+    def filled() -> Any:
+        model = build()
+        model.load_state_dict(modules.given_weights())
+        return model.eval()
+
+    return modules.cached("model", filled)
+
+
 def _parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
@@ -147,11 +158,8 @@ def predict_rnn(
 
     What counts and what is examined must be asked for alike, or a model could behave where it is examined.
     """
-    if "model" not in modules.cache:
-        _, model = _classifier(modules, vocabulary, classes, size, hidden)
-        model.load_state_dict(modules.given_weights())
-        modules.cache["model"] = model.eval()
-    model, device = modules.cache["model"], torch.device(modules.device)
+    model = _filled(modules, lambda: _classifier(modules, vocabulary, classes, size, hidden)[1])
+    device = torch.device(modules.device)
     with torch.no_grad(), constant_randomness():
         out = model(texts.t().to(device), lengths.to(device))
     return {"logits": out.cpu()}
@@ -219,11 +227,8 @@ def predict_seq2seq(
 
     Coins are constant, so that two calls can be compared and whoever tosses one feeds the targets.
     """
-    if "model" not in modules.cache:
-        _, model = _translator(modules, inputs, outputs, length, hidden, dropout)
-        model.load_state_dict(modules.given_weights())
-        modules.cache["model"] = model.eval()
-    model, device = modules.cache["model"], modules.device
+    model = _filled(modules, lambda: _translator(modules, inputs, outputs, length, hidden, dropout)[1])
+    device = modules.device
     target = torch.cat([torch.zeros_like(words[:, :1]), words], dim=1)  # SOS is 0
     with torch.no_grad(), constant_randomness():
         out = model(src.to(device), target.to(device)).transpose(1, 2)
@@ -283,26 +288,26 @@ def predict_vit(
     modules: Any, images: Tensor, *, sizes: Mapping[str, Any], whiten: Mapping[str, Tensor]
 ) -> dict[str, object]:
     """The scores of the classes."""
-    if "model" not in modules.cache:
-        _, model = _vision(modules, sizes)
-        model.load_state_dict(modules.given_weights())
-        modules.cache["model"] = model.eval()
+    model = _filled(modules, lambda: _vision(modules, sizes)[1])
     with torch.no_grad():
-        return {"logits": modules.cache["model"](whitened(images.to(modules.device), whiten)).cpu()}
+        return {"logits": model(whitened(images.to(modules.device), whiten)).cpu()}
 
 
 def predict_checkpoint(modules: Any, images: Tensor, *, path: str, sizes: Mapping[str, Any]) -> dict[str, object]:
     """The scores of the notebook's ViT with the weights handed in at `path`; or in words why they cannot be used."""
-    if "model" not in modules.cache:
-        try:
-            weights = read_weights(modules.path(path))
-            model = _for_weights(modules, sizes)
-            load_into(model, weights, path)
-        except UnusableCheckpoint as trouble:
-            return {"trouble": str(trouble)}
-        modules.cache["model"] = model.eval()
+
+    def filled() -> Any:
+        weights = read_weights(modules.path(path))
+        model = _for_weights(modules, sizes)
+        load_into(model, weights, path)
+        return model.eval()
+
+    try:
+        model = modules.cached("model", filled)
+    except UnusableCheckpoint as trouble:
+        return {"trouble": str(trouble)}
     with torch.no_grad():
-        scores = modules.cache["model"](normalised(images.to(modules.device)))
+        scores = model(normalised(images.to(modules.device)))
     return {"logits": scores.cpu(), "trouble": ""}
 
 

@@ -1,26 +1,25 @@
 """The reference takes over weights that were trained elsewhere, for one call."""
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
 from grader.judge.sides import Book, ReferenceSide
-from grader.worker.training import TrainingRoom
-
-
-class Room(TrainingRoom):
-    def ask(self, binding):
-        self.binding = binding
+from grader.worker.loading import Modules
 
 
 def predict(modules, x, width):
-    if "model" not in modules.cache:
-        modules.cache["model"] = nn.Linear(3, width)
-        modules.cache["model"].load_state_dict(modules.given_weights())
-    return {"logits": modules.cache["model"](x)}
+    def made():
+        model = nn.Linear(3, width)
+        model.load_state_dict(modules.given_weights())
+        return model
+
+    return {"logits": modules.cached("model", made)(x)}
 
 
 def side():
-    return ReferenceSide(Room(), Book(), {"predict": predict})  # type: ignore[arg-type]
+    return ReferenceSide(Modules(Path(), []), Book(), {"predict": predict})
 
 
 def test_each_call_uses_the_weights_that_it_is_given():
@@ -40,5 +39,5 @@ def test_weights_that_do_not_fit_give_nothing():
 def test_nothing_is_kept():
     reference = side()
     reference.with_weights(predict, nn.Linear(3, 4).state_dict(), {"x": torch.ones(2, 3), "width": 4})
-    assert reference._modules.cache == {}
+    assert reference._modules._cache == {}
     assert reference._modules.given_weights() == {}

@@ -187,3 +187,16 @@ PIECES = st.fixed_dictionaries(
 def test_no_pieces_raise_anything_but_a_wire_error(found):
     with contextlib.suppress(WireError):
         assembled(found, max_bytes=1 << 16)
+
+
+@pytest.mark.parametrize(
+    "view", [torch.arange(12.0).reshape(3, 4)[0:1, 2], torch.arange(12).reshape(3, 4).t(), torch.ones(()).expand(5)]
+)
+def test_weights_that_lie_oddly_arrive(view):
+    from grader.wire.frames import encode
+
+    assembly = Assembly()
+    for batch in batches({"w": view}):
+        encode(batch)
+        assembly.add(batch)
+    assert torch.equal(assembly.finished()["w"], view)

@@ -198,7 +198,7 @@ def test_two_sets_of_files_do_not_see_each_other(made, tmp_path):
     assert variant["b"].value() == 2
     assert reference["a"].value() == 1
     for modules, number in ((variant, 2), (reference, 1)):
-        with modules.importing():
+        with modules.probing():
             assert modules["b"].late().value() == number
     assert "a" not in sys.modules
 

@@ -369,3 +369,84 @@ def test_paths_of_the_grader_never_show(load, tmp_path):
     answer = use(load("def f():\n    raise ValueError('x')\n"))
     assert str(tmp_path) not in json.dumps(answer)
     assert str(Path(loading.__file__).parent) not in json.dumps(answer)
+
+
+# --- what a probe changes ---------------------------------------------------------------------------------------
+
+READS = "def f():\n    return [size, helper()]\nsize = 1\ndef helper():\n    return 'own'\n"
+
+
+def test_what_a_probe_provides_is_gone_after_it(load):
+    modules = load(READS)
+
+    def probe(m):
+        m["m"].provide(size=5, fresh=1)
+        m["m"].provide_missing(size=6, helper=None, other=2)
+        return {"out": m["m"].f(), "names": [name for name in m["m"].names() if name in ("fresh", "other")]}
+
+    for _ in range(2):
+        assert run(modules, probe)["values"] == {"out": [5, "own"], "names": ["fresh", "other"]}
+        plain = run(
+            modules, lambda m: {"out": m["m"].f(), "left": [n for n in ("fresh", "other") if n in m["m"].names()]}
+        )
+        assert plain["values"] == {"out": [1, "own"], "left": []}
+
+
+def test_what_a_cell_or_a_function_assigns_is_gone_after_the_probe(load):
+    cells = notebook("rate = 1", "def f():\n    global rate\n    rate += 1\n    return rate", "rate = 7\nx = undefined")
+    modules = load(cells, kind="notebook")
+
+    def probe(m):
+        with pytest.raises(NameError):
+            m["m"].run_cell(contains="undefined")
+        return {"out": m["m"].f()}
+
+    for _ in range(2):
+        assert run(modules, probe)["values"] == {"out": 8}
+    assert "x" not in modules["m"].names()
+
+
+def test_globals_are_put_back_even_when_the_probe_fails(load):
+    modules = load(READS)
+
+    def probe(m):
+        m["m"].provide(size=5)
+        raise ValueError
+
+    assert run(modules, probe)["status"] == "raised"
+    assert use(modules)["values"] == {"out": [1, "own"]}
+
+
+def test_a_name_is_replaced_inside_a_block(load):
+    modules = load(READS)
+
+    def probe(m):
+        with m.replaced("m", helper=lambda: "stand-in", fresh=1):
+            inside = [m["m"].f(), "fresh" in m["m"].names()]
+        return {"inside": inside, "after": [m["m"].f(), "fresh" in m["m"].names()]}
+
+    answer = {"inside": [[1, "stand-in"], True], "after": [[1, "own"], False]}
+    assert run(modules, probe)["values"] == answer
+
+
+def test_a_probe_says_itself_that_nothing_was_attempted(load):
+    answer = run(load("cell = None\n"), lambda m: m.not_attempted("cell 3 still holds None"))
+    assert (answer["status"], answer["what"]) == ("not_implemented", "cell 3 still holds None")
+
+
+def test_what_is_cached_keeps_the_globals_that_it_was_built_with(load):
+    modules = load(READS)
+
+    def build(m):
+        m["m"].provide(size=5)
+        return m["m"].f
+
+    def probe(m, size=None):
+        if size:
+            m["m"].provide(size=size)
+        return {"out": m.cached("model", lambda: build(m))()}
+
+    for size, out in ((None, 5), (None, 5), (9, 9), (None, 5)):
+        assert run(modules, lambda m, size=size: probe(m, size))["values"] == {"out": [out, "own"]}
+    modules.arrange({})
+    assert use(modules)["values"] == {"out": [1, "own"]}

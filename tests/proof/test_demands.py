@@ -1,0 +1,33 @@
+"""What a kept submission must earn: a known mistake's hint is the hint of an item that fails, not words in its message."""
+
+from pathlib import Path
+
+import pytest
+from tiny_assignment import tiny
+
+from grader.model import CheckResult, Graded
+from grader.proof.demands import Claim, judge_claim
+from grader.proof.kept import Kept
+
+HINT = "equals the sum"
+
+
+@pytest.mark.parametrize(
+    ("item", "message", "hint", "accepted"),
+    [
+        ("scorer.forward", "out differs", "equals the sum over time instead of the mean", True),
+        ("scorer.forward", "ValueError: equals the sum", "", False),
+        ("scorer.forward", "ValueError: equals the sum", "equals another mistake", False),
+        ("gate.forward", "out differs", "equals the sum over time instead of the mean", False),
+    ],
+)
+def test_the_hint_is_that_of_an_item_that_fails(item, message, hint, accepted):
+    _, assignment = tiny()
+    passed = {entry.id: CheckResult(item=entry.id, status="passed", credit=1.0) for entry in assignment.items}
+    failed = CheckResult(item="scorer.forward", status="failed", message=message)
+    results = {**passed, "scorer.forward": failed}
+    results[item] = CheckResult(item=item, status=results[item].status, message=message, hint=hint)
+    kept = Kept(name="one", kind="wrong", path=Path("one.yaml"), title="one", fails=("scorer.forward",), hint=HINT)
+    graded = Graded(key="one", results=results, violations=())
+    problems = judge_claim(Claim(key="one", title="one", kept=kept), graded, assignment).problems
+    assert bool([line for line in problems if "hint" in line]) != accepted
