@@ -148,6 +148,9 @@ def _wrong(kept: Kept, graded: Graded, assignment: Assignment) -> list[str]:
     given = {name: graded.results[name].hint for name in kept.fails if name in graded.results}
     if kept.hint and not any(kept.hint in hint for hint in given.values()):
         problems.append(f"does not produce its hint {kept.hint!r}; hints given: {given}")
+    said = {name: graded.results[name].message for name in kept.fails if name in graded.results}
+    if kept.message and not any(kept.message in text for text in said.values()):
+        problems.append(f"no item that it fails says {kept.message!r}; said is: {said}"[:1000])
     return problems
 
 

@@ -16,7 +16,7 @@ import yaml
 from grader.errors import AuthorError
 
 KeptKind = Literal["correct", "wrong", "hostile"]
-KEYS = {"title", "edits", "fails", "hint", "breaks", "equivalent", "passes", "trains"}
+KEYS = {"title", "edits", "fails", "hint", "message", "breaks", "equivalent", "passes", "trains"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,9 @@ class Edit:
 class Kept:
     """A kept submission: either edits of the reference or a folder.
 
-    `fails`: exactly the items that it must fail (wrong); `passes`: exactly those that it must pass (hostile); `hint`: a
-    part of the sentence that the student must read; `breaks`: the rules that it must break; `equivalent`: why the
+    `fails`: exactly the items that it must fail (wrong); `passes`: exactly those that it must pass (hostile); `hint`: the
+    sentence that names the mistake to every student whose numbers are the same; `message`: a part of what the test
+    itself must say; `breaks`: the rules that it must break; `equivalent`: why the
     change is a correct answer after all; `trains`: all training items are run, not only those that it names.
     """
 
@@ -45,6 +46,7 @@ class Kept:
     fails: tuple[str, ...] = ()
     passes: tuple[str, ...] = ()
     hint: str = ""
+    message: str = ""
     breaks: tuple[str, ...] = ()
     equivalent: str = ""
     trains: bool = False
@@ -111,6 +113,7 @@ def _from_yaml(path: Path, kind: KeptKind, name: str, folder: Path | None = None
         fails=_names(content, "fails", path),
         passes=_names(content, "passes", path),
         hint=str(content.get("hint") or ""),
+        message=str(content.get("message") or ""),
         breaks=_names(content, "breaks", path),
         equivalent=str(content.get("equivalent") or ""),
         trains=content.get("trains") is True,

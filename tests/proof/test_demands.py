@@ -12,6 +12,16 @@ from grader.proof.kept import Kept
 HINT = "equals the sum"
 
 
+@pytest.mark.parametrize(("message", "accepted"), [("out differs: equals the sum", True), ("out differs", False)])
+def test_a_sentence_of_the_test_is_looked_for_in_the_messages(message, accepted):
+    _, assignment = tiny()
+    results = {entry.id: CheckResult(item=entry.id, status="passed", credit=1.0) for entry in assignment.items}
+    results["scorer.forward"] = CheckResult(item="scorer.forward", status="failed", message=message, hint=HINT)
+    kept = Kept(name="one", kind="wrong", path=Path("one.yaml"), title="one", fails=("scorer.forward",), message=HINT)
+    finding = judge_claim(Claim(key="one", title="one", kept=kept), Graded(key="one", results=results), assignment)
+    assert (finding.problems == ()) == accepted
+
+
 @pytest.mark.parametrize(
     ("item", "message", "hint", "accepted"),
     [
