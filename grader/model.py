@@ -38,7 +38,8 @@ class Submission:
 
     A later attempt of the same people has a key of its own (`ada~2`) and says `of` whom it is (`ada`); `active`: the
     platform says whether it is the one that counts. `attention` are sentences for staff: choices that intake made,
-    files that are there and were not taken.
+    files that are there and were not taken. `prints` are fingerprints of the student's own code, by file id: equal ones
+    mean equal code, whatever its names of files, comments and layout.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Submission:
     attempt: int = 1
     active: bool | None = None
     attention: tuple[str, ...] = ()
+    prints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
@@ -313,7 +315,10 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """A consequence that was applied (or, leniently, only reported) and what it took."""
+    """A consequence that was applied (or, leniently, only reported) and what it took.
+
+    `private`: the evidence is for staff, since its subject could learn from it how not to be found.
+    """
 
     rule: str
     title: str
@@ -321,11 +326,29 @@ class Applied:
     taken: Decimal
     violations: tuple[Violation, ...] = ()
     lenient: bool = False
+    private: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One of several attempts of the same people. `key` names its files; `score is None`: nothing is decided of it."""
+
+    number: int
+    key: str
+    score: Decimal | None
+    open_points: Decimal = Decimal(0)
+    submitted_at: str | None = None
+    late: bool | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that is known about one submission. Every result file is made from this and nothing else."""
+    """Everything that is known about one submission. Every result file is made from this and nothing else.
+
+    Of several attempts it is about number `attempt`; `attempts` lists all. `unfinished`: grading was interrupted, so
+    that nothing is decided.
+    """
 
     key: str
     slug: str
@@ -345,6 +368,9 @@ class Report:
     versions: Mapping[str, str] = field(default_factory=dict)
     seed: str = ""
     seconds: float = 0.0
+    attempt: int = 1
+    attempts: tuple[Attempt, ...] = ()
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,3 +391,14 @@ class Graded:
     versions: Mapping[str, str] = field(default_factory=dict)
     seed: str = ""
     seconds: float = 0.0
+    of: str = ""
+    attempt: int = 1
+    active: bool | None = None
+    attention: tuple[str, ...] = ()
+    prints: Mapping[str, str] = field(default_factory=dict)
+    finished: bool = True
+
+    @property
+    def owner(self) -> str:
+        """The key under which its author is known, whichever attempt this is."""
+        return self.of or self.key

@@ -19,7 +19,9 @@ FileKind = Literal["python", "notebook", "data"]
 SourceRule = Literal["imports", "forbidden", "required", "signature", "file_name", "unexpected_file"]
 Metric = Literal["accuracy", "perplexity", "exact_match", "share", "loss"]
 SHARES = ("accuracy", "exact_match", "share")  # metrics from 0 to 1, shown in per cent
+Counts = Literal["last", "best", "active", "last_on_time"]
 TrainingWay = Literal["retrained", "checkpoint"]
+RuleVisibility = Literal["visible", "staff"]
 RuleKind = Literal[SourceRule, "prints", "runs", "archive_name"]
 
 
@@ -202,7 +204,8 @@ class Rule:
 
     `files` are ids of expected files (empty: all); `parts` are the parts whose runs are traced; `names` are dotted
     names (`torch.nn.LSTM`); `within` limits a source rule to these classes or functions of the files;
-    `allowed` are dotted names that a rule of kind `forbidden` with `names: [...]` prefixes lets through.
+    `allowed` are dotted names that a rule of kind `forbidden` with `names: [...]` prefixes lets through. With the
+    visibility `staff` students read that it is broken and what that costs, not the evidence.
     """
 
     id: str
@@ -214,6 +217,7 @@ class Rule:
     names: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
+    visibility: RuleVisibility = "visible"
     consequence: Consequence = field(default_factory=Consequence)
 
 
@@ -268,8 +272,9 @@ class Tolerance:
 class Assignment:
     """One assignment: its manifest, and where its three folders lie.
 
-    `evidence` belongs to the thresholds of training items, by item and source of data (`evidence_key`); it stands in
-    `evidence.yaml` beside the manifest.
+    `counts` says which of several attempts does: the last, the one with most points, the one that the platform calls
+    active (else the last on time), or the last on time (else the last). `evidence` belongs to the thresholds of
+    training items, by item and source of data (`evidence_key`); it stands in `evidence.yaml` beside the manifest.
     """
 
     slug: str
@@ -288,6 +293,7 @@ class Assignment:
     caps: tuple[Cap, ...] = ()
     tracks: tuple[Track, ...] = ()
     late: Late = field(default_factory=Late)
+    counts: Counts = "active"
     limits: Limits = field(default_factory=Limits)
     tolerances: dict[str, Tolerance] = field(default_factory=dict)
     stand_in_modules: tuple[str, ...] = ()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from grader.assignment.assignment import Assignment
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
 from grader.errors import EXIT_DONE, UsageError
-from grader.reports import difference
+from grader.model import Report
+from grader.reports import difference, full
 from grader.run.grading import reports_of
 
 
@@ -18,6 +20,15 @@ def run(before: Path, after: Path, assignments: Path | None) -> int:
     if len(slugs) != 1:
         raise UsageError(f"{before} and {after} are results of different assignments: {', '.join(sorted(slugs))}")
     _, assignment = open_assignment(slugs.pop(), assignments)
-    found = difference.compare(reports_of(before, assignment), reports_of(after, assignment))
+    found = difference.compare(*(_scores_had(folder, assignment) for folder in (before, after)))
     sys.stdout.write(difference.text(found) + "\n")
     return EXIT_DONE
+
+
+def _scores_had(folder: Path, assignment: Assignment) -> list[Report]:
+    """The reports that a folder's files hold, since the manifest may have changed. A missing one is scored now."""
+    return [_had(folder / report.key / "report.json", report) for report in reports_of(folder, assignment)]
+
+
+def _had(path: Path, now: Report) -> Report:
+    return full.load(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else now

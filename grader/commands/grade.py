@@ -27,11 +27,11 @@ from grader.commands.shared import (
 )
 from grader.course import people
 from grader.errors import EXIT_DONE, GraderError, UsageError
-from grader.model import Refused, Report, Submission
-from grader.reports import gradescope, html, terminal
+from grader.model import Person, Refused, Report, Submission
+from grader.reports import files, gradescope, html, terminal
 from grader.results.journal import Journal
 from grader.run.engine import Trainings
-from grader.run.grading import automatic_items, grade_into, new_seed, reports_of, write_results
+from grader.run.grading import automatic_items, grade_into, new_seed, scores_of, write_results
 from grader.sandbox.launch import Launched
 
 SUBMISSIONS = "submissions"
@@ -72,10 +72,16 @@ def run(request: Request, launched: Launched | None = None) -> int:
         raise UsageError(f"there is nothing to resume in {out}")
     with Journal(out, assignment.slug) as journal:
         _grade(journal, assignment, folders, request, items, trainings, out, launched)
-    reports = reports_of(out, assignment, lenient=request.lenient)
-    write_results(out, reports)
-    show(reports, out, request.json)
-    return exit_code_of(reports)
+    return finish(out, assignment, lenient=request.lenient, as_json=request.json)
+
+
+def finish(out: Path, assignment: Assignment, *, lenient: bool = False, as_json: bool = False) -> int:
+    """Write and show the results of a folder, from its journal. Returns the exit code."""
+    scores = scores_of(out, assignment, lenient=lenient)
+    write_results(out, scores)
+    show(scores.reports, out, as_json)
+    sys.stderr.write("".join(f"note: {sentence}\n" for _, sentence in scores.notices))
+    return exit_code_of(scores.reports)
 
 
 def _grade(
@@ -90,11 +96,18 @@ def _grade(
 ) -> None:
     workspace = out / SUBMISSIONS
     workspace.mkdir(exist_ok=True, mode=0o700)
-    found = intake.take(request.paths, assignment, workspace.resolve(), groups=request.groups)
-    _remember_people(found, out / "people.csv")
+    known = people.read(out / "people.csv") if (out / "people.csv").exists() else ()
+    earlier = intake.Earlier(people=known, attempts=journal.contents.attempts())
+    taken = intake.take_all(
+        request.paths, assignment, workspace.resolve(), groups=request.groups, earlier=earlier, compare=True
+    )
+    found = taken.found
+    _remember_people(found, known, out / "people.csv")
+    files.write_intake(out, taken.fates)
     seed = request.seed or journal.contents.seed or new_seed()
     if not any(isinstance(entry, Submission) for entry in found):
         journal.start_run(assignment.slug, seed, {})
+        journal.notices(taken.notices)
         for entry in found:
             journal.submission(entry)
         return
@@ -114,12 +127,13 @@ def _grade(
                 tell=tell,
                 launched=launched,
                 trainings=trainings,
+                notices=taken.notices,
             )
     except (KeyboardInterrupt, GraderError):
         # What was finished is worth having on disk before the command ends.
-        if journal.contents.slug:
+        if journal.contents.slug and journal.in_place:
             with suppress(GraderError):  # a full disk, say: then the first error is the one to be told
-                write_results(out, reports_of(out, assignment, lenient=request.lenient))
+                write_results(out, scores_of(out, assignment, lenient=request.lenient))
         raise
 
 
@@ -130,10 +144,10 @@ def _count(request: Request, assignment: Assignment) -> int:
     return sum(isinstance(entry, Submission) for entry in found)
 
 
-def _remember_people(found: Sequence[Submission | Refused], path: Path) -> None:
+def _remember_people(found: Sequence[Submission | Refused], known: Sequence[Person], path: Path) -> None:
     """Write who is behind the keys; people of an earlier call into the same folder stay."""
-    present = {entry.key for entry in found}
-    before = [person for person in people.read(path) if person.key not in present] if path.exists() else []
+    present = {entry.owner for entry in found}
+    before = [person for person in known if person.key not in present]
     people.write([*before, *(person for entry in found for person in entry.people)], path)
 
 
@@ -149,6 +163,6 @@ def show(reports: Sequence[Report], out: Path, as_json: bool) -> None:
     else:
         sys.stdout.write(terminal.class_text(reports))
     sys.stdout.write(
-        f"Results: {out}/ (summary.csv, items.csv, attention.csv; per submission results.json, report.html, "
-        "report.json)\n"
+        f"Results: {out}/ (summary.csv, items.csv, attention.csv, intake.csv; per submission results.json, "
+        "report.html, report.json)\n"
     )

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grader.commands.grade import show
+from grader.commands.grade import finish
 from grader.commands.score import slug_of
-from grader.commands.shared import exit_code_of, open_assignment
+from grader.commands.shared import open_assignment
 from grader.course import people
 from grader.errors import UsageError
 from grader.results.merging import merge
-from grader.run.grading import MARKS, reports_of, write_results
+from grader.run.grading import MARKS
 
 
 def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | None) -> int:
@@ -28,10 +28,7 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
     _bring_people(folders, out)
     if marks is not None:
         shutil.copyfile(marks, out / MARKS)
-    reports = reports_of(out, assignment)
-    write_results(out, reports)
-    show(reports, out, as_json)
-    return exit_code_of(reports)
+    return finish(out, assignment, as_json=as_json)
 
 
 def _bring_people(folders: Sequence[Path], out: Path) -> None:

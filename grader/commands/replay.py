@@ -11,6 +11,7 @@ from grader.commands.shared import open_assignment, require_reference, trainings
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
 from grader.model import CheckResult, Submission
 from grader.reports import full
+from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import Contents, Stored, read
 from grader.run.engine import Trainings
 from grader.run.grading import automatic_items, grade_in_memory
@@ -49,11 +50,14 @@ def run(report: Path, item: str, assignments: Path | None) -> int:
 
 
 def _place(report: Path) -> tuple[Path, str]:
-    """(results folder, key) of a report.json or of the folder that holds it."""
+    """(results folder, key of the attempt) of a report.json or of the folder that holds it."""
     path = report / "report.json" if report.is_dir() else report
     if not path.is_file():
         raise UsageError(f"{path} does not exist; give a report.json, or the folder of a submission in the results")
-    return path.resolve().parent.parent, full.load(path.read_text(encoding="utf-8"), str(path)).key
+    found = full.load(path.read_text(encoding="utf-8"), str(path))
+    above = path.resolve().parents
+    folder = next((step for step in above[1:4] if (step / JOURNAL).exists()), above[1])
+    return folder, next((entry.key for entry in found.attempts if entry.number == found.attempt), found.key)
 
 
 def _submission(folder: Path, key: str, stored: Stored) -> Submission:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.commands.grade import show
-from grader.commands.shared import exit_code_of, open_assignment
+from grader.commands.grade import finish
+from grader.commands.shared import open_assignment
 from grader.errors import UsageError
 from grader.results.journal import read
-from grader.run.grading import reports_of, write_results
 
 
 def run(folder: Path, lenient: bool, as_json: bool, assignments: Path | None) -> int:
     """Rebuild all result files of a folder. Returns the exit code."""
     slug = slug_of(folder)
     _, assignment = open_assignment(slug, assignments)
-    reports = reports_of(folder, assignment, lenient=lenient)
-    write_results(folder, reports)
-    show(reports, folder, as_json)
-    return exit_code_of(reports)
+    return finish(folder, assignment, lenient=lenient, as_json=as_json)
 
 
 def slug_of(folder: Path) -> str:

@@ -23,6 +23,7 @@ from grader.intake.candidates import Candidate, with_keys, with_lateness
 from grader.intake.classify import split
 from grader.intake.expected import ExpectedNames
 from grader.intake.fates import Ledger, accounted
+from grader.intake.fingerprints import fingerprints, given_code
 from grader.intake.groups import as_groups, read_groups, same_people_together, unmatched, with_named_ids
 from grader.intake.layout import lay_out
 from grader.intake.names import is_archive, masked, stem
@@ -62,6 +63,8 @@ class _Room:
     workspace: Path
     staging: Path
     attempts: dict[str, list[str]]
+    compare: bool
+    given: frozenset[str]
 
 
 def take(
@@ -79,12 +82,14 @@ def take_all(
     groups: Path | None = None,
     single: bool = False,
     earlier: Earlier = Earlier(),
+    compare: bool = False,
 ) -> Taken:
     """Take in every submission at `paths` and lay its files out in `workspace/<key>/`.
 
     `groups` is a CSV of groups (see `groups.py`). With `single` each path is one submission, whatever it looks like:
     for a student's own folder and for Gradescope. An attempt that `earlier` has with the same content keeps its key;
-    another one of the same owner gets a key of its own. Raises UsageError for a path that does not exist or a groups
+    another one of the same owner gets a key of its own. `compare`: make fingerprints, by which equal work of different
+    people is found. Raises UsageError for a path that does not exist or a groups
     file that cannot be read.
     """
     known_groups = () if groups is None else read_groups(groups, assignment.tracks)
@@ -105,6 +110,8 @@ def take_all(
             workspace,
             staging,
             {owner: list(digests) for owner, digests in earlier.attempts.items()},
+            compare,
+            given_code(assignment) if compare else frozenset(),
         )
         taken: dict[str, Submission | Refused] = {}
         fates: list[Fate] = []
@@ -190,6 +197,7 @@ def _taken(owner: str, candidate: Candidate, room: _Room, staged: Path) -> tuple
         return refused, tuple(ledger.fates(refused.key, reason))
     number = _number(owner, laid.digest, room)
     key = attempt_key(owner, number)
+    own = fingerprints(staged, laid.files, room.given) if room.compare else {}
     submission = Submission(
         key=key,
         root=_published(staged, room.workspace / key),
@@ -204,6 +212,7 @@ def _taken(owner: str, candidate: Candidate, room: _Room, staged: Path) -> tuple
         of=owner if number > 1 else "",
         attempt=number,
         active=candidate.active,
+        prints=own,
         attention=tuple(dict.fromkeys(_said(look, candidate, NOTE_LIMIT) for look in ledger.looks)),
     )
     return submission, tuple(ledger.fates(key))
@@ -217,7 +226,7 @@ def _said(text: str, candidate: Candidate, limit: int) -> str:
 def _refused(owner: str, candidate: Candidate, reason: str, seen: Iterable[Entry], room: _Room) -> Refused:
     names = sorted(f"{entry.path} {entry.size}" for entry in seen)
     digest = hashlib.sha256("\n".join([reason, *names]).encode("utf-8", "replace")).hexdigest()
-    number = _number(owner, digest, room)
+    number = _number(owner, digest, room, refused=True)
     return Refused(
         key=attempt_key(owner, number),
         reason=reason,
@@ -231,9 +240,11 @@ def _refused(owner: str, candidate: Candidate, reason: str, seen: Iterable[Entry
     )
 
 
-def _number(owner: str, digest: str, room: _Room) -> int:
+def _number(owner: str, digest: str, room: _Room, *, refused: bool = False) -> int:
     """Which attempt of its owner this is, from 1: one that is known already, else the next."""
     digests = room.attempts.setdefault(owner, [])
+    if refused and "" in digests:  # of version 0.1, which kept no digest of what it refused
+        digests[digests.index("")] = digest
     if digest not in digests:
         digests.append(digest)
     return digests.index(digest) + 1

@@ -101,7 +101,7 @@ def _read_all(reader: int, pid: int) -> bytes:
 
 
 def _unreadable(assignment: Assignment) -> Iterator[Violation]:
-    """Source that nobody can look into keeps no rule: that the code runs, or, without such a rule, what is forbidden."""
+    """Source that nobody can look into keeps no rule: that it runs; where none demands that, what is forbidden."""
     kinds = {rule.kind for rule in assignment.rules}
     for rule in assignment.rules:
         if rule.kind == "runs" or ("runs" not in kinds and rule.kind in ("forbidden", "imports")):

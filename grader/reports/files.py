@@ -3,10 +3,12 @@
     DIR/summary.csv                 one line per submission
     DIR/items.csv                   one line per item
     DIR/attention.csv               what a person should look at
+    DIR/intake.csv                  what became of every file that was handed in; names people, so it is for staff
     DIR/<key>/results.json          for Gradescope
     DIR/<key>/report.html           for the student: hidden items without their evidence
     DIR/<key>/report.json           everything, staff evidence included: not for students
     DIR/staff/<key>.html            the page with everything, for staff
+    DIR/attempts/<key>/…            the same four files of every attempt that does not count
 
 Folders that are made here are readable by their owner only, because grades are personal data; files too. Equal reports
 give equal bytes.
@@ -16,30 +18,43 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from grader.errors import GraderError, UsageError
-from grader.model import Report
+from grader.model import Fate, Report
 from grader.reports import full, gradescope, html, tables
 
 STAFF = "staff"
+ATTEMPTS = "attempts"
+INTAKE = "intake.csv"
 FOLDER_MODE = 0o700
 MAX_KEY = 120
 
 
-def write(out: Path, reports: Sequence[Report]) -> None:
+def write(
+    out: Path, reports: Sequence[Report], *, others: Sequence[Report] = (), notices: Sequence[tuple[str, str]] = ()
+) -> None:
     """Write all files of a run below `out`; other files there stay.
 
+    `others` are reports of attempts that do not count, `notices` lines for attention.csv that concern no report.
     Raises `UsageError` for a key that cannot be a folder's name or that another one would overwrite (nothing is
     written then), `GraderError` when the disk refuses.
     """
     _check_keys([report.key for report in reports])
     for report in reports:
         write_submission(out, report)
-    write_tables(out, reports)
+    for report in reports:
+        # It may have been one of the others before.
+        for attempt in report.attempts:
+            if attempt.number == report.attempt:
+                shutil.rmtree(out / ATTEMPTS / attempt.key, ignore_errors=True)
+    for report in others:
+        write_submission(out / ATTEMPTS, report)
+    write_tables(out, reports, notices)
 
 
 def write_submission(out: Path, report: Report) -> None:
@@ -49,11 +64,18 @@ def write_submission(out: Path, report: Report) -> None:
         write_text(out / path, text)
 
 
-def write_tables(out: Path, reports: Sequence[Report]) -> None:
+def write_tables(out: Path, reports: Sequence[Report], notices: Sequence[tuple[str, str]] = ()) -> None:
     """The three tables of a run."""
     write_text(out / "summary.csv", tables.summary(reports))
     write_text(out / "items.csv", tables.items(reports))
-    write_text(out / "attention.csv", tables.attention(reports))
+    write_text(out / "attention.csv", tables.attention(reports, notices))
+
+
+def write_intake(out: Path, fates: Sequence[Fate]) -> None:
+    """intake.csv: the files of this call, and of earlier calls into the same folder those that it does not speak of."""
+    path = out / INTAKE
+    before = path.read_text("utf-8") if path.exists() else ""
+    write_text(path, tables.intake(fates, before))
 
 
 def results_text(report: Report) -> str:
@@ -110,5 +132,5 @@ def _check_keys(keys: Sequence[str]) -> None:
 def _is_name(key: str) -> bool:
     """A single path step that no file system reads as anything else, and no file or folder of the run itself."""
     plain = 0 < len(key) <= MAX_KEY and not key.startswith(".") and key.isprintable() and key == key.strip(" .")
-    own = ("summary.csv", "items.csv", "attention.csv", STAFF)
+    own = ("summary.csv", "items.csv", "attention.csv", INTAKE, STAFF, ATTEMPTS, "submissions", "people.csv")
     return plain and not set(key) & set('/\\:*?"<>|') and key.casefold() not in own

@@ -18,6 +18,7 @@ from grader.model import Line, Report
 from grader.reports.words import (
     HIDDEN,
     STATE_WORDS,
+    WRONG,
     explanation,
     heading,
     hides_something,
@@ -26,18 +27,23 @@ from grader.reports.words import (
     points,
     points_word,
     rule_lines,
+    staff_points,
+    urgent_first,
 )
 from grader.text import clean, one_line
 
 FORMAT = 1
 OUTPUT_LIMIT = 20_000
+UNFINISHED = "Grading was interrupted before it was finished; there is no score yet."
 _LEFT_OUT = ("Figures", "Printed", "Binding")  # the message says the figures already; the rest is in report.html
 
 
 def results(report: Report) -> dict[str, Any]:
     """The content of results.json, valid by `schema()`."""
+    decided = {} if report.unfinished else {"score": number(report.score)}
+    listed = [line for line in report.lines if line.counted or _was_looked_at(line)]
     return {
-        "score": number(report.score),
+        **decided,
         "execution_time": round(report.seconds, 1),
         "output": _head(report),
         "output_format": "text",
@@ -45,7 +51,7 @@ def results(report: Report) -> dict[str, Any]:
         "test_name_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "tests": [_test(line) for line in report.lines if line.counted or _was_looked_at(line)],
+        "tests": [_test(line) for line in urgent_first(listed)],
         "extra_data": {
             "format": FORMAT,
             "assignment": report.slug,
@@ -100,21 +106,30 @@ def _output(line: Line) -> str:
 
 
 def _head(report: Report) -> str:
-    """The text at the top: score, what is open, broken rules, what intake noticed."""
+    """The text at the top: score, what went wrong, broken rules, what is open, what intake noticed."""
     told = not hides_something(report)
-    lines = []
+    lines = [f"{UNFINISHED}"] if report.unfinished else []
     if report.refused:
         lines.append(f"The submission could not be taken in: {one_line(report.refused, 1000)}")
-    if told:
+    if told and not report.unfinished:
         lines.append(f"{points(report.score)} of {points_word(report.total)}.")
         if report.would_be != report.score:
             lines.append(f"Without the rules below it would be {points(report.would_be)}.")
-    waiting = [line for line in open_lines(report) if line.visibility == "visible"]
-    if waiting:
-        lines += ["", f"Still open, not counted above: {points_word(report.open_points)}" if told else "Still open:"]
-        lines += [_waiting(line) for line in waiting]
+    wrong = [line for line in report.lines if line.counted and line.state in WRONG and line.visibility == "visible"]
+    if wrong and not report.refused:
+        lines += [
+            "",
+            "To look at:",
+            *(f"    {line.question}  {heading(line)}: {STATE_WORDS[line.state]}" for line in wrong),
+        ]
     if report.applied:
         lines += ["", "Rules:", *rule_lines(report.applied, amounts=told)]
+    waiting = [line for line in open_lines(report) if line.visibility == "visible" and line.state != "awaiting"]
+    if waiting or (told and report.open_points):
+        lines += ["", f"Still open, not counted above: {points_word(report.open_points)}" if told else "Still open:"]
+        lines += [_waiting(line) for line in waiting]
+    if staff_points(report):
+        lines.append(f"    {staff_points(report)}" if told else "Some points are graded by staff.")
     if report.notes:
         lines += ["", "Notes:", *(one_line(note, 500) for note in report.notes)]
     return clean("\n".join(lines).strip("\n"), OUTPUT_LIMIT)

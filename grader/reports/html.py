@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 from grader.model import Line, LineState, Report
 from grader.reports.learning import Comparison, comparison_of
 from grader.reports.words import (
+    DISPUTE,
     STATE_SIGNS,
     STATE_WORDS,
+    WRONG,
     Block,
     Sums,
     by_question,
@@ -27,11 +29,12 @@ from grader.reports.words import (
     explanation,
     heading,
     open_lines,
-    place,
-    plural,
     points,
     points_word,
+    shown_places,
+    staff_points,
     sums,
+    urgent_first,
 )
 from grader.text import clean, one_line
 
@@ -72,6 +75,7 @@ class Row:
     facts: tuple[Block, ...]
     curves: tuple[str, ...]
     counted: bool
+    wrong: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,20 +106,34 @@ class BrokenRule:
 
 def page(report: Report, staff: bool = False) -> str:
     """The whole page. Equal reports give equal text."""
+    sections = _sections(report, staff)
     return template().render(
         report=report,
         staff=staff,
         key=one_line(report.key),
         title=one_line(report.title),
-        score=points(report.score),
+        score=points(None if report.unfinished else report.score),
         total=points(report.total),
         open_word=points_word(report.open_points) if report.open_points else "",
         would_be=points(report.would_be) if report.would_be != report.score else "",
         share=_share(report.score, report.total),
         refused=clean(report.refused, 2000),
-        sections=_sections(report, staff),
-        waiting=[(heading(line), points(line.maximum), STATE_WORDS[line.state]) for line in open_lines(report)],
-        rules=_rules(report),
+        sections=sections,
+        wrong=[
+            (section.anchor, row.title, row.state)
+            for section in sections
+            for row in section.rows
+            if row.counted and row.wrong and not report.refused
+        ],
+        waiting=[
+            (heading(line), points(line.maximum), STATE_WORDS[line.state])
+            for line in open_lines(report)
+            if line.state != "awaiting"
+        ],
+        by_staff=staff_points(report),
+        rules=_rules(report, staff),
+        dispute=DISPUTE if any(entry.action != "report" for entry in report.applied) else "",
+        attempts=_attempts(report),
         notes=[clean(note, 1000) for note in report.notes],
         attention=[clean(sentence, 1000) for sentence in report.attention] if staff else [],
         facts=_facts(report, staff),
@@ -149,7 +167,7 @@ def _section(anchor: str, name: str, title: str, lines: Sequence[Line], staff: b
         open_points=points(total.open_points) if total.open_points else "",
         share=_share(total.score, total.maximum),
         tally=_tally(lines),
-        rows=tuple(_row(line, staff) for line in lines),
+        rows=tuple(_row(line, staff) for line in urgent_first(lines)),
         comparison=comparison_of([line for line in lines if staff or line.visibility != "hidden"]),
     )
 
@@ -169,7 +187,7 @@ def _tally(lines: Sequence[Line]) -> str:
 def _row(line: Line, staff: bool) -> Row:
     tags = ["extra credit"] if line.extra_credit else []
     tags += ["hidden"] if line.visibility == "hidden" else []
-    tags += ["our own check"] if line.origin != "handout" else []
+    tags += ["our own check"] if staff and line.origin != "handout" else []
     tags += [] if line.counted else ["does not count"]
     # The page draws the curve that the terminal shows in one line.
     blocks = [_folded(block) for block in explanation(line, staff=staff) if block.label != "Curve"]
@@ -186,6 +204,7 @@ def _row(line: Line, staff: bool) -> Row:
         facts=tuple(block for block in blocks if block.label in _FACTS and not block.long),
         curves=tuple(curves(line, staff=staff)),
         counted=line.counted,
+        wrong=line.state in WRONG,
     )
 
 
@@ -195,16 +214,27 @@ def _folded(block: Block) -> Block:
     return Block(block.label or ("Details" if is_long else ""), block.text, is_long)
 
 
-def _rules(report: Report) -> list[BrokenRule]:
+def _rules(report: Report, staff: bool) -> list[BrokenRule]:
     return [
         BrokenRule(
             title=one_line(entry.title),
             consequence=consequence(entry),
             serious=entry.taken > 0 and not entry.lenient,
-            places=tuple((place(found), clean(found.message, 1000)) for found in entry.violations[:20])
-            + ((("", f"… and {plural(len(entry.violations) - 20, 'more place')}"),) if entry.violations[20:] else ()),
+            places=tuple(shown_places(entry, staff=staff, most=20)),
         )
         for entry in report.applied
+    ]
+
+
+def _attempts(report: Report) -> list[tuple[str, str, str]]:
+    """Number, time and points of each of several attempts."""
+    return [
+        (
+            f"{attempt.number}{' (counts)' if attempt.number == report.attempt else ''}",
+            f"{attempt.submitted_at or ''}{', late' if attempt.late else ''}",
+            "refused" if attempt.refused else points(attempt.score),
+        )
+        for attempt in report.attempts
     ]
 
 

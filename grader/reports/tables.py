@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from grader.course.marks import escaped
-from grader.model import Line, LineState, Report
+from grader.course.marks import escaped, unescaped
+from grader.model import Fate, Line, LineState, Report
 from grader.reports.words import STATE_WORDS, points, sums
 from grader.text import one_line
 
@@ -38,7 +38,7 @@ def summary(reports: Sequence[Report]) -> str:
     """summary.csv: score, open points, states and the points of every question, by submission."""
     questions = list(dict.fromkeys(name for report in reports for name, _ in report.questions))
     header = ["submission", "score", "total", "open_points", "would_be", "track", "refused"]
-    header += [*STATE_WORDS, "rules", "attention", *(f"question {name}" for name in questions)]
+    header += [*STATE_WORDS, "rules", "attention", *(f"question {name}" for name in questions), "state", "attempt"]
     rows = [_summary_row(report, questions) for report in ordered(reports)]
     return _csv([header, *rows])
 
@@ -57,10 +57,20 @@ def items(reports: Sequence[Report]) -> str:
     return _csv([header, *rows])
 
 
-def attention(reports: Sequence[Report]) -> str:
-    """attention.csv: what a person should look at, one sentence per line."""
+def attention(reports: Sequence[Report], notices: Sequence[tuple[str, str]] = ()) -> str:
+    """attention.csv: what a person should look at, one sentence per line; `notices` concern no report."""
     rows = [[report.key, sentence] for report in ordered(reports) for sentence in report.attention]
-    return _csv([["submission", "what"], *rows])
+    return _csv([["submission", "what"], *rows, *(list(notice) for notice in notices)])
+
+
+def intake(fates: Sequence[Fate], before: str = "") -> str:
+    """intake.csv: what became of every file and folder; lines of `before` stay where nothing newer is said."""
+    header = ["path", "fate", "submission", "why"]
+    present = {(fate.path, fate.submission) for fate in fates}
+    rows = [row for row in list(csv.reader(io.StringIO(before)))[1:] if len(row) == len(header)]
+    kept = [row for row in rows if (unescaped(row[0]), row[2]) not in present]
+    news = [[fate.path, fate.fate, fate.submission, fate.why] for fate in fates]
+    return _csv([header, *sorted([*([unescaped(cell) for cell in row] for row in kept), *news])])
 
 
 def ordered(reports: Iterable[Report]) -> list[Report]:
@@ -103,11 +113,14 @@ def _missed(line: Line) -> bool:
 
 def _summary_row(report: Report, questions: Sequence[str]) -> list[object]:
     states = Counter(line.state for line in report.lines if line.counted)
-    row: list[object] = [report.key, points(report.score), points(report.total), points(report.open_points)]
-    row += [points(report.would_be), report.track, report.refused]
+    decided = "" if report.unfinished else points(report.score)
+    row: list[object] = [report.key, decided, points(report.total), points(report.open_points)]
+    row += ["" if report.unfinished else points(report.would_be), report.track, report.refused]
     row += [states[state] for state in STATE_WORDS]
     row += [" ".join(entry.rule for entry in report.applied), len(report.attention)]
-    return row + [_question_points(report, name) for name in questions]
+    row += ["" if report.unfinished else _question_points(report, name) for name in questions]
+    attempt = f"{report.attempt} of {len(report.attempts)}" if report.attempts else ""
+    return [*row, "unfinished" if report.unfinished else "refused" if report.refused else "graded", attempt]
 
 
 def _question_points(report: Report, question: str) -> str:

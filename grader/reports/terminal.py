@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from grader.model import Line, LineState, Report
@@ -23,7 +24,9 @@ from grader.reports.words import (
     points,
     points_word,
     rule_lines,
+    staff_points,
     sums,
+    urgent_first,
 )
 from grader.text import one_line
 
@@ -104,13 +107,14 @@ def class_summary(reports: Sequence[Report]) -> str:
     """`31 submissions, median 82.5 of 100, 2 refused, 4 need attention.`"""
     if not reports:
         return "No submissions."
-    scores = sorted(report.score for report in reports)
+    scores = sorted(report.score for report in reports if not report.unfinished) or [Decimal(0)]
     middle = (scores[(len(scores) - 1) // 2] + scores[len(scores) // 2]) / 2
     totals = {report.total for report in reports}
     of = f" of {points(totals.pop())}" if len(totals) == 1 else ""
     count = f"{len(reports)} submissions" if len(reports) != 1 else "1 submission"
     parts = [count, f"median {points(middle)}{of}"]
     counts = {
+        "unfinished": sum(report.unfinished for report in reports),
         "refused": sum(bool(report.refused) for report in reports),
         "with open points": sum(report.open_points > 0 for report in reports),
         "to look at": sum(bool(report.attention) for report in reports),
@@ -126,7 +130,7 @@ def check_report(report: Report) -> RenderableType:
 
     parts: list[RenderableType] = [Text(_title(report), style="bold")]
     for name, title, lines in by_question(report):
-        shown = [line for line in lines if _is_shown(line)]
+        shown = urgent_first(line for line in lines if _is_shown(line))
         if shown:
             parts += [Text(""), Text(f"{name}  {title}", style="bold")]
         for line in shown:
@@ -142,7 +146,7 @@ def check_text(report: Report) -> str:
     """One submission for its author, as plain text."""
     out = [_title(report)]
     for name, title, lines in by_question(report):
-        shown = [line for line in lines if _is_shown(line)]
+        shown = urgent_first(line for line in lines if _is_shown(line))
         if shown:
             out += ["", f"{name}  {title}"]
         for line in shown:
@@ -201,9 +205,10 @@ def _tail(report: Report) -> list[str]:
         lines += ["Rules:", *(f"  {line}" for line in rule_lines(report.applied)), ""]
     if report.notes:
         lines += ["Notes:", *(f"  {one_line(note, 500)}" for note in report.notes), ""]
-    waiting = open_lines(report)
-    if waiting:
-        lines += ["Not decided here:", *(f"  {_waiting(line)}" for line in waiting), ""]
+    waiting = [line for line in open_lines(report) if line.state != "awaiting"]
+    if waiting or staff_points(report):
+        by_staff = [f"  {staff_points(report)}"] if staff_points(report) else []
+        lines += ["Not decided here:", *(f"  {_waiting(line)}" for line in waiting), *by_staff, ""]
     return [*lines, _sum_line(report)]
 
 
@@ -226,7 +231,7 @@ def _class_row(report: Report) -> ClassRow:
     states = Counter(line.state for line in report.lines if line.counted)
     return ClassRow(
         key=one_line(report.key, 60),
-        score=f"{points(report.score)} of {points(report.total)}",
+        score="unfinished" if report.unfinished else f"{points(report.score)} of {points(report.total)}",
         open_points=points(report.open_points) if report.open_points else "",
         passed=states["passed"] + states["marked"],
         wrong=states["failed"] + states["partly"],

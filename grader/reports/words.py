@@ -40,6 +40,7 @@ STATE_SIGNS: Mapping[LineState, str] = {
     "awaiting": "…",
     "marked": "✎",
 }
+WRONG: tuple[LineState, ...] = ("failed", "partly", "not_attempted")
 ACTION_WORDS = {"report": "noted", "deduct": "points deducted", "cap": "points capped", "zero": "points set to 0"}
 
 
@@ -104,6 +105,26 @@ def by_question(report: Report) -> list[tuple[str, str, tuple[Line, ...]]]:
 def open_lines(report: Report) -> list[Line]:
     """The counted lines that have no score yet and are worth something."""
     return [line for line in report.lines if line.counted and line.score is None and line.maximum]
+
+
+def staff_points(report: Report) -> str:
+    """`30 points are graded by staff`: everything that waits for a person, in one sentence; "" for nothing."""
+    waiting = [line for line in open_lines(report) if line.state == "awaiting"]
+    total = sum((line.maximum for line in waiting), Decimal(0))
+    if not waiting:
+        return ""
+    return f"{points_word(total)} {'is' if total == 1 else 'are'} graded by staff"
+
+
+def urgent_first(lines: Iterable[Line]) -> list[Line]:
+    """What is wrong before what is right, and before what nobody has decided yet."""
+    return sorted(lines, key=lambda line: _URGENCY[line.state] if line.counted else len(_URGENCY))
+
+
+_ORDER: tuple[LineState, ...] = (
+    "failed", "partly", "not_attempted", "grader_error", "passed", "marked", "skipped", "awaiting"
+)  # fmt: skip
+_URGENCY = {state: number for number, state in enumerate(_ORDER)}
 
 
 def hides_something(report: Report) -> bool:
@@ -193,19 +214,40 @@ def consequence(applied: Applied, *, amounts: bool = True) -> str:
     word = ACTION_WORDS.get(applied.action, applied.action)
     if applied.action == "report" or not amounts:
         return word
+    if not applied.taken:
+        return f"{word} (nothing had been earned there)"
     if applied.lenient:
         return f"{word} (would take {points_word(applied.taken)}; only reported)"
     return f"{word} (took {points_word(applied.taken)})"
 
 
+DISPUTE = (
+    "If you think that a rule is not broken, ask the course staff to look again, and name the rule and the place: "
+    "every finding can be looked at and run once more."
+)
+PRIVATE = "what shows it is with the course staff, who will explain it"
+
+
+def shown_places(applied: Applied, *, staff: bool = False, most: int = 5) -> list[tuple[str, str]]:
+    """(place, message) for each piece of evidence, the place said once; those of a private rule are for staff."""
+    if applied.private and not staff:
+        return [("", PRIVATE)]
+    found = [_placed(violation) for violation in applied.violations[:most]]
+    if len(applied.violations) > most:
+        found.append(("", f"… and {plural(len(applied.violations) - most, 'more place')}"))
+    return found
+
+
+def _placed(violation: Violation) -> tuple[str, str]:
+    where, message = place(violation), one_line(violation.message, 1000)
+    message = message.removeprefix(f"{where}: ") if where else message  # as version 0.1 stored it
+    return ("", message) if where and message.startswith(where) else (where, message)
+
+
 def rule_lines(applied: Sequence[Applied], *, amounts: bool = True, most: int = 5) -> list[str]:
-    """Broken rules with their consequences and the places that show it."""
+    """Broken rules with their consequences, the places that show it, and what can be done about it."""
     lines = []
     for entry in applied:
         lines.append(f"{one_line(entry.title)}: {consequence(entry, amounts=amounts)}")
-        for violation in entry.violations[:most]:
-            where = place(violation)
-            lines.append(f"    {f'{where}: ' if where else ''}{one_line(violation.message)}")
-        if len(entry.violations) > most:
-            lines.append(f"    … and {plural(len(entry.violations) - most, 'more place')}")
-    return lines
+        lines += [f"    {f'{where}: ' if where else ''}{text}" for where, text in shown_places(entry, most=most)]
+    return [*lines, DISPUTE] if any(entry.action != "report" for entry in applied) else lines

@@ -6,6 +6,7 @@
     violation    one broken rule
     started      everything that was known of a submission is judged anew, but for what it keeps
     finished     all wanted items were judged
+    notices      what a run noticed that concerns no submission, such as a group that matches nobody
 
 Later lines win. A line that was cut short by a kill is dropped when the journal is read, and cut off when it is
 continued.
@@ -18,7 +19,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -53,11 +54,20 @@ class Contents:
     seed: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     submissions: dict[str, Stored] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
     complete_bytes: int = 0
 
     def graded(self) -> list[Graded]:
         """What scoring needs, by key."""
         return [_graded(key, stored, self) for key, stored in sorted(self.submissions.items())]
+
+    def attempts(self) -> dict[str, list[str]]:
+        """The digests of every owner's attempts, in their order."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for key, stored in self.submissions.items():
+            number = stored.facts.get("attempt", 1)
+            found.setdefault(stored.facts.get("of") or key, []).append((number, stored.digest))
+        return {owner: [digest for _, digest in sorted(own)] for owner, own in found.items()}
 
     def needs_run(
         self,
@@ -98,7 +108,7 @@ class Journal:
         self.contents = read(folder)
         if self.contents.slug and self.contents.slug != slug:
             raise UsageError(f"{folder} holds results of {self.contents.slug}, not of {slug}; choose another --out")
-        if not self.contents.slug and folder.is_dir() and any(folder.iterdir()) and not self._path.exists():
+        if not self.contents.slug and not self._path.exists() and _is_strange(folder):
             raise UsageError(f"{folder} exists and holds no journal; choose another --out or an empty folder")
 
     def __enter__(self) -> Journal:
@@ -121,6 +131,20 @@ class Journal:
     ) -> None:
         os.fsync(self._fd)
         os.close(self._fd)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether what is written still stands under the journal's name: somebody may have deleted the folder."""
+        try:
+            there, here = self._path.stat(), os.fstat(self._fd)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+    def notices(self, sentences: Sequence[str]) -> None:
+        """What this run noticed; it takes the place of what earlier ones did."""
+        if tuple(sentences) != self.contents.notices:
+            self._append({"kind": "notices", "sentences": list(sentences)})
 
     def start_run(self, slug: str, seed: str, versions: Mapping[str, str]) -> None:
         """Begin or continue a run."""
@@ -161,6 +185,11 @@ class Journal:
             self.finished(key, stored.protections, stored.seconds)
 
     def _append(self, record: dict[str, Any]) -> None:
+        if not self.in_place:
+            raise GraderError(
+                f"{self._path} was deleted or replaced while its submissions were graded, so nothing more can be kept "
+                "there. Run the same command again: it begins anew"
+            )
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
         whole = os.fstat(self._fd).st_size
         try:
@@ -176,6 +205,17 @@ class Journal:
                 "and run the same command again"
             ) from None
         _apply(record, self.contents)
+
+
+_OURS = frozenset(
+    {"submissions", "people.csv", "intake.csv", "suite.json", "summary.csv", "items.csv", "attention.csv"}
+)
+
+
+def _is_strange(folder: Path) -> bool:
+    """Whether the folder holds things, and none that a run writes: of ours the journal may have been deleted."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return bool(names) and not names & _OURS
 
 
 def read(folder: Path) -> Contents:
@@ -210,6 +250,9 @@ def _apply(record: dict[str, Any], contents: Contents) -> None:
     if kind == "run":
         contents.slug, contents.seed, contents.versions = record["slug"], record["seed"], record["versions"]
         return
+    if kind == "notices":
+        contents.notices = tuple(record["sentences"])
+        return
     stored = contents.submissions.setdefault(record["key"], Stored())
     if kind == "submission":
         if stored.digest != record["digest"]:
@@ -240,14 +283,20 @@ def _is_judged(result: CheckResult) -> bool:
 
 
 def _facts(found: Submission | Refused) -> dict[str, Any]:
+    facts: dict[str, Any] = {"submitted_at": found.submitted_at, "late": found.late}
+    if found.attempt > 1:
+        facts |= {"of": found.of, "attempt": found.attempt}
+    if found.active is not None:
+        facts["active"] = found.active
     if isinstance(found, Refused):
-        return {"refused": found.reason, "submitted_at": found.submitted_at}
+        return {"refused": found.reason, **facts}
     return {
         "files": dict(found.files),
         "notes": list(found.notes),
-        "submitted_at": found.submitted_at,
-        "late": found.late,
+        **facts,
         "track": found.track,
+        "attention": list(found.attention),
+        "prints": dict(found.prints),
     }
 
 
@@ -268,6 +317,12 @@ def _graded(key: str, stored: Stored, contents: Contents) -> Graded:
         versions=contents.versions,
         seed=contents.seed,
         seconds=stored.seconds,
+        of=facts.get("of", ""),
+        attempt=facts.get("attempt", 1),
+        active=facts.get("active"),
+        attention=tuple(facts.get("attention", ())),
+        prints=facts.get("prints", {}),
+        finished=stored.finished or bool(facts.get("refused")),
     )
 
 

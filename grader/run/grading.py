@@ -17,7 +17,8 @@ from grader.results.journal import Journal, read, stamp
 from grader.rules import check_archive
 from grader.run.engine import Engine, Finished, Order, Source, Trainings
 from grader.sandbox.launch import Launched
-from grader.scoring import score
+from grader.scoring import score, score_class
+from grader.scoring.duplicates import duplicates
 
 PUBLIC_SEED = "public"
 MARKS = "marks.csv"
@@ -70,12 +71,14 @@ def grade_into(
     tell: Callable[[Progress], None],
     launched: Launched | None = None,
     trainings: Trainings = NO_TRAININGS,
+    notices: Sequence[str] = (),
 ) -> None:
     """Judge what is missing or stale and write it to the journal, submission by submission."""
     present = [entry for entry in found if isinstance(entry, Submission)]
     order = Order(folders=folders, seed=seed, items=items, suite_report=report, trainings=trainings)
     with Engine(order, launched) as engine:
         journal.start_run(assignment.slug, seed, engine.versions)
+        journal.notices(notices)
         for entry in found:
             journal.submission(entry)
         stamps = {name: stamp(facts.digest, seed, engine.versions) for name, facts in engine.items.items()}
@@ -188,13 +191,40 @@ def ungraded(entry: Submission, seed: str, versions: Mapping[str, str]) -> Grade
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """The scores of a results folder: a report for each author, one for every attempt that does not count, and
+    (key or "", sentence) for what concerns no report."""
+
+    reports: list[Report]
+    others: list[Report]
+    notices: list[tuple[str, str]]
+
+
 def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> list[Report]:
+    """One report for each author in a results folder; as `scores_of`."""
+    return scores_of(folder, assignment, lenient=lenient).reports
+
+
+def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> Scores:
     """Score a results folder from its journal and its marks; runs no code."""
     contents = read(folder)
-    found: Sequence[Mark] = marks.read(folder / MARKS, assignment) if (folder / MARKS).exists() else ()
-    return [score(graded, assignment, found, lenient=lenient) for graded in contents.graded()]
+    path = folder / MARKS
+    found: Sequence[Mark] = marks.read(path, assignment) if path.exists() else ()
+    graded = contents.graded()
+    alike = duplicates(graded, assignment)
+    graded = [replace(entry, attention=(*alike.get(entry.key, ()), *entry.attention)) for entry in graded]
+    reports = score_class(graded, assignment, found, lenient=lenient)
+    shown = {(report.key, report.attempt) for report in reports}
+    others = [
+        replace(score(replace(entry, key=entry.owner), assignment, found, lenient=lenient), key=entry.key)
+        for entry in graded
+        if (entry.owner, entry.attempt) not in shown
+    ]
+    strangers = marks.strangers(path, found, [report.key for report in reports])
+    return Scores(reports=reports, others=others, notices=[*strangers, *(("", text) for text in contents.notices)])
 
 
-def write_results(folder: Path, reports: Sequence[Report]) -> None:
+def write_results(folder: Path, scores: Scores) -> None:
     """All result files of a folder."""
-    files.write(folder, reports)
+    files.write(folder, scores.reports, others=scores.others, notices=scores.notices)

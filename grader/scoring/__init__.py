@@ -23,17 +23,32 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from grader.assignment.assignment import Assignment, Track
 from grader.model import Applied, Graded, Line, Mark, Report
+from grader.scoring.attempts import Scored, counted
 from grader.scoring.attention import attention
 from grader.scoring.breaches import Breach, breaches, is_late
 from grader.scoring.entries import Entry, entries
 from grader.scoring.selection import Outcome, best
 from grader.thresholds import decided
 
-__all__ = ["is_late", "score"]
+__all__ = ["is_late", "score", "score_class"]
+
+UNFINISHED = "Grading was interrupted before it was finished, so nothing is decided yet."
+
+
+def score_class(
+    graded: Sequence[Graded], assignment: Assignment, marks: Sequence[Mark] = (), *, lenient: bool = False
+) -> list[Report]:
+    """One report for each author, of the attempt that counts; reports and marks go by the author's key."""
+    owned: dict[str, list[Scored]] = {}
+    for entry in graded:
+        report = score(replace(entry, key=entry.owner), assignment, marks, lenient=lenient)
+        owned.setdefault(entry.owner, []).append(Scored(entry, is_late(entry, assignment), report))
+    return [counted(owned[owner], assignment.counts) for owner in sorted(owned)]
 
 
 def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *, lenient: bool = False) -> Report:
@@ -41,10 +56,13 @@ def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *,
 
     Raises `UsageError` when a mark of this submission names an item that the manifest does not have.
     """
+    if not graded.finished:
+        # A part of the results would read as a score: what was not judged yet would be missing in it.
+        graded = replace(graded, results={}, violations=())
     graded = decided(graded, assignment)
     track = next((entry for entry in assignment.tracks if entry.id == graded.track), None)
     rows = entries(graded, assignment, marks, track)
-    broken = breaches(graded, assignment)
+    broken = breaches(graded, assignment) if graded.finished else ()
     strict = best(rows, assignment, broken)
     plain = best(rows, assignment, ())
     counted = plain if lenient else strict
@@ -61,7 +79,7 @@ def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *,
         total=_total(assignment, track),
         open_points=sum((line.maximum for line in lines if line.counted and line.score is None), Decimal(0)),
         applied=applied,
-        notes=graded.notes,
+        notes=(*graded.notes, UNFINISHED) if not graded.finished else graded.notes,
         refused=graded.refused,
         track=graded.track or "",
         attention=attention(graded, assignment, lines, counted.total, applied),
@@ -69,6 +87,8 @@ def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *,
         versions=graded.versions,
         seed=graded.seed,
         seconds=graded.seconds,
+        attempt=graded.attempt,
+        unfinished=not graded.finished,
     )
 
 
@@ -106,6 +126,7 @@ def _applied(outcome: Outcome, broken: Sequence[Breach], graded: Graded, lenient
             taken=outcome.taken.get(breach.rule, Decimal(0)),
             violations=breach.violations,
             lenient=lenient,
+            private=breach.private,
         )
         for breach in broken
     )

@@ -21,6 +21,8 @@ def attention(
     """The sentences for one submission, most urgent first."""
     if graded.refused:
         return (f"Refused: {graded.refused}", *_late(graded, assignment))
+    if not graded.finished:
+        return ("Not finished: grading was interrupted, and the same command continues.", *graded.attention)
     return (
         *_errors(lines),
         *_killed(lines),
@@ -28,6 +30,7 @@ def attention(
         *_rules(applied),
         *_unknown_rules(graded, assignment),
         *_zero_score(lines, total),
+        *graded.attention,
         *_ambiguous(lines),
         *_impossible(lines),
         *_late(graded, assignment),

@@ -25,6 +25,7 @@ class Breach:
     amount: Decimal
     slots: frozenset[str]
     violations: tuple[Violation, ...] = ()
+    private: bool = False
 
 
 def breaches(graded: Graded, assignment: Assignment) -> tuple[Breach, ...]:
@@ -82,6 +83,7 @@ def _breach(rule: Rule, violations: tuple[Violation, ...], assignment: Assignmen
         amount=what.amount,
         slots=frozenset(item.id for item in hit),
         violations=violations,
+        private=rule.visibility == "staff",
     )
 
 
