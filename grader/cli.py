@@ -197,6 +197,9 @@ def verify(
     mutants: Annotated[
         bool, typer.Option("--mutants", help="Run small wrong versions of the reference, not the kept submissions.")
     ] = False,
+    rewritings: Annotated[
+        bool, typer.Option("--rewritings", help="Run other right versions of the reference: none may lose a point.")
+    ] = False,
     jobs: Jobs = 0,
     assignments: Assignments = None,
 ) -> None:
@@ -205,8 +208,10 @@ def verify(
     The reference earns everything, the template nothing, and each known mistake fails exactly its items.
     """
     from grader.commands import verify as command
+    from grader.proof.changes.kinds import MUTANT, REWRITING
 
-    _end(command.run(slugs or [], everything, jobs, assignments, mutants))
+    kinds = [kind for kind, wanted in ((MUTANT, mutants), (REWRITING, rewritings)) if wanted]
+    _end(command.run(slugs or [], everything, jobs, assignments, kinds))
 
 
 @app.command()

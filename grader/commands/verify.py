@@ -17,21 +17,26 @@ from grader.model import Examination, Refused, Submission
 from grader.proof import evidence
 from grader.proof.demands import Claim, Finding, judge_claim, never_failed, tolerance_problems, unknown_names
 from grader.proof.kept import Kept, edited_sources, read_kept
-from grader.proof.mutants import report
-from grader.proof.mutants.proving import prove
+from grader.proof.changes import report
+from grader.proof.changes.kinds import Kind
+from grader.proof.proving import prove
 from grader.proof.reference import lay_out
 from grader.run.engine import Engine, Order
 from grader.run.grading import PUBLIC_SEED, automatic_items, judge_all, trainings_of
 from grader.templates import generate
 
 
-def run(slugs: Sequence[str], everything: bool, jobs: int, assignments: Path | None, mutants: bool = False) -> int:
-    """Verify one or all assignments. Returns 1 when something is not proven."""
+def run(
+    slugs: Sequence[str], everything: bool, jobs: int, assignments: Path | None, kinds: Sequence[Kind] = ()
+) -> int:
+    """Verify one or all assignments, or run changes of these kinds instead. Returns 1 when something is not proven."""
     wanted = list(known_slugs(assignments)) if everything else list(slugs)
     if not wanted:
         raise UsageError("name an assignment, or give --all")
-    proof = verify_mutants if mutants else verify
-    proven = [proof(slug, jobs, assignments) for slug in wanted]
+    if kinds:
+        proven = [verify_changes(kind, slug, jobs, assignments) for slug in wanted for kind in kinds]
+    else:
+        proven = [verify(slug, jobs, assignments) for slug in wanted]
     return EXIT_DONE if all(proven) else EXIT_NO
 
 
@@ -57,12 +62,12 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     return not count
 
 
-def verify_mutants(slug: str, jobs: int, assignments: Path | None) -> bool:
-    """Run small wrong versions of one reference and print which of them the suite lets pass."""
+def verify_changes(kind: Kind, slug: str, jobs: int, assignments: Path | None) -> bool:
+    """Run small changes of one reference and print which of them the suite judges otherwise than it must."""
     folders, assignment = open_assignment(slug, assignments)
     require_reference(folders)
-    with progress_bar(f"mutants of {slug}") as tell:
-        account = prove(assignment, folders, job_count(jobs), tell)
+    with progress_bar(f"{kind.name}s of {slug}") as tell:
+        account = prove(kind, assignment, folders, job_count(jobs), tell)
     problems = report.problems(account)
     sys.stdout.writelines(f"{line}\n" for line in report.lines(account))
     sys.stdout.writelines(f"PROBLEM {problem}\n" for problem in problems)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 
+from grader.proof.changes.making import Operator
 from grader.proof.mutants.operators import axes, functions, layers, masks, plain, terms, training
-from grader.proof.mutants.source import Edit, Source
-
-Operator = Callable[[Source, ast.AST], Iterator[Edit]]
 
 # Where two kinds give the same text, the first gives the mutant its name: new kinds belong behind the others.
 _FUNCTIONS: tuple[Operator, ...] = (

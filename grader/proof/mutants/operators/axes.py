@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
-from grader.proof.mutants.operators.calls import (
+from grader.proof.changes.calls import (
     called,
     integer,
     keyword,
@@ -17,7 +17,7 @@ from grader.proof.mutants.operators.calls import (
     receiver,
     subject,
 )
-from grader.proof.mutants.source import Edit, Source
+from grader.proof.changes.source import Edit, Source
 
 # What a person takes for an axis: the neighbour. 1 becomes no -1, which is the same axis of a matrix.
 OTHER_AXES = {-1: (-2, 0), -2: (-1,), -3: (-2,), 0: (1,), 1: (0, 2), 2: (1,), 3: (2,)}

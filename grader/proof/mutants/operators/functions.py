@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from grader.proof.mutants.operators.calls import called, integer, keyword, of_module, receiver, subject, with_argument
-from grader.proof.mutants.source import Edit, Source
+from grader.proof.changes.calls import called, integer, keyword, of_module, receiver, subject, with_argument
+from grader.proof.changes.source import Edit, Source
 
 ACTIVATIONS = {"relu": "gelu", "gelu": "relu", "silu": "relu", "tanh": "sigmoid", "sigmoid": "tanh", "elu": "relu",
                "sin": "cos", "cos": "sin"}  # fmt: skip

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from grader.proof.mutants.operators.calls import attribute_of_self, called, keyword, names_in, same
-from grader.proof.mutants.source import Edit, Source
+from grader.proof.changes.calls import attribute_of_self, called, keyword, names_in, same
+from grader.proof.changes.source import Edit, Source
 
 GATES = frozenset({"sigmoid", "tanh", "softmax", "relu"})
 _NORM = re.compile(r"norm|^ln|_ln|LN", re.IGNORECASE)

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from grader.proof.mutants.operators.calls import called, integer, keyword, names_in, receiver, subject
-from grader.proof.mutants.source import Change, Edit, Source
+from grader.proof.changes.calls import called, integer, keyword, names_in, receiver, subject
+from grader.proof.changes.source import Replacement, Edit, Source
 
 FILLS = frozenset({"masked_fill", "masked_fill_"})
 TRIANGLES = {"triu": "tril", "tril": "triu"}
@@ -64,7 +64,7 @@ def causal_turned(source: Source, node: ast.AST) -> Iterator[Edit]:
     if isinstance(node, ast.Call) and called(node) in TRIANGLES:
         _, end = source.span(node.func)
         name = called(node)
-        yield Edit((Change(end - len(name), end, TRIANGLES[name]),))
+        yield Edit((Replacement(end - len(name), end, TRIANGLES[name]),))
 
 
 def _masks_handed_on(call: ast.Call) -> Iterator[ast.expr]:
@@ -96,4 +96,4 @@ def _moved_behind(source: Source, softmax: ast.Call, scores: str) -> Iterator[Ed
         outer = source.parent(statement)
         if isinstance(outer, ast.If) and statement in outer.body:
             masked = f"({masked} if {source.segment(outer.test)} else {plain})"
-        yield Edit((Change(*source.span(statement), "pass"), Change(*source.span(softmax), masked)))
+        yield Edit((Replacement(*source.span(statement), "pass"), Replacement(*source.span(softmax), masked)))

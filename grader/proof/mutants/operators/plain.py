@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from grader.proof.mutants.operators.axes import AXIS_FIRST, AXIS_NAMES
-from grader.proof.mutants.operators.calls import attribute_of_self, called, integer, names_in
-from grader.proof.mutants.source import SHOWN, Change, Edit, Source
+from grader.proof.changes.calls import attribute_of_self, called, integer, names_in
+from grader.proof.changes.source import SHOWN, Replacement, Edit, Source
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "*", ast.Pow: "*", ast.Mod: "*",
@@ -108,7 +108,7 @@ def loop_shortened(source: Source, node: ast.AST) -> Iterator[Edit]:
         bound = node.args[0] if len(node.args) == 1 else node.args[1]
         if integer(bound) is None:
             start, end = source.span(bound)
-            yield Edit((Change(start, end, f"{source.bracketed(bound)} - 1"),))
+            yield Edit((Replacement(start, end, f"{source.bracketed(bound)} - 1"),))
 
 
 def _is_fraction(node: ast.expr) -> bool:

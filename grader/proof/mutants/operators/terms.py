@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from grader.proof.mutants.operators.calls import called, integer, keyword, names_in, of_module, with_argument
-from grader.proof.mutants.source import Edit, Source
+from grader.proof.changes.calls import called, integer, keyword, names_in, of_module, with_argument
+from grader.proof.changes.source import Edit, Source
 
 ROOTS = frozenset({"sqrt", "rsqrt"})
 WITH_BIAS = frozenset({"Linear", "Conv1d", "Conv2d", "Conv3d", "LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"})

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from grader.proof.mutants.operators.calls import attribute_of_self, called, integer, keyword, of_module, subject
-from grader.proof.mutants.source import Change, Edit, Source
+from grader.proof.changes.calls import attribute_of_self, called, integer, keyword, of_module, subject
+from grader.proof.changes.source import Replacement, Edit, Source
 
 FRESH = frozenset({"zeros", "new_zeros", "zeros_like", "randn", "new_ones", "ones", "init_hidden"})
 # No tensors, or tensors without a gradient.
@@ -78,8 +78,8 @@ def state_kept(source: Source, node: ast.AST) -> Iterator[Edit]:
     ends = [part for part in function.body if isinstance(part, ast.Return)]
     if ends:
         start = source.span(ends[-1])[0]
-        kept = Change(*source.span(node.value), f'getattr(self, "kept_{name}", {source.segment(node.value)})')
-        yield Edit((kept, Change(start, start, f"self.kept_{name} = {name}.detach(); ")))
+        kept = Replacement(*source.span(node.value), f'getattr(self, "kept_{name}", {source.segment(node.value)})')
+        yield Edit((kept, Replacement(start, start, f"self.kept_{name} = {name}.detach(); ")))
 
 
 def state_reset(source: Source, node: ast.AST) -> Iterator[Edit]:
@@ -92,7 +92,7 @@ def state_reset(source: Source, node: ast.AST) -> Iterator[Edit]:
     if loop is not None:
         first = source.span(loop.body[0])[0]
         indent = " " * loop.body[0].col_offset
-        yield Edit((Change(first, first, f"{source.segment(node)}\n{indent}"),))
+        yield Edit((Replacement(first, first, f"{source.segment(node)}\n{indent}"),))
 
 
 def _is_dropout(call: ast.Call) -> bool:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from mutated import mutants, source_of
 
 from grader.errors import AuthorError
-from grader.proof.mutants.making import mutants_in, mutants_of
+from grader.proof.changes.making import mutants_in, mutants_of
 from grader.proof.mutants.operators import OPERATORS
-from grader.proof.mutants.source import Source
+from grader.proof.changes.source import Source
 from grader.templates.markers import BEGIN, END
 
 NAMES = st.sampled_from(["x", "h", "mask", "self.w_i", "self.w_f", "self.norm(x)", "self.drop(h)", "n", "eps", "größe"])

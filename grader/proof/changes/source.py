@@ -1,4 +1,4 @@
-"""A reference file as text and as syntax tree: exact positions, parents, scopes, and the solution regions in it."""
+"""A file as text and as syntax tree: exact positions, parents, scopes, and the solution regions in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = frozenset({"print", "figure", "plot", "subplot", "xlabel", "ylabel", "ti
 
 
 @dataclass(frozen=True, order=True)
-class Change:
+class Replacement:
     """Characters `start` to `end` of a text become `text`."""
 
     start: int
@@ -31,9 +31,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Edit:
-    """What a mutant does to a file: changes that do not overlap. The first says where the mutant stands."""
+    """What a change does to a file: replacements that do not overlap. The first says where the change stands."""
 
-    changes: tuple[Change, ...]
+    replacements: tuple[Replacement, ...]
 
 
 class Source:
@@ -78,6 +78,10 @@ class Source:
     def line_of(self, offset: int) -> int:
         """The line, from 1, that a character stands in."""
         return self.text.count("\n", 0, offset) + 1
+
+    def start_of_line(self, line: int) -> int:
+        """Where a line, counted from 1, starts."""
+        return self._starts[line - 1]
 
     def lines_around(self, start: int, end: int) -> tuple[int, int]:
         """The whole lines that a stretch of characters stands in."""
@@ -138,11 +142,15 @@ class Source:
                 return block
         return [statement]
 
-    def in_regions(self) -> Iterator[ast.expr | ast.stmt]:
-        """Every expression and statement of the solution regions that may be changed, in order of position."""
+    def anywhere(self) -> Iterator[ast.expr | ast.stmt]:
+        """Every expression and statement that may be changed, in order of position."""
         found = [node for node in ast.walk(self.tree) if isinstance(node, ast.expr | ast.stmt)]
         found.sort(key=self.span)
-        yield from (node for node in found if self._within_region(node) and not self._is_fixed(node))
+        yield from (node for node in found if not self._is_fixed(node))
+
+    def in_regions(self) -> Iterator[ast.expr | ast.stmt]:
+        """Those of them that stand in solution regions."""
+        yield from (node for node in self.anywhere() if self._within_region(node))
 
     def _within_region(self, node: ast.expr | ast.stmt) -> bool:
         last = node.end_lineno or node.lineno
@@ -170,7 +178,11 @@ class Source:
 
     def replace(self, node: ast.AST, text: str) -> Edit:
         """The edit that puts `text` in the place of a node."""
-        return Edit((Change(*self.span(node), text),))
+        return Edit((Replacement(*self.span(node), text),))
+
+    def inserted(self, place: int, text: str) -> Edit:
+        """The edit that puts `text` before a character."""
+        return Edit((Replacement(place, place, text),))
 
     def replaced(self, outer: ast.AST, *parts: tuple[ast.AST, str]) -> str:
         """The text of `outer` with some nodes in it replaced."""
@@ -183,13 +195,13 @@ class Source:
 
     def exchange(self, left: ast.expr, right: ast.expr) -> Edit:
         """The edit that lets two expressions of one statement change places."""
-        return Edit((Change(*self.span(left), self.bracketed(right)), Change(*self.span(right), self.bracketed(left))))
+        return Edit((Replacement(*self.span(left), self.bracketed(right)), Replacement(*self.span(right), self.bracketed(left))))
 
     def applied(self, edit: Edit) -> str:
         """The whole text after an edit."""
         text = self.text
-        for change in sorted(edit.changes, reverse=True):
-            text = text[: change.start] + change.text + text[change.end :]
+        for part in sorted(edit.replacements, reverse=True):
+            text = text[: part.start] + part.text + text[part.end :]
         return text
 
 

@@ -12,9 +12,9 @@ from grader.assignment.manifest import load
 from grader.commands.verify import run
 from grader.errors import AuthorError
 from grader.model import CheckResult, Submission
-from grader.proof.mutants.equivalents import FILE
-from grader.proof.mutants.making import Mutant, mutants_of
-from grader.proof.mutants.running import _items_of, run_mutants
+from grader.proof.changes.explained import FILE
+from grader.proof.changes.making import Mutant, mutants_of
+from grader.proof.changes.running import _items_of, run_mutants
 from grader.proof.reference import lay_out
 from grader.run.engine import Engine, Order
 from grader.run.grading import automatic_items

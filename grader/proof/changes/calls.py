@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from grader.proof.mutants.source import Change, Edit, Source
+from grader.proof.changes.source import Replacement, Edit, Source
 
 MODULES = frozenset({"torch", "nn", "F", "functional", "np", "numpy", "math", "init", "utils", "linalg"})
 
@@ -56,7 +56,7 @@ def with_argument(source: Source, call: ast.Call, argument: str) -> Edit:
     """The edit that gives a call one more argument."""
     start, end = source.span(call)
     before = "" if source.text[start : end - 1].rstrip().endswith(("(", ",")) else ", "
-    return Edit((Change(end - 1, end, f"{before}{argument})"),))
+    return Edit((Replacement(end - 1, end, f"{before}{argument})"),))
 
 
 def integer(node: ast.AST | None) -> int | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from grader.errors import AuthorError
-from grader.proof.mutants.equivalents import FILE, Explained, read_explained, stale
+from grader.proof.changes.explained import FILE, Explained, read_explained, stale
 
 GOOD = "- {id: 3f2a9c01d7, mutant: 'x.view(-1) → x.reshape(-1)', why: the tensor is contiguous}\n"
 

@@ -1,7 +1,7 @@
 """The cap: the same draw every time, with something of every kind in every function."""
 
-from grader.proof.mutants.making import Mutant
-from grader.proof.mutants.selection import select
+from grader.proof.changes.making import Mutant
+from grader.proof.changes.selection import select
 
 
 def mutant(number, operator="axis-changed", scope="forward"):

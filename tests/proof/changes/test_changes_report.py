@@ -1,9 +1,9 @@
 """What an author reads: the table, the survivors, and each kind of problem."""
 
-from grader.proof.mutants.equivalents import Explained
-from grader.proof.mutants.making import Mutant
-from grader.proof.mutants.report import Account, lines, problems, verdict
-from grader.proof.mutants.running import Fate
+from grader.proof.changes.explained import Explained
+from grader.proof.changes.making import Mutant
+from grader.proof.changes.report import Account, lines, problems, verdict
+from grader.proof.changes.running import Fate
 
 
 def fate(id, outcome, operator="axis-changed", **more):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from grader.proof.mutants.making import Mutant, mutants_in
+from grader.proof.changes.making import Mutant, mutants_in
 from grader.proof.mutants.operators import OPERATORS
-from grader.proof.mutants.source import Source
+from grader.proof.changes.source import Source
 from grader.templates.markers import BEGIN, END
 
 

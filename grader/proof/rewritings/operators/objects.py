@@ -1,0 +1,144 @@
+"""Classes and functions written otherwise: `super`, calls, properties, helpers, decorators, hints, subclasses."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterator
+
+from grader.proof.changes.calls import attribute_of_self, called
+from grader.proof.changes.source import Edit, Replacement, Source
+from grader.proof.rewritings.patterns import above
+
+WITHOUT_GRADIENTS = ("generate", "evaluate", "prefix_generate", "generate_translation")
+
+
+def super_spelt(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """`super(X, self)`, and the base class by its name."""
+    outer = source.class_of(node)
+    if isinstance(node, ast.Call) and called(node) == "super" and not node.args and outer is not None:
+        yield source.replace(node, f"super({outer.name}, self)")
+    if isinstance(node, ast.Call) and called(node) == "__init__" and outer is not None and len(outer.bases) == 1:
+        if isinstance(node.func, ast.Attribute) and called(node.func.value) == "super" and not node.args:
+            yield source.replace(node, f"{source.segment(outer.bases[0])}.__init__(self)")
+
+
+def call_defined(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """A class with a `__call__` of its own; `forward` as the name of another method."""
+    for function in _methods(node, "forward"):
+        end, indent = source.span(function)[1], " " * function.col_offset
+        call = f"\n\n{indent}def __call__(self, *args, **kwargs):\n{indent}    return self.forward(*args, **kwargs)\n"
+        yield source.inserted(end, call)
+        start = source.text.index("forward", source.span(function)[0])
+        renamed = Replacement(start, start + len("forward"), "compute")
+        yield Edit((renamed, Replacement(end, end, f"\n\n{indent}forward = compute\n")))
+        yield Edit((renamed, Replacement(end, end, f"\n\n{indent}def forward(self, *a, **k):\n{indent}    return self.compute(*a, **k)\n")))
+
+
+def property_made(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """An attribute of plain value as a property."""
+    outer, function = source.class_of(node), source.function(node)
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or outer is None or function is None:
+        return
+    name = attribute_of_self(node.targets[0])
+    if name and function.name == "__init__" and isinstance(node.value, ast.Name) and node.value.id == name:
+        if name in ("dropout", "encoder", "decoder"):
+            return  # modules: a property hides what nn.Module stores under the same name
+        end, indent = source.span(function)[1], " " * function.col_offset
+        made = f"\n\n{indent}@property\n{indent}def {name}(self):\n{indent}    return self._{name}\n"
+        yield Edit((Replacement(*source.span(node.targets[0]), f"self._{name}"), Replacement(end, end, made)))
+
+
+def helped(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """What a method returns, computed by a helper: a static method, a class, a function of the module."""
+    function, outer = source.function(node), source.class_of(node)
+    if not isinstance(node, ast.Return) or node.value is None or function is None or outer is None:
+        return
+    if not isinstance(source.parent(function), ast.ClassDef) or not isinstance(node.value, ast.Call | ast.BinOp):
+        return
+    if called(node.value) == "super" or any(called(part) == "super" for part in ast.walk(node.value)):
+        return
+    text = " ".join(source.segment(node.value).split()) if "#" not in source.segment(node.value) else ""
+    known = {"self", *(argument.arg for argument in function.args.args)}
+    bound = {part.id for part in ast.walk(function) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    read = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+    names = ", ".join(sorted(read & (known | bound)))
+    if not text:
+        return
+    helper = f"def finished({names}):\n    return {text}\n\n"
+    yield Edit((above(source, node, helper), Replacement(*source.span(node.value), f"finished({names})")))
+    helper = f"class Finish:\n    def __call__(self_, {names}):\n        return {text}\n\n"
+    yield Edit((above(source, node, helper), Replacement(*source.span(node.value), f"Finish()({names})")))
+
+
+def decorated(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """Decorators that change no number."""
+    if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+        return
+    start, indent = source.span(node)[0], " " * node.col_offset
+    if node.name in WITHOUT_GRADIENTS:
+        yield source.inserted(start, f"@torch.no_grad()\n{indent}")
+        yield source.inserted(start, f"@torch.inference_mode()\n{indent}")
+    if node.name == "forward":
+        yield source.inserted(start, f"@torch.jit.export\n{indent}")
+        yield source.inserted(start, f"@torch.autocast('cpu', enabled=False)\n{indent}")
+        counted = (
+            "def counted(function):\n    import functools\n\n    @functools.wraps(function)\n"
+            "    def call(*args, **kwargs):\n        call.count += 1\n        return function(*args, **kwargs)\n\n"
+            "    call.count = 0\n    return call\n\n"
+        )
+        yield Edit((above(source, node, counted), Replacement(start, start, f"@counted\n{indent}")))
+
+
+def hinted(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """Type hints, and an f-string in an assertion."""
+    if not isinstance(node, ast.FunctionDef) or node.name != "forward" or len(node.args.args) < 2:
+        return
+    first = node.args.args[1]
+    if first.annotation is None:
+        start = source.span(first)[1]
+        yield source.inserted(start, ": torch.Tensor")
+        yield source.inserted(start, ': "torch.FloatTensor | None"')
+    place = source.span(_body_of(node))[0]
+    indent = " " * node.col_offset + "    "
+    yield source.inserted(place, f'assert {first.arg} is not None, f"nothing to read: {{{first.arg}!r:>10}}"\n{indent}')
+
+
+def under(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """A class under `if`, under `try`, made by a function, and under another name first."""
+    if not isinstance(node, ast.ClassDef) or source.parent(node) is not source.tree or node.decorator_list:
+        return
+    start, end = source.span(node)
+    text = source.text[start:end]
+    if '"""' in text and any(len(line) > 110 for line in text.split("\n")):
+        return
+    deeper = textwrap.indent(text, "    ")
+    yield Edit((Replacement(start, end, f"if torch.__version__:\n{deeper}"),))
+    yield Edit((Replacement(start, end, f"try:\n{deeper}\nexcept NameError:\n    raise"),))
+    yield Edit((Replacement(start, end, f"def make_{node.name.lower()}():\n{deeper}\n    return {node.name}\n\n\n"
+                            f"{node.name} = make_{node.name.lower()}()"),))
+    name = source.text.index(node.name, start)
+    if f"super({node.name}" not in text:
+        own = f"My{node.name}"
+        inner = text.replace(f"class {node.name}", f"class {own}", 1)
+        yield Edit((Replacement(start, end, f"{inner}\n\n\n{node.name} = {own}"),))
+        yield Edit((Replacement(start, end, f"{inner}\n\n\nclass {node.name}({own}):\n    pass"),))
+    del name
+    forward = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "forward"), None)
+    if forward is not None and not any(called(part) == "super" for part in ast.walk(forward)) and node.body[-1] is forward:
+        first = source.start_of_line(forward.lineno)
+        method = textwrap.dedent(source.text[first:end]).replace("def forward", "def run_forward", 1)
+        rest = source.text[start:first].rstrip()
+        if rest.count("\n") > 0 and len(node.body) > 2:
+            yield Edit((Replacement(start, end, f"{rest}\n\n\n{method}\n\n\n{node.name}.forward = run_forward"),))
+
+
+def _methods(node: ast.AST, name: str) -> Iterator[ast.FunctionDef]:
+    if isinstance(node, ast.ClassDef):
+        yield from (part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == name)
+
+
+def _body_of(node: ast.FunctionDef) -> ast.stmt:
+    first, *others = node.body
+    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return others[0] if is_docstring and others else first
