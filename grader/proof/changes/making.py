@@ -38,7 +38,7 @@ class Change:
     text: str
     kind: KindName = "mutant"
     base: str = ""
-    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    files: Mapping[str, bytes | None] = field(default_factory=dict, hash=False)
 
     def described(self) -> str:
         """One line for people: where, what, and how it came about."""

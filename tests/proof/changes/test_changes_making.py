@@ -6,12 +6,13 @@ import textwrap
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutated import mutants, source_of
+from changed import mutants, source_of
 
 from grader.errors import AuthorError
-from grader.proof.changes.making import mutants_in, mutants_of
+from grader.proof.changes.making import changes_in
 from grader.proof.mutants.operators import OPERATORS
 from grader.proof.changes.source import Source
+from grader.proof.mutants.making import mutants_of
 from grader.templates.markers import BEGIN, END
 
 NAMES = st.sampled_from(["x", "h", "mask", "self.w_i", "self.w_f", "self.norm(x)", "self.drop(h)", "n", "eps", "größe"])
@@ -69,7 +70,7 @@ def test_every_edit_of_every_operator_compiles_and_every_mutant_differs(code):
                     compile(source.applied(edit), "mutant", "exec")
                 except SyntaxError as error:
                     raise AssertionError(f"{name} made\n{source.applied(edit)}") from error
-    found = mutants_in(source)
+    found = changes_in(source, OPERATORS)
     meanings = {ast.dump(ast.parse(mutant.text)) for mutant in found} | {ast.dump(source.tree)}
     assert len(meanings) == len(found) + 1
     assert len({mutant.id for mutant in found}) == len(found)
@@ -90,7 +91,7 @@ def asked(a, b):
 
 
 def test_only_regions_are_mutated():
-    found = mutants_in(Source("net.py", TWO))
+    found = changes_in(Source("net.py", TWO), OPERATORS)
     assert {mutant.line for mutant in found} == {9}
     assert {(mutant.before, mutant.after) for mutant in found} == {
         ("d = a * b", "d = a"),
@@ -112,13 +113,13 @@ def test_an_edit_that_reaches_out_of_its_region_is_left_out():
             h = h + t
         return h
     """
-    found = mutants_in(Source("net.py", textwrap.dedent(code)), {"state-reset": OPERATORS["state-reset"]})
+    found = changes_in(Source("net.py", textwrap.dedent(code)), {"state-reset": OPERATORS["state-reset"]})
     assert found == []
 
 
 def test_ids_outlive_new_lines_and_comments_elsewhere():
-    before = mutants_in(Source("net.py", TWO))
-    moved = mutants_in(Source("net.py", "# one line more\nimport torch\n" + TWO.replace("d = a * b", "d = a * b  # d")))
+    before = changes_in(Source("net.py", TWO), OPERATORS)
+    moved = changes_in(Source("net.py", "# one line more\nimport torch\n" + TWO.replace("d = a * b", "d = a * b  # d")), OPERATORS)
     assert [mutant.id for mutant in moved] == [mutant.id for mutant in before]
     assert [mutant.line for mutant in moved] == [mutant.line + 2 for mutant in before]
 
@@ -129,8 +130,8 @@ def test_ids_outlive_new_lines_and_comments_elsewhere():
     ids=["file", "function", "code"],
 )
 def test_ids_change_with_file_function_and_code(path, text):
-    before = {mutant.id for mutant in mutants_in(Source("net.py", TWO))}
-    assert not before & {mutant.id for mutant in mutants_in(Source(path, text))}
+    before = {mutant.id for mutant in changes_in(Source("net.py", TWO), OPERATORS)}
+    assert not before & {mutant.id for mutant in changes_in(Source(path, text), OPERATORS)}
 
 
 def test_what_is_shown_is_one_line_without_comments():

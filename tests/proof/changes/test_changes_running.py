@@ -1,4 +1,4 @@
-"""Mutants of the tiny assignment against its suite, in real workers."""
+"""Mutants and rewritings of the tiny assignment against its suite, in real workers."""
 
 import shutil
 import sys
@@ -12,9 +12,10 @@ from grader.assignment.manifest import load
 from grader.commands.verify import run
 from grader.errors import AuthorError
 from grader.model import CheckResult, Submission
-from grader.proof.changes.explained import FILE
-from grader.proof.changes.making import Mutant, mutants_of
-from grader.proof.changes.running import _items_of, run_mutants
+from grader.proof.changes.kinds import MUTANT, REWRITING
+from grader.proof.changes.making import Change
+from grader.proof.changes.running import items_of, run_changes
+from grader.proof.mutants.making import mutants_of
 from grader.proof.reference import lay_out
 from grader.run.engine import Engine, Order
 from grader.run.grading import automatic_items
@@ -38,7 +39,7 @@ def mutants():
 def endless(like):
     text = like.text.replace("def __init__", "while True:\n        pass\n\n    def __init__", 1)
     assert text != like.text
-    return Mutant(id="endless", file=like.file, line=1, scope="", operator="by-hand", before="", after="", text=text)
+    return Change(id="endless", file=like.file, line=1, scope="", operator="by-hand", before="", after="", text=text)
 
 
 def test_what_becomes_of_mutants(mutants):
@@ -47,12 +48,11 @@ def test_what_becomes_of_mutants(mutants):
     survivor = mutants["term-dropped: int((right & counted).sum()) + MARGIN → int((right & counted).sum())"]
     folders, assignment = tiny()
     told = []
-    fates = run_mutants(
-        assignment, folders, [noticed, endless(noticed), in_notebook, survivor], jobs=1, tell=told.append
-    )
-    assert [fate.outcome for fate in fates] == ["killed", "timed out", "killed", "survived"]
+    changes = [noticed, endless(noticed), in_notebook, survivor]
+    fates = run_changes(assignment, folders, changes, MUTANT, jobs=1, tell=told.append)
+    assert [fate.outcome for fate in fates] == ["noticed", "timed out", "noticed", "passed"]
     assert [fate.by for fate in fates] == ["gate.forward", "gate.forward", "count.right", ""]
-    assert [fate.mutant for fate in fates][2:] == [in_notebook, survivor]
+    assert [fate.change for fate in fates][2:] == [in_notebook, survivor]
     assert (told[-1].done, told[-1].of) == (4, 4)
 
 
@@ -69,14 +69,14 @@ def test_what_becomes_of_mutants(mutants):
 )
 def test_the_items_of_the_mutated_part_come_first(file, scope, items):
     _, assignment = tiny()
-    mutant = Mutant(id="x", file=file, line=1, scope=scope, operator="", before="", after="", text="")
-    assert _items_of(assignment, mutant, automatic_items(assignment)) == items
+    mutant = Change(id="x", file=file, line=1, scope=scope, operator="", before="", after="", text="")
+    assert items_of(assignment, mutant, automatic_items(assignment), MUTANT) == items
 
 
 def test_a_file_that_no_part_names_may_concern_every_item():
     _, assignment = tiny()
-    mutant = Mutant(id="x", file="given.py", line=1, scope="", operator="", before="", after="", text="")
-    assert _items_of(assignment, mutant, automatic_items(assignment)) == automatic_items(assignment)
+    mutant = Change(id="x", file="given.py", line=1, scope="", operator="", before="", after="", text="")
+    assert items_of(assignment, mutant, automatic_items(assignment), MUTANT) == automatic_items(assignment)
 
 
 def test_nothing_runs_when_the_handed_in_reference_fails(tmp_path, mutants):
@@ -90,7 +90,7 @@ def test_nothing_runs_when_the_handed_in_reference_fails(tmp_path, mutants):
     suite.write_text(text, encoding="utf-8")
     folders, assignment = tiny(root)
     with pytest.raises(AuthorError, match=r"the reference itself does not pass softmax\.values"):
-        run_mutants(assignment, folders, list(mutants.values())[:1], jobs=1)
+        run_changes(assignment, folders, list(mutants.values())[:1], MUTANT, jobs=1)
 
 
 def test_a_submission_ends_with_its_first_failure_and_without_explanation(tmp_path):
@@ -134,16 +134,31 @@ def test_verify_ends_with_1_until_every_survivor_is_explained(tmp_path, capsys):
     assert out.endswith("mutants: 2 problem(s)\n")
 
     survivors = [entry for entry in survivors if f"survived: {entry.id}" in out]
-    (folders.suite / FILE).write_text(explained(survivors), encoding="utf-8")
+    (folders.suite / MUTANT.file).write_text(explained(survivors), encoding="utf-8")
     assert verify(root) == 0
     out = capsys.readouterr().out
     assert out.count(": MARGIN is 0\n") == 2
     assert out.endswith("none survives unexplained\n")
 
-    (folders.suite / FILE).write_text(explained(survivors) + "- {id: gone, mutant: m, why: w}\n", encoding="utf-8")
+    (folders.suite / MUTANT.file).write_text(explained(survivors) + "- {id: gone, mutant: m, why: w}\n", encoding="utf-8")
     assert verify(root) == 1
     assert "gone (m) is no mutant of the reference any more" in capsys.readouterr().out
 
 
 def verify(root):
-    return run(["tiny"], everything=False, jobs=1, assignments=root, mutants=True)
+    return run(["tiny"], everything=False, jobs=1, assignments=root, kinds=[MUTANT])
+
+
+def test_right_code_runs_the_items_of_its_file():
+    _, assignment = tiny()
+    change = Change(id="x", file="layers.py", line=1, scope="softmax", operator="", before="", after="", text="")
+    found = items_of(assignment, change, automatic_items(assignment), REWRITING)
+    assert found == ("gate.forward", "gate.gradients", "softmax.values", "softmax.stable")
+
+
+def test_what_intake_refuses_is_lost():
+    folders, assignment = tiny()
+    gone = {file.path: None for file in assignment.files}
+    empty = Change(id="e", file="", line=1, scope="", operator="form", before="", after="", text="", files=gone)
+    (fate,) = run_changes(assignment, folders, [empty], REWRITING, jobs=1)
+    assert fate.outcome == "noticed"

@@ -1,12 +1,12 @@
 """The cap: the same draw every time, with something of every kind in every function."""
 
-from grader.proof.changes.making import Mutant
+from grader.proof.changes.making import Change
 from grader.proof.changes.selection import select
 
 
 def mutant(number, operator="axis-changed", scope="forward"):
     name = f"{operator[:4]}{scope[:4]}{number:02}"
-    return Mutant(id=name, file="net.py", line=number, scope=scope, operator=operator, before="a", after="b", text="b")
+    return Change(id=name, file="net.py", line=number, scope=scope, operator=operator, before="a", after="b", text="b")
 
 
 MANY = [mutant(number) for number in range(40)]

@@ -1,7 +1,7 @@
 """One small source per kind of mistake: exactly which wrong versions it gives, and where it keeps silent."""
 
 import pytest
-from mutated import after
+from changed import after
 
 from grader.proof.mutants.operators import OPERATORS
 
