@@ -73,13 +73,14 @@ print(model.generate_sample(torch.randn(6, 5), guidance_weight=2.0).shape)
 # %% [markdown]
 # ## 2.3 Pictures
 # ### 2.3.1 Parameters and augmentations [2 points writing]
-# Set `input_shape` and `condition_dim` in `ImageGenerator.__init__`, and augment the data in `load_dataset`.
-# Which two augmentations did you take, and why do they not change what a picture shows?
+# Set `input_shape` and `condition_dim` in `ImageGenerator.__init__`. Which two augmentations would you add in
+# `load_dataset` (the code is optional), and why do they not change what a picture shows?
 
 # %% [markdown]
 # BEGIN SOLUTION
-# Mirrored pictures, since airplanes, cars and birds look to either side, and slightly brighter ones of more contrast, as
-# another light would make them. The shape is (3, 32, 32); three classes and the null token make four conditions.
+# Mirrored pictures, `data.flip(3)`, since airplanes, cars and birds look to either side; and slightly brighter ones of more
+# contrast, `(1.1 * data + 0.1).clamp(-1, 1)`, as another light would make them; each with the labels of the originals.
+# The shape is (3, 32, 32); three classes and the null token make four conditions.
 # END SOLUTION
 
 # %% [markdown]

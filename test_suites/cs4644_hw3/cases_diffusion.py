@@ -1,4 +1,4 @@
-"""Cases of part 2. Sizes of samples are distinct and none is a batch's, so that nothing broadcasts over the wrong axis."""
+"""Cases of part 2. Sizes of samples are distinct and none is a batch's: nothing broadcasts over the wrong axis."""
 
 from dataclasses import dataclass
 

@@ -126,7 +126,7 @@ def a_scheduler(modules, schedule, stand_in):
 
 
 def keeps_the_condition(modules):
-    """The p_uncond under which no condition is left out: who has it the wrong way round loses that item's points only."""
+    """The p_uncond that leaves no condition out: who has it the wrong way round loses the points of guidance only."""
     return modules.choose([("conditions are kept at p_uncond = 0", 0.0), ("conditions are kept at p_uncond = 1", 1.0)])
 
 

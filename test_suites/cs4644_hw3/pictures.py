@@ -20,7 +20,7 @@ COPY, REPEAT = 0.025, 0.05  # one minus the correlation of two pictures below wh
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures (N, 3, H, H) from -1 to 1 and their classes (N,) from 1 to 3; `steps` of the diffusion, network `width`."""
+    """Pictures (N, 3, H, H) from -1 to 1, classes (N,) from 1 to 3; `steps` of the diffusion, network `width`."""
 
     train: torch.Tensor
     train_labels: torch.Tensor

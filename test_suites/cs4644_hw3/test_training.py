@@ -96,15 +96,15 @@ def test_noise(training):
     task, made = training.data(pictures.pictures_task), training.source.made
     sizes = {"denoising_steps": task.steps, "width": task.width}
     data = {"images": task.train, "labels": task.train_labels}
-    settings = {"batch": 32, "rate": 4e-3 if made else 2e-3}
+    settings = {"batch": 32, "rate": 4e-3 if made else 3e-3}
     run = training.train(trainer.train_diffusion, given=data, steps=training.steps, **sizes, **settings)
     require_honest(training, run)
-    batch, noise = pictures.noisy(task, 300 if made else 1000, training.draw)
+    batch, noise = pictures.noisy(task, 300 if made else 2000, training.draw)
     # The network is the judge's, so its answers come from the weights alone.
     first, measure = (noise_loss(training, one, task.width, batch, noise) for one in (run.untrained(), run))
     honesty.learned(first, measure)
     draw = training.predictor(trainer.draw_pictures, run, **sizes)
-    samples = draw({"cond": torch.arange(8) % 3 + 1, "shape": list(noise.shape[1:])})["samples"]
+    samples = draw({"cond": torch.arange(6) % 3 + 1, "shape": list(noise.shape[1:])})["samples"]
     training.measured(measure, doubt=pictures.doubt_about(samples, task.train))
 
 

@@ -1,4 +1,4 @@
-"""Part 2 of problem set 3: the files that are given, the judge's randomizer, and where a submission's files are found."""
+"""Part 2 of problem set 3: the given files, the judge's randomizer, and where a submission's files are found."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def module(path: Path) -> ModuleType:
     return made
 
 
-# --- given files -------------------------------------------------------------------------------------------------------
+# --- given files ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_network_for_tests(nets: ModuleType) -> None:
     assert torch.allclose(net(x, torch.tensor([7, 7]), c), expected, atol=1e-6)
 
 
-# --- the judge's stand-ins ---------------------------------------------------------------------------------------------
+# --- the judge's stand-ins --------------------------------------------------------------------------------------------
 
 
 def test_the_judge_hands_out_its_tensors_in_any_order() -> None:
@@ -135,7 +135,7 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates[-1] < 0.01
 
 
-# --- what is handed in -------------------------------------------------------------------------------------------------
+# --- what is handed in ------------------------------------------------------------------------------------------------
 
 
 def handed_in(folder: Path, *names: str, below: str = "") -> None:

@@ -1,6 +1,7 @@
 """Pictures of the first three classes of CIFAR-10: airplanes (1), automobiles (2) and birds (3)."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ class ImageGenerator:
         """Read batches of CIFAR-10 (the python version) into `self.data_loader`: pictures from -1 to 1, and classes."""
         pictures, classes = [], []
         for path in dataset_paths:
-            with open(path, "rb") as file:
+            with Path(path).open("rb") as file:
                 batch = pickle.load(file, encoding="bytes")
             numbers = np.array(batch[b"labels"]) + 1
             wanted = np.isin(numbers, CLASSES)
@@ -40,13 +41,8 @@ class ImageGenerator:
         data = torch.tensor(np.concatenate(pictures)).float()
         labels = torch.tensor(np.concatenate(classes)).int()
 
-        # 2.3.1: at least two augmentations, added to the pictures that are there, with their classes.
-        # BEGIN SOLUTION
-        # TEMPLATE:
-        mirrored = data.flip(3)
-        brighter = (1.1 * data + 0.1).clamp(-1.0, 1.0)
-        data, labels = torch.cat([data, mirrored, brighter]), labels.repeat(3)
-        # END SOLUTION
+        # 2.3.1: at least two augmentations belong here, beside the pictures that are there and with their classes.
+        # What you write about them is graded; code is welcome.
 
         dataset = torch.utils.data.TensorDataset(data, labels)
         self.data_loader = torch.utils.data.DataLoader(dataset, batch_size=batch_size, shuffle=True)

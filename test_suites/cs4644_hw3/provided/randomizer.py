@@ -1,6 +1,6 @@
 """The course's randomizer in the judge's hands: inside `handing_out`, DL_random gives tensors that were drawn before.
 
-It takes the place of the submitted file, which is given. Tensors are found by kind and shape, so that the order in which
+It takes the place of the submitted file, which is given. Tensors are found by kind and shape, so the order in which
 different kinds are drawn is free. What the judge has no tensor for is drawn as the course's function would draw it.
 """
 

@@ -4,7 +4,7 @@ import math
 
 
 def get_scheduler(name, optimizer, num_warmup_steps=0, num_training_steps=1, **others):
-    """A linear rise, then half a cosine. Budgets here are shorter than the course's: the rise takes an eighth at most."""
+    """A linear rise, then half a cosine. Budgets are shorter than the course's: the rise takes an eighth at most."""
     from torch.optim.lr_scheduler import LambdaLR  # dear, so only where something is trained
 
     rise = min(num_warmup_steps or 0, num_training_steps // 8)
