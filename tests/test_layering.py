@@ -46,7 +46,7 @@ TORCH_FREE = (
     "grader.results.journal",
     "grader.wire.messages",
     "grader.proof.demands",
-    "grader.proof.changes.proving",
+    "grader.proof.proving",
     "grader.sandbox.launch",
     *(f"grader.commands.{path.stem}" for path in sorted((PACKAGE / "commands").glob("*.py"))),
 )
