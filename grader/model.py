@@ -215,6 +215,8 @@ KILLED_REASON = "process killed"  # from outside, as it seems: a person should l
 
 DATA_REASON = "needs data"
 
+DOUBT_REASON = "in doubt"  # it passed, and something contradicts it: a person decides
+
 Status = Literal["passed", "failed", "not_attempted", "skipped", "grader_error"]
 STATUSES: tuple[Status, ...] = ("passed", "failed", "not_attempted", "skipped", "grader_error")
 

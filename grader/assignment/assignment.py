@@ -166,7 +166,8 @@ class Item:
     """One line of the rubric. An automatic item has exactly one test; a manual one waits for a person.
 
     `replaces`: an item that takes the place of that one: a computed answer when `needs.file` was handed in, a measured
-    training when it was run.
+    training when it was run on real data (on data made by code it stands beside it, and counts for nothing).
+    `doubted_by`: checks that contradict what this item believes; when one of them fails, a pass waits for a person.
     """
 
     id: str
@@ -181,6 +182,7 @@ class Item:
     needs: Needs = field(default_factory=Needs)
     limits: Limits | None = None
     replaces: str | None = None
+    doubted_by: tuple[str, ...] = ()
     training: Training | None = None
 
 

@@ -105,6 +105,8 @@ def _item(assignment: Assignment, item: Item, where: Where, reading: Reading) ->
     check_training(assignment, item, where, reading)
     if item.replaces is not None:
         _replacement(assignment, item, item.replaces, where, reading)
+    for name in item.doubted_by:
+        _known(name, _ids(assignment.items), "item", (*where, "doubted_by"), reading)
 
 
 def _replacement(assignment: Assignment, item: Item, replaced: str, where: Where, reading: Reading) -> None:

@@ -43,6 +43,7 @@ def run(report: Path, item: str, assignments: Path | None) -> int:
         items=(item,),
         portable=False,
         trainings=_trainings(before, assignment),
+        show=True,
     )
     after = graded.results[item]
     _show(key, before, after, contents)
@@ -95,4 +96,6 @@ def _show(key: str, before: CheckResult, after: CheckResult, contents: Contents)
             write(f"  {name}: reported {old}\n  {' ' * len(name)}  now      {new}\n")
         elif new:
             write(f"  {name}: {new}\n")
+    if after.staff:
+        write(f"{after.staff}\n")
     write("Reproduced.\n" if _same(before, after) else "NOT reproduced: the outcome is another one.\n")

@@ -73,14 +73,14 @@ def _stranger(path: Path, key: str, lines: Sequence[int], keys: Collection[str])
 
 
 def template(reports: Sequence[Report], assignment: Assignment) -> str:
-    """A marks.csv to fill in: one line per submission and manual item that waits for a person."""
+    """A marks.csv to fill in: one line per submission and item that waits for a person."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow((*COLUMNS, *SHOWN))
-    manual = {item.id for item in assignment.items if item.kind == "manual"}
+    known = {item.id for item in assignment.items}
     for report in reports:
         for line in report.lines:
-            if line.item in manual and line.state == "awaiting" and line.counted:
+            if line.item in known and line.state == "awaiting" and line.counted:
                 cells = (report.key, line.item, "", "", "", f"{line.maximum:f}", line.title)
                 writer.writerow([escaped(cell) for cell in cells])
     return out.getvalue()

@@ -176,6 +176,7 @@ def job_of(message: Mapping[str, Any]) -> Job:
         files=message["files"],
         items=tuple(message["items"]),
         first_failure=message["first_failure"],
+        show=message["show"],
     )
 
 

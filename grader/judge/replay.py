@@ -14,7 +14,7 @@ from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded
 from grader.judge.sides import Desk, Ended, ReferenceSide, StudentSide, other_shape
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation
-from grader.model import CheckResult, Observation, Values, unjudged
+from grader.model import DOUBT_REASON, CheckResult, Observation, Values, unjudged
 from grader.probing import MAX_CANDIDATES
 from grader.suite.agreement import Disagreement, PartialCredit
 from grader.text import clean
@@ -34,6 +34,7 @@ class Attempt:
     drawn: dict[str, object] | None = None
     binding: str = ""
     partial: str = ""
+    doubtful: bool = False
 
 
 @dataclass
@@ -134,6 +135,7 @@ class Replay:
                 body(route, drawn)
             except PartialCredit as partial:
                 attempt.credit, attempt.partial = min(attempt.credit, partial.credit), partial.message
+                attempt.doubtful = attempt.doubtful or partial.doubtful
             except Disagreement as disagreement:
                 attempt.credit, attempt.disagreement = 0.0, disagreement
                 return attempt
@@ -183,6 +185,7 @@ def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt], desk:
         item=recorded.item.id,
         status="passed",
         credit=1.0,
+        reason=DOUBT_REASON if attempt.doubtful else "",
         route=attempt.route,
         binding=attempt.binding,
         ambiguous=desk.undeclared,

@@ -16,6 +16,7 @@ from grader.judge.handed import HandedIn, file_specs
 from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt, Body, Explain, Explained, Replay
+from grader.judge.showing import shown
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
 from grader.judge.source_rules import printing_places, source_violations
 from grader.judge.tracing import missing_trace, needs_trace
@@ -40,7 +41,8 @@ Emit = Callable[[CheckResult | Violation], None]
 class Job:
     """What is to be graded: the submission's files, and the items that are wanted.
 
-    `first_failure`: end at the first broken rule or item that is not passed, and do not explain it.
+    `first_failure`: end at the first broken rule or item that is not passed, and do not explain it. `show`: staff want
+    to see what went in and what both sides answered.
     """
 
     key: str
@@ -48,6 +50,7 @@ class Job:
     files: Mapping[str, str]
     items: tuple[str, ...]
     first_failure: bool = False
+    show: bool = False
 
 
 class _Settled(Exception):
@@ -231,7 +234,8 @@ class SubmissionJudge:
 
     def _judge_item(self, recorded: Recorded) -> CheckResult:
         if recorded.item.training is None:
-            return replace(self._replay.judge(recorded), output=self._output())
+            result = replace(self._replay.judge(recorded), output=self._output())
+            return replace(result, staff=shown(self._desk)) if self._job.show else result
         assert self._training is not None
         self._desk.begin(self._trial.assignment.limits_of(recorded.item))  # the test may run probes besides
         return self._training.judge(recorded)

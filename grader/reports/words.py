@@ -144,7 +144,10 @@ def explanation(line: Line, *, staff: bool = False) -> tuple[Block, ...]:
     if line.comment:
         blocks.append(Block("Comment", line.comment))
     if not line.counted:
-        blocks.append(Block("Points", "does not count here"))
+        trained = line.result.figures.get(FIGURES) if line.result else None
+        made = isinstance(trained, Mapping) and trained.get("source") == "made"
+        why = ": made data shows that it learns, not what the handout asks for" if made else ""
+        blocks.append(Block("Points", f"does not count here{why}"))
     elif line.score is not None and line.earned is not None and line.score < line.earned:
         without = points_word(line.earned)
         blocks.append(Block("Points", f"{without} by itself, {points(line.score)} after rules and limits"))

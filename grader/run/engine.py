@@ -41,7 +41,10 @@ class Trainings:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a run is to do: the assignment's folders, the seed, the items (None: all), the back end, the trainings."""
+    """What a run is to do: the assignment's folders, the seed, the items (None: all), the back end, the trainings.
+
+    `show`: results carry inputs and both sides' answers for staff.
+    """
 
     folders: Folders
     seed: str
@@ -50,6 +53,7 @@ class Order:
     suite_report: Path | None = None
     seconds_per_submission: float = 1800.0
     trainings: Trainings = Trainings()
+    show: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +203,7 @@ class Engine:
                 "files": dict(submission.files),
                 "items": [item for item in entry.wanted if item not in entry.done],
                 "first_failure": entry.first_failure,
+                "show": self._order.show,
             }
         )
 

@@ -136,9 +136,13 @@ def grade_in_memory(
     jobs: int = 1,
     tell: Callable[[Progress], None] = lambda progress: None,
     trainings: Trainings = NO_TRAININGS,
+    show: bool = False,
 ) -> list[Graded]:
-    """Judge submissions without a journal, in processes of their own: for self-checks and replays."""
-    order = Order(folders=folders, seed=seed, items=items, portable=portable, trainings=trainings)
+    """Judge submissions without a journal, in processes of their own: for self-checks and replays.
+
+    `show`: the results carry what went in and what both sides answered, as evidence for staff.
+    """
+    order = Order(folders=folders, seed=seed, items=items, portable=portable, trainings=trainings, show=show)
     with Engine(order) as engine:
         return judge_all(engine, list(found), seed=seed, items=items, jobs=jobs, tell=tell)
 

@@ -33,6 +33,7 @@ def attention(
         *graded.attention,
         *_ambiguous(lines),
         *_impossible(lines),
+        *_doubted(lines),
         *_late(graded, assignment),
         *_track(graded, assignment),
         *_weak(graded.protections),
@@ -132,6 +133,12 @@ def _impossible(lines: Sequence[Line]) -> list[str]:
         if line.counted and isinstance(figures, Mapping) and figures.get("outside") is True:
             found.append(line.item)
     return [f"A measured figure is impossible or in doubt: {_listed(found)}."] if found else []
+
+
+def _doubted(lines: Sequence[Line]) -> list[str]:
+    """Passes that something contradicts: they earn nothing before a person has looked."""
+    found = [line for line in lines if line.counted and line.state == "awaiting" and line.result is not None]
+    return [f"{line.item} waits for a person: {one_line(line.message, 300)}" for line in found]
 
 
 def _late(graded: Graded, assignment: Assignment) -> list[str]:

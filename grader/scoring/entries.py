@@ -8,7 +8,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from grader.assignment.assignment import Assignment, Item, Track
 from grader.errors import UsageError
-from grader.model import CheckResult, Graded, LineState, Mark
+from grader.model import DOUBT_REASON, CheckResult, Graded, LineState, Mark
+from grader.thresholds import FIGURES
 
 STEP = Decimal("0.01")
 NOT_RUN = "This item was not run."
@@ -64,12 +65,19 @@ def _computed(item: Item, graded: Graded, marks: Mapping[str, Mark]) -> bool:
         return False
     result = graded.results.get(item.id)
     if item.training is not None:
+        if item.id not in marks and result is not None and _on_made_data(result):
+            return False  # it shows that the model learns, and says nothing of the figure that the handout asks for
         # A training that the grader broke keeps its place open: what it replaces must not become a zero in its stead.
         ran = result is not None and result.status in ("passed", "failed", "grader_error")
     else:
         unanswered = result is not None and result.status == "not_attempted"
         ran = item.needs.file in graded.files and not unanswered
     return ran or item.id in marks
+
+
+def _on_made_data(result: CheckResult) -> bool:
+    figures = result.figures.get(FIGURES)
+    return isinstance(figures, Mapping) and figures.get("source") == "made"
 
 
 def _entry(
@@ -111,7 +119,17 @@ def _outcome(item: Item, result: CheckResult | None, graded: Graded) -> tuple[Li
         return result.status, None, result.message
     if not _consistent(result):
         return "grader_error", None, CONTRADICTION
+    if result.credit > 0 and (doubts := doubts_of(item, result, graded)):
+        return "awaiting", None, " ".join([*result.notes, doubts])
     return _state(result), points_of(result.credit, item.points), result.message
+
+
+def doubts_of(item: Item, result: CheckResult, graded: Graded) -> str:
+    """Why a pass waits for a person; "" when nothing contradicts it."""
+    against = [name for name in item.doubted_by if name in graded.results and graded.results[name].status == "failed"]
+    if against:
+        return f"A person decides, because {' and '.join(against)} failed, which speaks against this figure."
+    return "A person decides, because of what looks odd about it." if result.reason == DOUBT_REASON else ""
 
 
 def _consistent(result: CheckResult) -> bool:

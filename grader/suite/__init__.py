@@ -3,6 +3,7 @@
 from grader.suite.agreement import (
     Disagreement,
     assert_agrees,
+    doubtful,
     partial,
     require,
     require_close,
@@ -17,6 +18,7 @@ __all__ = [
     "Draw",
     "assert_agrees",
     "cases",
+    "doubtful",
     "flags",
     "item",
     "one_of",

@@ -55,11 +55,12 @@ class Disagreement(Exception):
 
 
 class PartialCredit(Exception):
-    """Raised by `partial`: the item ends with part of its points."""
+    """Raised by `partial` and `doubtful`: the item ends with part of its points, or waits for a person."""
 
-    def __init__(self, credit: float, message: str) -> None:
+    def __init__(self, credit: float, message: str, *, doubtful: bool = False) -> None:
         self.credit = credit
         self.message = message
+        self.doubtful = doubtful
         super().__init__(message)
 
 
@@ -125,6 +126,11 @@ def partial(credit: float, message: str) -> None:
     if not 0.0 <= credit <= 1.0:
         raise ValueError(f"credit must be between 0 and 1, got {credit}")
     raise PartialCredit(credit, message)
+
+
+def doubtful(message: str) -> None:
+    """End an item that seems right and that something else contradicts: it waits for a person, who reads `message`."""
+    raise PartialCredit(1.0, message, doubtful=True)
 
 
 # --- comparison -----------------------------------------------------------------------------------------------

@@ -116,6 +116,32 @@ def of(found: Sequence[Figure], metric: Metric, *splits: Split) -> list[Figure]:
     return [figure for figure in found if figure.metric == metric and figure.split in splits]
 
 
+def of_model(notebook: Notebook, found: Sequence[Figure], wanted: str) -> list[Figure]:
+    """The figures of the model that is graded, where the notebook has others too (a variant with attention, say).
+
+    A cell's figures belong to the model that was built last above it. A model is what is made of a class of the
+    notebook and is no part of another; without several such classes every figure belongs to the one.
+    """
+    classes = set(re.findall(r"^class (\w+)", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE))
+    built = [(cell.number, name) for cell in notebook.cells for name in _models(cell.source, classes)]
+    if wanted not in {name for _, name in built} or len({name for _, name in built}) < 2:
+        return list(found)
+    owner = {
+        cell.number: next((name for number, name in reversed(built) if number <= cell.number), wanted)
+        for cell in notebook.cells
+    }
+    own = [figure for figure in found if owner.get(figure.cell) == wanted]
+    return own or list(found)
+
+
+def _models(source: str, classes: set[str]) -> list[str]:
+    """The classes of the notebook of which a cell makes models, in order; parts of other models are none."""
+    made = re.findall(r"^(\w+)\s*=\s*(\w+)\((.*)", source, re.MULTILINE)
+    calls = [(name, called, rest) for name, called, rest in made if called in classes]
+    used = {word for _, _, rest in calls for word in re.findall(r"\w+", rest)}
+    return [called for name, called, _ in calls if name not in used and called not in used]
+
+
 def log_lines(found: Sequence[Figure]) -> int:
     """How many different printed lines hold figures: the length of the training log."""
     return len({(figure.cell, figure.line) for figure in found})
@@ -147,10 +173,7 @@ def oddities_of_perplexity(found: Sequence[Figure], chosen: Figure) -> list[str]
     same_line = [f for f in of(found, "loss", chosen.split) if (f.cell, f.line) == (chosen.cell, chosen.line)]
     if same_line and abs(math.exp(min(same_line[0].value, 50)) / chosen.value - 1) > 0.02:
         odd.append(f"it is not the exponential of the loss {same_line[0].value:g} printed beside it")
-    if chosen.split == "test" and any(figure.value == chosen.value for figure in of(found, "perplexity", "valid")):
-        odd.append(
-            "it equals a validation figure (the given cell prints the validation loss under the name of the test)"
-        )
+    # That it equals a validation figure is no sign: the given cell prints the validation loss under the test's name.
     return odd
 
 

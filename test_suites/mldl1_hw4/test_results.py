@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from probes import rnn_is_written, seq2seq_is_written, vit_is_written
-from saved_logs import Figure, figures, final, log_lines, oddities_of_perplexity, of, plotted, typed
+from saved_logs import Figure, figures, final, log_lines, oddities_of_perplexity, of, of_model, plotted, typed
 
-from grader.suite import item, partial, require
+from grader.suite import doubtful, item, require
 
 
 def _require_possible(found: Sequence[Figure]) -> None:
@@ -25,13 +25,13 @@ def _believe(notebook: Any, chosen: Figure, what: str, odd: Sequence[str]) -> No
     if typed(notebook, chosen):
         remarks.append(f"the number {chosen.text} stands in the code of the cell that prints it")
     if remarks:
-        text = f"Believed from the saved output of cell {chosen.cell}: {what}. Nothing was trained again."
-        partial(1.0, f"{text} Look at it: {'; '.join(remarks)}.")
+        text = f"Read in the saved output of cell {chosen.cell}: {what}. Nothing was trained again."
+        doubtful(f"{text} Look at it: {'; '.join(remarks)}.")
 
 
-def _accuracy(submission: Any, file_id: str, good: float, too_good: float) -> None:
+def _accuracy(submission: Any, file_id: str, model: str, good: float, too_good: float) -> None:
     notebook = submission.notebook(file_id)
-    found = figures(notebook)
+    found = of_model(notebook, figures(notebook), model)
     candidates = of(found, "accuracy", "test", "valid") or of(found, "accuracy", "")
     require(log_lines(found) >= 2, "the saved outputs hold no training log (losses or accuracies of several epochs)")
     require(bool(candidates), "the saved outputs hold no accuracy on the test split")
@@ -49,7 +49,7 @@ def test_rnn_accuracy(student, submission):
     """The saved log shows a test accuracy above 70 % (read from the output; nothing is trained again)."""
     if not figures(submission.notebook("rnn")):
         student.run(rnn_is_written, {})
-    _accuracy(submission, "rnn", 70.0, 96.0)
+    _accuracy(submission, "rnn", "RNN", 70.0, 96.0)
 
 
 @item("vit.accuracy")
@@ -57,7 +57,7 @@ def test_vit_accuracy(student, submission):
     """The saved output shows the training log and a final test accuracy of at least 65 % (nothing is trained again)."""
     if not figures(submission.notebook("vit")):
         student.run(vit_is_written, {})
-    _accuracy(submission, "vit", 65.0, 92.0)
+    _accuracy(submission, "vit", "ViT", 65.0, 92.0)
 
 
 @item("seq2seq.perplexity")
@@ -67,6 +67,7 @@ def test_perplexity(student, submission):
     found = figures(notebook)
     if not found:
         student.run(seq2seq_is_written, {})
+    found = of_model(notebook, found, "LSTMSeq2Seq")
     perplexities = of(found, "perplexity", "train", "valid", "test", "")
     _require_possible(perplexities)
     candidates = of(found, "perplexity", "test")

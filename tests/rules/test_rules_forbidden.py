@@ -182,9 +182,7 @@ def test_honest_code_breaks_nothing(code):
 
 def test_the_message_says_what_where_and_what_to_do():
     (violation,) = check(NO_LSTM, python(HEAD + "\nnet = nn.LSTM(3, 4)\n"))
-    assert violation.message == (
-        "uses `torch.nn.LSTM`, which “no library LSTM” forbids. Write this part yourself"
-    )
+    assert violation.message == ("uses `torch.nn.LSTM`, which “no library LSTM” forbids. Write this part yourself")
     assert (violation.file, violation.line, violation.cell) == ("models/lstm.py", 5, None)
 
 

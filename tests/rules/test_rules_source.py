@@ -85,9 +85,7 @@ def test_added_imports_are_found(code, word):
 
 def test_the_message_names_what_is_allowed():
     (violation,) = check(IMPORTS, python("x = 1\nimport numpy\nimport numpy\n"), template=TEMPLATE)
-    assert violation.message == (
-        "imports `numpy`, which the template does not; remove it (allowed here: torch)"
-    )
+    assert violation.message == ("imports `numpy`, which the template does not; remove it (allowed here: torch)")
 
 
 def test_the_manifests_list_wins_over_the_template():

@@ -1,5 +1,6 @@
 """A run that is killed or interrupted and continued with the same command gives the same results."""
 
+import csv
 import json
 import os
 import random
@@ -216,6 +217,42 @@ def test_an_interrupt_keeps_what_was_finished(handed_in, undisturbed, tmp_path):
     assert "Traceback" not in errors
     assert "the same command continues" in errors
     assert gone(family)
-    assert (out / "summary.csv").exists()
+    told = said_of_the_unfinished(out)
+    assert told
+    finish(handed_in, out)
+    same(files_of(out), undisturbed[0])
+
+
+def said_of_the_unfinished(out):
+    """The submissions that are unfinished, after making sure that every result file says so."""
+    with (out / "summary.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    unfinished = {row["submission"] for row in rows if row["state"] == "unfinished"}
+    for row in rows:
+        results = json.loads((out / row["submission"] / "results.json").read_text())
+        assert ("score" in results) is (bool(row["score"])) is (row["submission"] not in unfinished), row
+        if row["submission"] in unfinished:
+            assert not any("score" in test for test in results["tests"])
+            assert "interrupted" in results["output"]
+    attention = (out / "attention.csv").read_text()
+    assert all(f'{key},"Not finished' in attention for key in unfinished)
+    return unfinished
+
+
+@pytest.mark.parametrize("what", ["the journal", "everything"])
+def test_results_deleted_while_grading_are_an_error_and_the_same_command_begins_anew(
+    handed_in, undisturbed, tmp_path, what
+):
+    out = tmp_path / "out"
+    process = start(handed_in, out)
+    wait_for_results(process, out, 10)
+    if what == "everything":
+        out.rename(tmp_path / "elsewhere")
+    else:
+        (out / "journal.jsonl").unlink()
+    errors = process.stderr.read()
+    assert end(process) == 3, errors
+    assert "was deleted or replaced while its submissions were graded" in errors
+    assert not (out / "summary.csv").exists()
     finish(handed_in, out)
     same(files_of(out), undisturbed[0])

@@ -130,12 +130,13 @@ def test_a_computed_item_takes_the_manual_items_place(files, marks, expected):
     assert (report.score, report.open_points, [entry.item for entry in report.lines if entry.counted]) == expected
 
 
-TRAINING = Training(metric="accuracy", counted="top-1", made=Budget(steps=9, seconds=1, full=0.9))
+BUDGET = Budget(steps=9, seconds=1, full=0.9)
+TRAINING = Training(metric="accuracy", counted="top-1", made=BUDGET, real=BUDGET)
 TRAINED = assignment(item("seen", "3"), item("trained", "3", replaces="seen", training=TRAINING), total=Decimal(3))
 
 
-def trained(status="passed", value=0.95):
-    figures = {"counts": value is not None, "source": "made", "value": value}
+def trained(status="passed", value=0.95, source="real"):
+    figures = {"counts": value is not None, "source": source, "value": value}
     return CheckResult(item="trained", status=status, credit=float(status == "passed"), figures={"training": figures})
 
 
@@ -151,6 +152,10 @@ def trained(status="passed", value=0.95):
         ([trained("grader_error", None)], [], (0, 3, ["trained"])),
         ([trained()], [mark("seen", 1)], (1, 0, ["seen"])),
         ([], [mark("trained", 2)], (2, 0, ["trained"])),
+        # Data made by code prove that it learns, not what the handout asks for: both are shown.
+        ([trained(source="made")], [], (1.5, 0, ["seen"])),
+        ([trained("failed", None, source="made")], [], (1.5, 0, ["seen"])),
+        ([trained(source="made")], [mark("trained", 2)], (2, 0, ["trained"])),
     ],
 )
 def test_a_training_that_ran_takes_the_place_of_what_it_replaces(results, marks, expected):
