@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from report_examples import ADA, ASSIGNMENT, HOSTILE, SECRET, failed, passed, report, reports
 
 from grader.errors import GraderError, UsageError
-from grader.model import CheckResult, Graded, Mark
+from grader.model import Applied, CheckResult, Graded, Mark, Violation
 from grader.reports import difference, files, full, gradescope, html, tables, terminal, words
 from grader.scoring import score
 
@@ -335,3 +335,16 @@ def test_keys_that_would_leave_the_folder_or_meet(tmp_path, keys):
     with pytest.raises(UsageError):
         files.write(tmp_path / "out", made)
     assert not (tmp_path / "out").exists(), "nothing is written before all keys are known to be good"
+
+
+def test_a_private_rule_shows_its_evidence_to_staff_only() -> None:
+    found = Violation(rule="r", message="models/RNN.py, line 3: reads the trace", file="models/RNN.py", line=3)
+    broken = Applied(rule="r", title="no tricks", action="zero", taken=Decimal(0), violations=(found,), private=True)
+    shown = replace(report("ada"), applied=(broken,))
+    for text in (html.page(shown), files.results_text(shown), terminal.check_text(shown)):
+        assert "reads the trace" not in text
+        assert "no tricks" in text
+        assert "with the course staff" in text
+    staff = html.page(shown, staff=True)
+    assert staff.count("models/RNN.py, line 3") == 1
+    assert "nothing had been earned there" in staff
