@@ -12,6 +12,7 @@ from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
 from grader.course import people
 from grader.errors import UsageError
+from grader.reports.files import merge_intake
 from grader.results.merging import merge
 from grader.run.grading import MARKS
 
@@ -26,6 +27,7 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
     merged = merge(folders, out)
     sys.stderr.write("".join(f"note: {warning}\n" for warning in merged.warnings))
     _bring_people(folders, out)
+    merge_intake(out, folders)
     if marks is not None:
         shutil.copyfile(marks, out / MARKS)
     return finish(out, assignment, as_json=as_json)

@@ -157,7 +157,7 @@ def _listed(files: Iterable[Entry], folders: Sequence[str]) -> tuple[Entry, ...]
     parents = {parent for entry in found for parent in parents_of(entry.path)}
     parents |= {parent for path in paths for parent in parents_of(path)}
     found = [entry for entry in found if entry.size or entry.problem or entry.path not in parents]
-    empty = (empty_folder(path) for path in paths - parents if not junk(path))
+    empty = (empty_folder(path, "junk" if junk(path) else "empty") for path in paths - parents)
     return tuple(sorted((*found, *empty), key=lambda entry: entry.path))
 
 

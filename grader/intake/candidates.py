@@ -76,11 +76,13 @@ def _key(candidate: Candidate, salt: str) -> str:
 
 
 def _known_key(candidate: Candidate, known: Sequence[Person]) -> str:
-    """The key under which a platform's people are known already: it gives each of their attempts another id."""
-    present = _identities(candidate.people)
-    if not candidate.from_course or not present or not known:
-        return ""
-    keys = {person.key for person in known if _identities([person]) & present}
+    """The key under which people are known already: a platform gives each of their attempts another id, and version 0.1
+    made other keys of names."""
+    if candidate.from_course or student_ids(candidate.label):
+        present = _identities(candidate.people)
+        keys = {person.key for person in known if _identities([person]) & present}
+    else:
+        keys = {person.key for person in known if person.name == one_line(candidate.label)}
     return keys.pop() if len(keys) == 1 else ""
 
 

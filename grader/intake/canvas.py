@@ -90,10 +90,10 @@ def _chosen_readings(readings: Sequence[Sequence[_Upload]], fixed: frozenset[str
     users = _usual(len(upload.user) for upload in plain)
     attachments = _usual(len(str(upload.attachment)) for upload in plain)
 
-    def fit(upload: _Upload) -> tuple[bool, int, bool]:
+    def fit(upload: _Upload) -> tuple[int, bool, bool]:
         odd = abs(len(upload.user) - users) if users else 0
         odd += abs(len(str(upload.attachment)) - attachments) if attachments else 0
-        return upload_mark(upload.original)[0] in fixed, -odd, len(upload.user) > 2
+        return -odd, upload_mark(upload.original)[0] in fixed, len(upload.user) > 2
 
     for cuts in readings:
         yield max(cuts, key=fit)

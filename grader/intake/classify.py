@@ -71,6 +71,8 @@ def split(entries: tuple[Entry, ...], label: str, expected: ExpectedNames, *, ne
     lone_archive = len(side_by_side) == 1 and is_archive(min(side_by_side)) and not nested
     if len(side_by_side) > 1 or (lone_archive and not _with_work(visible)):
         return _children(entries)
+    if not _with_work(visible) and len({entry.top for entry in visible if "/" in entry.path} - WORK_FOLDERS) > 1:
+        return _children(entries)  # nobody handed in anything that can be graded: each is to be told so
     return [one]
 
 
@@ -117,24 +119,25 @@ def _by_ids(entries: tuple[Entry, ...]) -> list[Candidate]:
 def _unknown_owners(loose: Sequence[Entry], expected: ExpectedNames) -> str:
     """Why loose files seem to be those of several people, or "".
 
-    They carry the manifest's names behind something of their own, at least two such beginnings share a name, and no
-    file bears a name of the manifest as it is.
+    They carry one name behind beginnings of their own, and no file bears a name of the manifest as it is. The name is
+    the manifest's, or, where one file is asked for, any.
     """
-    if any(expected.fit(entry.path) for entry in loose):
-        return ""
     names = {PurePosixPath(name).name.casefold() for name in expected.names if "*" not in name and "?" not in name}
-    owners: dict[str, set[str]] = {}
-    for entry in loose:
-        path = entry.path.casefold()
-        for name in names:
-            if path.endswith(name) and len(path) > len(name) and not path[-len(name) - 1].isalnum():
-                owners.setdefault(name, set()).add(path[: -len(name)])
-    shared = next((name for name, found in sorted(owners.items()) if len(found) > 1), None)
-    if shared is None:
+    paths = [entry.path.casefold() for entry in loose if is_source(entry.path) or is_packed(entry.path)]
+    if names & set(paths):
         return ""
+    owners: dict[str, set[str]] = {}
+    for path in paths:
+        for found in re.finditer(r"(?<=[a-z0-9])[ _-]+", path):
+            owners.setdefault(path[found.end() :], set()).add(without_version(path[: found.start()]))
+    alone = sum(file.required for file in expected.files) == 1
+    dumped = [tail for tail, heads in owners.items() if len(heads - {""}) > 1 and (alone or tail in names)]
+    if not dumped:
+        return ""
+    tail = max(dumped, key=lambda name: (len(owners[name]), len(name)))
     return (
-        f"it holds {len(owners[shared])} files that end in {shared!r}, so it seems to be the download of several "
-        "people in a form that is not known here. Put the files of each of them into a folder of their own"
+        f"it holds files of {len(owners[tail])} beginnings that all end in {tail!r}, so it seems to be the download of "
+        "several people in a form that is not known here. Put the files of each of them into a folder of their own"
     )
 
 

@@ -65,9 +65,9 @@ def handed_in_as(entries: Iterable[Entry], place: str) -> tuple[Entry, ...]:
     return tuple(replace(entry, origin=f"{place}/{entry.path.removesuffix('.')}") for entry in entries)
 
 
-def empty_folder(path: str) -> Entry:
-    """What stands for a folder that holds nothing."""
-    return Entry(path=f"{path}/.", size=0, open=_nothing, left_out="empty")
+def empty_folder(path: str, left_out: str = "empty") -> Entry:
+    """What stands for a folder that holds nothing, or nothing that is looked at."""
+    return Entry(path=f"{path}/.", size=0, open=_nothing, left_out=left_out)
 
 
 def by_top(entries: Iterable[Entry]) -> dict[str, tuple[Entry, ...]]:
@@ -97,7 +97,7 @@ def without_environments(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     if not roots:
         return entries
     kept = (entry for entry in entries if roots.isdisjoint(parents_of(entry.path)))
-    return (*kept, *(_stripped(root) for root in sorted(roots)))
+    return (*kept, *(empty_folder(root, "junk") for root in sorted(roots)))
 
 
 def parents_of(path: str) -> list[str]:
@@ -143,14 +143,14 @@ def _walk(root: Path, excluded: Path) -> Iterator[Entry]:
         prefix = f"{relative}/" if relative else ""
         if "pyvenv.cfg" in files and relative:
             folders.clear()
-            yield _stripped(checked(relative)[0])
+            yield empty_folder(checked(relative)[0], "junk")
             continue
         for name in sorted(folders):
             path = here / name
             if path.is_symlink():
                 yield file_entry(path, prefix + name)
             elif junk(name):
-                yield _stripped(checked(prefix + name)[0])
+                yield empty_folder(checked(prefix + name)[0], "junk")
         folders[:] = sorted(name for name in folders if _enters(here / name, excluded))
         for name in sorted(files):
             yield file_entry(here / name, prefix + name)
@@ -160,10 +160,6 @@ def _walk(root: Path, excluded: Path) -> Iterator[Entry]:
 
 def _enters(folder: Path, excluded: Path) -> bool:
     return not folder.is_symlink() and not junk(folder.name) and folder.resolve() != excluded
-
-
-def _stripped(path: str) -> Entry:
-    return Entry(path=f"{path}/.", size=0, open=_nothing, left_out="junk")
 
 
 def _nothing() -> IO[bytes]:

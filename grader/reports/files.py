@@ -78,6 +78,13 @@ def write_intake(out: Path, fates: Sequence[Fate]) -> None:
     write_text(path, tables.intake(fates, before))
 
 
+def merge_intake(out: Path, folders: Sequence[Path]) -> None:
+    """intake.csv of several runs, each line once."""
+    before = [path.read_text("utf-8") for folder in folders if (path := folder / INTAKE).exists()]
+    if before:
+        write_text(out / INTAKE, tables.intake((), *before))
+
+
 def results_text(report: Report) -> str:
     """The text of results.json."""
     return json.dumps(gradescope.results(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

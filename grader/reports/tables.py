@@ -63,14 +63,15 @@ def attention(reports: Sequence[Report], notices: Sequence[tuple[str, str]] = ()
     return _csv([["submission", "what"], *rows, *(list(notice) for notice in notices)])
 
 
-def intake(fates: Sequence[Fate], before: str = "") -> str:
-    """intake.csv: what became of every file and folder; lines of `before` stay where nothing newer is said."""
+def intake(fates: Sequence[Fate], *before: str) -> str:
+    """intake.csv: what became of every file and folder; lines of texts `before` stay where nothing newer is said."""
     header = ["path", "fate", "submission", "why"]
     present = {(fate.path, fate.submission) for fate in fates}
-    rows = [row for row in list(csv.reader(io.StringIO(before)))[1:] if len(row) == len(header)]
+    rows = [row for text in before for row in list(csv.reader(io.StringIO(text)))[1:] if len(row) == len(header)]
     kept = [row for row in rows if (unescaped(row[0]), row[2]) not in present]
     news = [[fate.path, fate.fate, fate.submission, fate.why] for fate in fates]
-    return _csv([header, *sorted([*([unescaped(cell) for cell in row] for row in kept), *news])])
+    lines = {tuple(unescaped(cell) for cell in row) for row in kept} | {tuple(row) for row in news}
+    return _csv([header, *sorted(lines)])
 
 
 def ordered(reports: Iterable[Report]) -> list[Report]:

@@ -42,6 +42,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
     keys = sorted({key for run in runs for key in run.submissions})
     with Journal(out, slugs[0]) as journal:
         journal.start_run(slugs[0], runs[0].seed, runs[0].versions)
+        journal.notices(tuple(dict.fromkeys(notice for run in runs for notice in run.notices)))
         for key in keys:
             warnings += _merge_one(journal, key, folders, runs)
     return Merged(slug=slugs[0], submissions=len(keys), warnings=tuple(warnings))

@@ -272,6 +272,13 @@ def test_brightspace(tmp_path, delivered, taken) -> None:
 def test_a_flat_download_of_a_system_that_is_not_known_is_given_to_nobody(tmp_path, refused) -> None:
     files = {f"{name}_{file}": "x = 1" for name in ("ada-1", "alan-2") for file in ("LSTM.py", "Transformer.py")}
     assert "several people" in refused(put(tmp_path / "in", files)).reason
+    notebooks = {f"{name}_anything.ipynb": NOTEBOOK for name in ("ada", "alan", "grace")}
+    assert "several people" in refused(put(tmp_path / "nb", notebooks), assignment=PAIRS).reason
+
+
+@pytest.mark.parametrize("names", [("old_LSTM.py", "final_LSTM.py"), ("LSTM.py", "a_LSTM.py", "b_LSTM.py")])
+def test_versions_of_one_file_are_no_download(names, tmp_path, one) -> None:
+    assert one(put(tmp_path / "in", dict.fromkeys(names, "class LSTM:\n    x = 1"))).key == "in"
 
 
 def test_moodle_pairs_name_both_partners(tmp_path, taken) -> None:

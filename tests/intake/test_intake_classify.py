@@ -46,6 +46,7 @@ CASES = {
     "a version and an old one": (COURSE, under("a4/", "a4_old/"), ["top"]),
     "an empty folder of the work": (COURSE, {**under("mine/"), "data/.": None}, ["top"]),
     "an empty folder of a student": (COURSE, {**under("alice/"), "bob/.": None}, ["alice", "bob"]),
+    "students with nothing to grade": (COURSE, {"alice/r.pdf": "x", "bob/r.pdf": "x"}, ["alice", "bob"]),
     "a course's own files": (COURSE, {**under("alice/", "bob/"), "README.md": "x", "roster.xlsx": "x"},
                              ["alice", "bob"]),
     "nothing": (COURSE, {"readme.txt": "x"}, ["top"]),
