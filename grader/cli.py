@@ -95,7 +95,7 @@ def check(
 def grade(
     context: typer.Context,
     slug: Slug,
-    paths: Annotated[list[Path], typer.Argument(help="Submissions: folders, zips, bulk downloads.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Submissions: folders, zips, bulk downloads.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Results folder (default: grades/<slug>-<date>).")] = None,
     jobs: Jobs = 0,
     seed: Annotated[str | None, typer.Option("--seed", help="Seed of all cases (default: drawn and stored).")] = None,
@@ -106,6 +106,17 @@ def grade(
     plan: Annotated[bool, typer.Option("--plan", help="Only say how long the run will take; runs nothing.")] = False,
     lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
     groups: Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")] = None,
+    container: Annotated[bool, typer.Option("--container", help="Grade in a container (Docker or Podman).")] = False,
+    image: Annotated[
+        str | None, typer.Option("--image", help="The container's image (default: what `make image` builds).")
+    ] = None,
+    single: Annotated[
+        bool, typer.Option("--single", help="Each path is one submission, whatever it looks like.")
+    ] = False,
+    submitted_at: Annotated[
+        str | None, typer.Option("--submitted-at", help="When they were handed in (ISO 8601 with offset).")
+    ] = None,
+    taken: Annotated[bool, typer.Option("--taken", hidden=True)] = False,
     json: Json = False,
     assignments: Assignments = None,
 ) -> None:
@@ -114,7 +125,7 @@ def grade(
 
     request = command.Request(
         slug=slug,
-        paths=tuple(paths),
+        paths=tuple(paths or ()),
         out=out,
         jobs=jobs,
         seed=seed,
@@ -127,6 +138,11 @@ def grade(
         groups=groups,
         json=json,
         assignments=assignments,
+        container=container,
+        image=image,
+        single=single,
+        submitted_at=submitted_at,
+        taken=taken,
     )
     _end(command.run(request, context.obj))
 
@@ -300,7 +316,7 @@ def launched_ahead(arguments: Sequence[str]) -> AbstractContextManager[Launched 
 
     They import torch, which takes longer than everything that the command line does before the first job.
     """
-    runs_nothing = {"-h", "--help", "--plan"} & set(arguments)
+    runs_nothing = {"-h", "--help", "--plan", "--container"} & set(arguments)
     if arguments[:1] != ["grade"] or runs_nothing or not sys.platform.startswith("linux"):
         return nullcontext()
     from grader.sandbox.launch import launch

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,20 @@ def assignment_folders(slug: str, assignments: Path | None = None) -> Folders:
 def folders_below(root: Path, slug: str) -> Folders:
     """The three folders that `slug` has, or would have, below `root`."""
     return Folders(suite=root / SUITES / slug, reference=root / REFERENCES / slug, template=root / TEMPLATES / slug)
+
+
+def copy_assignment(folders: Folders, target: Path) -> None:
+    """The assignment's folders below `target`, readable for everyone; kept submissions and caches stay behind."""
+    goal = folders_below(target, folders.suite.name)
+    for source, place, without in (
+        (folders.suite, goal.suite, ("submissions",)),
+        (folders.reference, goal.reference, ()),
+        (folders.template, goal.template, ()),
+    ):
+        if source.is_dir():
+            shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__", *without))
+    for path in (target, *target.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def known_slugs(assignments: Path | None = None) -> tuple[str, ...]:

@@ -25,13 +25,14 @@ from grader.commands.shared import (
     require_reference,
     trainings_for,
 )
+from grader.container.running import Wanted, grade_in_containers
 from grader.course import people
 from grader.errors import EXIT_DONE, GraderError, UsageError
 from grader.model import Person, Refused, Report, Submission
 from grader.reports import files, gradescope, html, terminal
 from grader.results.journal import Journal
 from grader.run.engine import Trainings
-from grader.run.grading import automatic_items, grade_into, new_seed, scores_of, write_results
+from grader.run.grading import automatic_items, grade_into, new_seed, scores_of, taken_in, write_results
 from grader.sandbox.launch import Launched
 
 SUBMISSIONS = "submissions"
@@ -55,6 +56,11 @@ class Request:
     groups: Path | None
     json: bool
     assignments: Path | None
+    container: bool = False
+    image: str | None = None
+    single: bool = False
+    submitted_at: str | None = None
+    taken: bool = False
 
 
 def run(request: Request, launched: Launched | None = None) -> int:
@@ -67,11 +73,15 @@ def run(request: Request, launched: Launched | None = None) -> int:
         count = _count(request, assignment)
         sys.stdout.write(plan.text(assignment, items, trainings, count, job_count(request.jobs)))
         return EXIT_DONE
+    if not request.paths and not request.taken:
+        raise UsageError("name what is to be graded: folders, zips, notebooks or a bulk download")
     out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
     if request.resume and not (out / "journal.jsonl").exists():
         raise UsageError(f"there is nothing to resume in {out}")
     with Journal(out, assignment.slug) as journal:
         _grade(journal, assignment, folders, request, items, trainings, out, launched)
+    if request.taken:
+        return EXIT_DONE  # who called reads the journal, and makes the results
     return finish(out, assignment, lenient=request.lenient, as_json=request.json)
 
 
@@ -95,15 +105,11 @@ def _grade(
     launched: Launched | None,
 ) -> None:
     workspace = out / SUBMISSIONS
-    workspace.mkdir(exist_ok=True, mode=0o700)
-    known = people.read(out / "people.csv") if (out / "people.csv").exists() else ()
-    earlier = intake.Earlier(people=known, attempts=journal.contents.attempts())
-    taken = intake.take_all(
-        request.paths, assignment, workspace.resolve(), groups=request.groups, earlier=earlier, compare=True
-    )
+    if request.taken:
+        taken = intake.Taken(found=tuple(taken_in(journal.contents, workspace.resolve())))
+    else:
+        taken = _take(journal, assignment, request, workspace, out)
     found = taken.found
-    _remember_people(found, known, out / "people.csv")
-    files.write_intake(out, taken.fates)
     seed = request.seed or journal.contents.seed or new_seed()
     if not any(isinstance(entry, Submission) for entry in found):
         journal.start_run(assignment.slug, seed, {})
@@ -115,6 +121,17 @@ def _grade(
         html.template()  # compiled while torch is imported elsewhere
     try:
         with progress_bar(assignment.slug) as tell:
+            if request.container:
+                wanted = Wanted(
+                    seed=seed,
+                    items=items,
+                    only=request.only,
+                    jobs=job_count(request.jobs),
+                    trainings=trainings,
+                    image=request.image or "",
+                )
+                grade_in_containers(journal, assignment, folders, taken, wanted, out, tell)
+                return
             grade_into(
                 journal,
                 assignment,
@@ -135,6 +152,27 @@ def _grade(
             with suppress(GraderError):  # a full disk, say: then the first error is the one to be told
                 write_results(out, scores_of(out, assignment, lenient=request.lenient))
         raise
+
+
+def _take(
+    journal: Journal, assignment: Assignment, request: Request, workspace: Path, out: Path
+) -> intake.Taken:
+    """Take the submissions in, and write who they are of and what became of every file."""
+    workspace.mkdir(exist_ok=True, mode=0o700)
+    known = people.read(out / "people.csv") if (out / "people.csv").exists() else ()
+    taken = intake.take_all(
+        request.paths,
+        assignment,
+        workspace.resolve(),
+        groups=request.groups,
+        single=request.single,
+        submitted_at=request.submitted_at,
+        earlier=intake.Earlier(people=known, attempts=journal.contents.attempts()),
+        compare=True,
+    )
+    _remember_people(taken.found, known, out / "people.csv")
+    files.write_intake(out, taken.fates)
+    return taken
 
 
 def _count(request: Request, assignment: Assignment) -> int:

@@ -81,13 +81,15 @@ def take_all(
     *,
     groups: Path | None = None,
     single: bool = False,
+    submitted_at: str | None = None,
     earlier: Earlier = Earlier(),
     compare: bool = False,
 ) -> Taken:
     """Take in every submission at `paths` and lay its files out in `workspace/<key>/`.
 
     `groups` is a CSV of groups (see `groups.py`). With `single` each path is one submission, whatever it looks like:
-    for a student's own folder and for Gradescope. An attempt that `earlier` has with the same content keeps its key;
+    for a student's own folder and for Gradescope. `submitted_at` is when they were handed in, where the source does not
+    say it. An attempt that `earlier` has with the same content keeps its key;
     another one of the same owner gets a key of its own. `compare`: make fingerprints, by which equal work of different
     people is found. Raises UsageError for a path that does not exist or a groups
     file that cannot be read.
@@ -101,6 +103,7 @@ def take_all(
         found = [
             candidate for path in paths for candidate in _listed(path, assignment, workspace, single, stack, listed)
         ]
+        found = [replace(candidate, submitted_at=candidate.submitted_at or submitted_at) for candidate in found]
         found = [with_lateness(with_named_ids(candidate), assignment.late) for candidate in found]
         notices = unmatched(groups, known_groups, found) if groups is not None else ()
         found = as_groups(same_people_together(found), known_groups)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from grader.course import marks
 from grader.errors import UsageError
 from grader.model import CheckResult, Graded, Mark, Refused, Report, Submission, Violation
 from grader.reports import files
-from grader.results.journal import Journal, read, stamp
+from grader.results.journal import Contents, Journal, read, stamp
 from grader.rules import check_archive
 from grader.run.engine import Engine, Finished, Order, Source, Trainings
 from grader.sandbox.launch import Launched
@@ -51,6 +51,27 @@ def trainings_of(assignment: Assignment, source: Source, data: Path | None = Non
     budgets = [item.training.budget(source) for item in assignment.items if item.training and source != "off"]
     seconds = sum(6 * budget.seconds for budget in budgets if budget is not None)
     return Trainings(source=source, data=data, device=device, seconds=seconds)
+
+
+def taken_in(contents: Contents, workspace: Path) -> Iterator[Submission]:
+    """The submissions that a journal names and whose files lie below `workspace`, without those that were refused."""
+    for key, stored in sorted(contents.submissions.items()):
+        if (workspace / key).is_dir() and "files" in stored.facts:
+            yield Submission(
+                key=key,
+                root=workspace / key,
+                digest=stored.digest,
+                files=stored.facts["files"],
+                notes=tuple(stored.facts["notes"]),
+                submitted_at=stored.facts["submitted_at"],
+                late=stored.facts["late"],
+                track=stored.facts["track"],
+                of=stored.facts.get("of", ""),
+                attempt=stored.facts.get("attempt", 1),
+                active=stored.facts.get("active"),
+                attention=tuple(stored.facts.get("attention", ())),
+                prints=stored.facts.get("prints", {}),
+            )
 
 
 def new_seed() -> str:

@@ -101,7 +101,8 @@ def _cut_network(as_root: bool) -> str:
     flags = CLONE_NEWNET | CLONE_NEWIPC
     uid, gid = os.geteuid(), os.getegid()
     if libc.unshare(flags if as_root else flags | CLONE_NEWUSER) != 0:
-        return f"not cut: {os.strerror(ctypes.get_errno())}"
+        why = os.strerror(ctypes.get_errno())
+        return "cut for the whole container, but for its loopback" if _only_loopback() else f"not cut: {why}"
     if as_root:
         return "cut (own network namespace)"
     # Mapping only ourselves keeps the user what it was outside, and lets it change its root directory inside.
@@ -109,6 +110,13 @@ def _cut_network(as_root: bool) -> str:
     _write("/proc/self/uid_map", f"{uid} {uid} 1")
     _write("/proc/self/gid_map", f"{gid} {gid} 1")
     return "cut (own network namespace in a user namespace)"
+
+
+def _only_loopback() -> bool:
+    """Whether this machine or container has no other interface, so that nothing outside it can be reached."""
+    with contextlib.suppress(OSError):
+        return [line.split(":")[0].strip() for line in _read("/proc/net/dev").splitlines()[2:]] == ["lo"]
+    return False
 
 
 def _confine_files(root: str, as_root: bool, may_chroot: bool) -> tuple[str, str]:

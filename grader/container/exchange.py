@@ -1,0 +1,174 @@
+"""What crosses the border of a container: a folder of its own on the host, and a journal that comes back.
+
+    DIR/.container/journal.jsonl    what is known so far, continued by the container
+    DIR/.container/suite.json       the suite's account of itself, written by the container
+    DIR/.container/assignments/     a copy of the assignment, readable for a root without capabilities
+    DIR/.container/submissions/     links to the laid-out files, for the same reason
+
+The journal is read like any other and must be one of this run: its assignment, seed, submissions, digests and items.
+Nothing else that a container leaves behind is looked at. A folder that an interrupted run left is read first.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+from grader.assignment.assignment import Assignment
+from grader.assignment.locate import Folders, copy_assignment
+from grader.container.box import ASSIGNMENTS, FILE_MIB, OUT
+from grader.errors import GraderError, UsageError
+from grader.model import Status, Submission, unjudged
+from grader.results.journal import NAME, Contents, Journal, read
+from grader.rules import check_archive
+
+FOLDER = ".container"  # no key begins with a dot
+SUITE = "suite.json"
+
+
+@dataclass
+class Exchange:
+    """The folder, and how far its journal was followed."""
+
+    folder: Path
+    followed: int = 0
+    going: set[str] = field(default_factory=set)  # started and not finished
+    done: set[str] = field(default_factory=set)  # finished since the run began
+
+    @property
+    def reads(self) -> dict[str, Path]:
+        """What the container sees, by its path there."""
+        return {ASSIGNMENTS: self.folder / "assignments", f"{OUT}/submissions": self.folder / "submissions"}
+
+    @property
+    def writes(self) -> dict[str, Path]:
+        """The two files that it may write."""
+        return {f"{OUT}/{NAME}": self.folder / NAME, f"{OUT}/{SUITE}": self.folder / SUITE}
+
+    def follow(self) -> bool:
+        """Read on in the journal; whether another submission was finished."""
+        with (self.folder / NAME).open("rb") as file:
+            file.seek(self.followed)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self.followed += len(whole)
+        before = len(self.done)
+        for line in whole.splitlines():
+            kind, key = _kind_and_key(line)
+            if kind == "started":
+                self.going.add(key)
+            elif kind == "finished":
+                self.going.discard(key)
+                self.done.add(key)
+        return len(self.done) > before
+
+
+def _kind_and_key(line: bytes) -> tuple[str, str]:
+    try:
+        record = json.loads(line)
+        return str(record["kind"]), str(record.get("key", ""))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return "", ""  # the whole is judged in `returned`
+
+
+def open_exchange(out: Path, journal_file: Path, submissions: Sequence[Submission], folders: Folders) -> Exchange:
+    """Lay everything out anew. The results folder is its owner's alone, so what lies in it may be readable."""
+    folder = out / FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(mode=0o755)
+        for name, source in ((NAME, journal_file), (SUITE, None)):
+            (folder / name).write_bytes(b"" if source is None else source.read_bytes())
+            (folder / name).chmod(0o666)
+        copy_assignment(folders, folder / "assignments")
+        for entry in submissions:
+            _linked(entry.root, folder / "submissions" / entry.key)
+        (folder / "submissions").mkdir(exist_ok=True)
+        for path in (folder, *(folder / "submissions").rglob("*")):
+            if path.is_dir():
+                path.chmod(0o755)
+        out.chmod(0o700)
+    except OSError as error:
+        raise GraderError(f"{folder}: {error.strerror}; make room, and run the same command again") from None
+    return Exchange(folder=folder, followed=(folder / NAME).stat().st_size)
+
+
+def _linked(source: Path, target: Path) -> None:
+    """The same files under another folder: linked where that can be done, else copied."""
+    for path in sorted(source.rglob("*")):
+        goal = target / path.relative_to(source)
+        if path.is_dir():
+            goal.mkdir(parents=True, exist_ok=True)
+            continue
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            goal.hardlink_to(path)
+        except OSError:
+            shutil.copyfile(path, goal)
+        goal.chmod(0o644)
+    target.mkdir(parents=True, exist_ok=True)
+
+
+def returned(folder: Path, slug: str, seed: str, submissions: Sequence[Submission], items: Collection[str]) -> Contents:
+    """The journal that a container wrote. Raises GraderError when it is not one of this run."""
+    path = folder / NAME
+    try:
+        if path.stat().st_size > FILE_MIB << 20:
+            raise ValueError("it is larger than a container may write")
+        contents = read(folder)
+        if (contents.slug, contents.seed) != (slug, seed):
+            raise ValueError("it is of another run")
+        known = {entry.key: entry.digest for entry in submissions}
+        for key, stored in contents.submissions.items():
+            if key not in known:
+                continue  # of an earlier call into the same folder; the host's own journal has it
+            if stored.digest != known[key] or stored.results.keys() - set(items):
+                raise ValueError(f"the submission {key} or one of its items is not what was handed in")
+            for result in stored.results.values():
+                if result.status not in get_args(Status) or not 0 <= float(result.credit) <= 1:
+                    raise ValueError(f"the item {result.item} has an impossible result")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
+        raise GraderError(
+            f"{path}: the container left a journal that cannot be used ({error}). Nothing was taken from it; what was "
+            "finished before is kept"
+        ) from None
+    return contents
+
+
+def adopt(
+    journal: Journal,
+    contents: Contents,
+    keys: Collection[str],
+    submissions: Sequence[Submission],
+    assignment: Assignment,
+) -> None:
+    """Write what the container judged of these submissions to the host's journal, with what only the host can see."""
+    by_key = {entry.key: entry for entry in submissions}
+    for key in sorted(keys):
+        stored, before = contents.submissions[key], journal.contents.submissions[key]
+        stored.seconds -= before.seconds  # the journal adds them up
+        journal.started(key)
+        for violation in check_archive(assignment, by_key[key].archive):
+            journal.violation(key, violation)
+        journal.adopt(key, stored)
+
+
+def close_exchange(exchange: Exchange) -> None:
+    """Clear everything away: what came back is in the host's journal."""
+    shutil.rmtree(exchange.folder, ignore_errors=True)
+
+
+def give_up(exchange: Exchange, slug: str, items: Sequence[str], why: str) -> None:
+    """Finish in the container's journal what was being judged when it died: no other container will try again."""
+    with Journal(exchange.folder, slug) as journal:
+        for key in sorted(exchange.going):
+            results = journal.contents.submissions[key].results
+            for item in items:
+                if item not in results:
+                    journal.result(key, unjudged(item, why), "")
+            journal.finished(key, {}, 0.0)
+    exchange.follow()
