@@ -27,7 +27,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP_OPTIONS ?= $(if $(filter cpu,$(VARIANT)),--extra-index-url $(TORCH_CPU_INDEX))
 PLATFORM ?=
 LOCK = uv pip compile pyproject.toml --extra data --constraints - --python-version 3.11 --generate-hashes --no-annotate \
-  --python-platform x86_64-manylinux_2_28 --no-emit-package setuptools --custom-compile-command "make locks" --output-file
+  --python-platform x86_64-manylinux_2_28 --custom-compile-command "make locks" --output-file
 VARIANT := cpu
 export OMP_NUM_THREADS := 1
 

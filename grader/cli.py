@@ -288,6 +288,53 @@ def new(
 
 
 @app.command()
+def bundle(
+    slug: Slug,
+    platform: Annotated[
+        str, typer.Option("--for", help="The platform: gradescope, prairielearn, autolab or plain (/in to /out).")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="What to write (default: <slug>-<platform>).")] = None,
+    seed: Annotated[
+        str | None, typer.Option("--seed", help="Seed of all cases (default: drawn; keep it secret).")
+    ] = None,
+    with_reference: Annotated[
+        bool, typer.Option("--with-reference", help="Let the bundle carry the reference solution.")
+    ] = False,
+    training: Annotated[str, typer.Option("--training", help="Trainings there: off or made.")] = "off",
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", help="How long one submission may take (default: below the platform's)."),
+    ] = None,
+    wheelhouse: Annotated[
+        Path | None, typer.Option("--wheelhouse", help="Folder of wheels to install from, instead of an index.")
+    ] = None,
+    docker: Annotated[
+        bool, typer.Option("--docker", help="Gradescope: a folder to build an image from, instead of a zip.")
+    ] = False,
+    assignments: Assignments = None,
+) -> None:
+    """Write what a platform's autograder is made of.
+
+    Gradescope's zip, or the folder of an image for PrairieLearn, Autolab or no platform at all.
+    """
+    from grader.commands import bundle as command
+
+    request = command.Request(
+        slug=slug,
+        platform=platform,
+        out=out,
+        seed=seed,
+        with_reference=with_reference,
+        training=training,
+        minutes=minutes,
+        wheelhouse=wheelhouse,
+        docker=docker,
+        assignments=assignments,
+    )
+    _end(command.run(request))
+
+
+@app.command()
 def doctor(
     json: Json = False,
     require: Annotated[str, typer.Option("--require", help="Exit 1 below this level: none, weak, standard.")] = "none",

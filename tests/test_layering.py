@@ -25,6 +25,7 @@ LAYERS = (
     ("reports",),
     ("run",),
     ("proof", "container"),
+    ("platforms",),
     ("judge",),
     ("commands",),
     ("cli",),
@@ -48,6 +49,7 @@ TORCH_FREE = (
     "grader.proof.demands",
     "grader.proof.proving",
     "grader.sandbox.launch",
+    "grader.platforms.__main__",
     *(f"grader.commands.{path.stem}" for path in sorted((PACKAGE / "commands").glob("*.py"))),
 )
 

@@ -52,8 +52,9 @@ def installed(wheel, tmp_path_factory):
     packages = next(folder.glob("lib/python3*/site-packages"))
     seen = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     (packages / "dependencies.pth").write_text("\n".join(seen), encoding="utf-8")
+    # --ignore-installed: this repository's own installation is among what is seen.
     run(sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet", "--no-deps",
-        "--no-index", wheel, cwd=folder, PYTHONPATH=":".join(seen))  # fmt: skip
+        "--no-index", "--ignore-installed", wheel, cwd=folder, PYTHONPATH=":".join(seen))  # fmt: skip
     return folder / "bin"
 
 

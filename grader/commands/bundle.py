@@ -1,0 +1,82 @@
+"""`grader bundle`: what an instructor uploads to a platform, and what is to be set there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment
+from grader.commands.shared import open_assignment, require_reference
+from grader.errors import EXIT_DONE, UsageError
+from grader.platforms import bundle
+from grader.platforms.autolab import problems
+from grader.platforms.base import Settings
+from grader.reports.words import points
+from grader.run.grading import new_seed
+
+# CPUs and memory of the containers that Gradescope offers.
+TIERS = (("0.5 CPU, 0.75 GB", 768), ("1 CPU, 1.5 GB", 1536), ("2 CPU, 3 GB", 3072), ("4 CPU, 6 GB", 6144))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of one call."""
+
+    slug: str
+    platform: str
+    out: Path | None
+    seed: str | None
+    with_reference: bool
+    training: str
+    minutes: float | None
+    wheelhouse: Path | None
+    docker: bool
+    assignments: Path | None
+
+
+def run(request: Request) -> int:
+    """Make the bundle and say what to do with it."""
+    folders, assignment = open_assignment(request.slug, request.assignments)
+    require_reference(folders)
+    if not request.with_reference:
+        raise UsageError(
+            "a bundle of this version carries the reference solution into the container, where only the grader's root "
+            "reads it; say --with-reference if that is what you want"
+        )
+    wanted = bundle.Wanted(
+        platform=request.platform,
+        seed=request.seed or new_seed(),
+        training=request.training,
+        seconds=None if request.minutes is None else 60 * request.minutes,
+        wheelhouse=request.wheelhouse,
+        docker=request.docker,
+    )
+    zipped = request.platform == "gradescope" and not request.docker
+    out = request.out or Path(f"{request.slug}-{request.platform}{'.zip' if zipped else ''}")
+    settings = bundle.write(assignment, folders, wanted, out)
+    sys.stdout.write("\n".join([f"wrote {out}", *_advice(assignment, settings, out, zipped=zipped)]) + "\n")
+    return EXIT_DONE
+
+
+def _advice(assignment: Assignment, settings: Settings, out: Path, *, zipped: bool) -> Iterator[str]:
+    yield f"It holds the reference solution and the secret seed {settings.seed_id}: give it to nobody."
+    build = f"docker build --tag {settings.slug}:{settings.suite} {out}"
+    if settings.platform == "gradescope":
+        size = bundle.tier(settings.memory_mib, TIERS)
+        minutes = int(settings.seconds / 60) + 1
+        yield (
+            f"Upload {out} as the autograder" if zipped
+            else f"Build it on your course's base image: {build} --build-arg BASE=…, and name that image"
+        )  # fmt: skip
+        yield f"Set there: {points(assignment.total)} points, container {size} or larger, time limit {minutes} minutes"
+    elif settings.platform == "prairielearn":
+        yield f"Build the image: {build}; push it, and put {out}/info.json into the question's info.json"
+    elif settings.platform == "autolab":
+        yield f"Build the image on one that Tango can use: {build} --build-arg BASE=…"
+        yield f"Give the assessment {out}/autograde-Makefile, and these problems: {', '.join(problems(assignment))}"
+    else:
+        yield f"Build it: {build}"
+        mounts = "-v SUBMISSIONS:/in:ro -v RESULTS:/out"
+        yield f"Run it: docker run --rm --network none {mounts} {settings.slug}:{settings.suite}"

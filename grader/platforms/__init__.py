@@ -1,0 +1,1 @@
+"""Where a platform puts a submission and what it wants back. `grader grade` does the grading, as everywhere."""

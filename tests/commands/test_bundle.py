@@ -1,0 +1,79 @@
+"""`grader bundle`: what is written, what is said, and what is refused."""
+
+import json
+import zipfile
+
+import pytest
+from commands.test_cli import grader
+from tiny_assignment import SLUG
+
+from grader.platforms.bundle import requirements
+
+
+@pytest.mark.parametrize(
+    ("platform", "names"),
+    [
+        ("prairielearn", {"Dockerfile", "info.json", "source"}),
+        ("autolab", {"Dockerfile", "autograde-Makefile", "source"}),
+        ("plain", {"Dockerfile", "source"}),
+    ],
+)
+def test_a_folder_to_build_an_image_from(tmp_path, platform, names):
+    out = tmp_path / "bundle"
+    text, _ = grader("bundle", SLUG, "--for", platform, "--with-reference", "--seed", "s", "--out", out)
+    assert {path.name for path in out.iterdir()} == names
+    assert "docker build" in text
+    settings = json.loads((out / "source" / "bundle.json").read_text("utf-8"))
+    assert (settings["slug"], settings["platform"], settings["seed"]) == (SLUG, platform, "s")
+    assert settings["suite"] in (out / "Dockerfile").read_text("utf-8")
+    assert not [path for path in out.iterdir() if path.is_file() and b"@slug@" in path.read_bytes()]
+
+
+def test_gradescopes_zip_holds_what_the_platform_looks_for_and_a_new_secret(tmp_path):
+    seeds = set()
+    for number in range(2):
+        out = tmp_path / f"{number}.zip"
+        text, _ = grader("bundle", SLUG, "--for", "gradescope", "--with-reference", "--minutes", "20", "--out", out)
+        with zipfile.ZipFile(out) as archive:
+            names = set(archive.namelist())
+            seeds.add(json.loads(archive.read("bundle.json"))["seed"])
+            assert archive.read("requirements.txt").decode().splitlines() == requirements()
+        assert {"setup.sh", "run_autograder", "not_started.json", "package/grader/cli.py"} <= names
+        assert not [name for name in names if "__pycache__" in name or f"{SLUG}/submissions" in name]
+        assert "2 CPU, 3 GB" in text
+        assert "time limit 21 minutes" in text
+        assert not seeds & set(text.split())
+    assert len(seeds) == 2
+
+
+def test_wheels_go_along_and_choose_the_versions(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    arguments = ("bundle", SLUG, "--for", "gradescope", "--with-reference", "--wheelhouse", tmp_path / "wheels")
+    _, errors = grader(*arguments, "--out", tmp_path / "a.zip", code=2)
+    assert "holds no wheels" in errors
+    (tmp_path / "wheels" / "torch.whl").write_bytes(b"wheel")
+    grader(*arguments, "--out", tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.read("wheelhouse/torch.whl") == b"wheel"
+        assert b"==" not in archive.read("requirements.txt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--for", "gradescope"), "--with-reference"),
+        (("--for", "moodle", "--with-reference"), "expected one of gradescope, prairielearn, autolab, plain"),
+        (("--for", "autolab", "--with-reference", "--training", "real"), "expected off or made"),
+        (("--for", "autolab", "--with-reference", "--minutes", "0.2"), "too few"),
+    ],
+)
+def test_what_cannot_be_bundled_is_refused(tmp_path, arguments, words):
+    _, errors = grader("bundle", SLUG, *arguments, "--out", tmp_path / "bundle", code=2)
+    assert words in errors
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "bundle").mkdir()
+    _, errors = grader("bundle", SLUG, "--for", "plain", "--with-reference", "--out", tmp_path / "bundle", code=2)
+    assert "exists already" in errors
