@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -99,7 +100,8 @@ def _report(out: Path, assignment: Assignment) -> tuple[Report | None, bool | No
     with suppress(GraderError):
         graded = read(out).graded()
         if len(graded) == 1:
-            return score(graded[0], assignment, ()), graded[0].late
+            # What was judged counts, also when the grading did not come to its end.
+            return score(replace(graded[0], finished=True), assignment, ()), graded[0].late
     return None, None
 
 
