@@ -6,6 +6,7 @@ are kept in GRADER_ENGINE_DIR between runs, because installing torch into an ima
 """
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -108,23 +109,17 @@ def base(engine):
 @pytest.fixture(scope="session")
 def wheelhouse():
     """The wheels of docker/cpu.lock."""
-    folder = KEPT / "wheels"
-    lock = REPOSITORY / "docker" / "cpu.lock"
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-    ]
-    command += ["--dest", folder, "--find-links", folder, "--requirement", lock]
+    folder, lock = KEPT / "wheels", REPOSITORY / "docker" / "cpu.lock"
+    complete = folder / f"{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}.complete"
+    if complete.exists():
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--only-binary", ":all:", "--dest", folder, "--requirement", lock]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"the wheels of docker/cpu.lock cannot be had here: {done.stderr[-300:]}")
+    complete.touch()
     return folder
 
 
@@ -133,7 +128,7 @@ def context(tmp_path_factory, wheelhouse):
     """What `make image` hands to the engine: docker/ with a wheelhouse, and dist/ with the wheel."""
     folder = tmp_path_factory.mktemp("context")
     shutil.copytree(REPOSITORY / "docker", folder / "docker", ignore=shutil.ignore_patterns("wheelhouse"))
-    shutil.copytree(wheelhouse, folder / "docker" / "wheelhouse", copy_function=os.link)
+    shutil.copytree(wheelhouse, folder / "docker" / "wheelhouse", ignore=shutil.ignore_patterns("*.complete"))
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(REPOSITORY / name, source / name)

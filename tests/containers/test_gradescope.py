@@ -33,7 +33,7 @@ def prepared(engine, base, wheelhouse, tmp_path_factory):
     wheels = folder / "none"
     wheels.mkdir()
     (wheels / "placeholder.whl").touch()
-    wanted = Wanted(platform="gradescope", seed="secret seed", seconds=60.0, wheelhouse=wheels)
+    wanted = Wanted(platform="gradescope", seed="secret seed", wheelhouse=wheels)
     write(load(folders), folders, wanted, folder / "autograder.zip")
     with zipfile.ZipFile(folder / "autograder.zip") as archive:
         archive.extractall(folder / "source")
@@ -163,11 +163,11 @@ def wait_for_a_part(platform):
     raise AssertionError(f"nothing was judged\n{platform.log()}")
 
 
-def test_what_is_earned_when_the_time_is_up_is_told(platform):
-    found = platform.run(SLOW)  # softmax sleeps longer than the bundle's minute allows
+def test_when_the_time_is_up_that_is_told(platform):
+    shortened = """sed -i 's/"seconds": [0-9.]*/"seconds": 15/' source/bundle.json"""
+    found = platform.run(SLOW, before=shortened)  # softmax alone sleeps longer
     assert found["extra_data"]["complete"] is False
     assert "took too long" in found["output"]
-    assert states(found)["gate.forward"] == "passed"
 
 
 def test_the_platforms_own_kill_leaves_the_part_that_was_judged(platform):
