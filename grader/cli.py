@@ -338,6 +338,10 @@ def bundle(
 def doctor(
     json: Json = False,
     require: Annotated[str, typer.Option("--require", help="Exit 1 below this level: none, weak, standard.")] = "none",
+    container: Annotated[
+        bool, typer.Option("--container", help="Look inside a container, as `grade --container` starts it.")
+    ] = False,
+    image: Annotated[str | None, typer.Option("--image", help="The container's image.")] = None,
 ) -> None:
     """Find out what this machine can protect.
 
@@ -345,7 +349,7 @@ def doctor(
     """
     from grader.commands import doctor as command
 
-    _end(command.run(json, require))
+    _end(command.run(json, require, container=container, image=image))
 
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from grader.assignment.assignment import Limits
+from grader.container import examining
 from grader.errors import EXIT_DONE, EXIT_NO, SandboxError, UsageError
 from grader.model import Observation, OutOfMemory, Raised, TimedOut, Values
 from grader.sandbox import gpu
@@ -41,17 +42,21 @@ class Line:
     without: str
 
 
-def run(as_json: bool, require: str) -> int:
-    """Examine this machine. Returns 1 when it is below the level asked for."""
+def run(as_json: bool, require: str, *, container: bool = False, image: str | None = None) -> int:
+    """Examine this machine, or a container as `grade --container` starts it. Returns 1 below the level asked for."""
     if require not in LEVELS:
         raise UsageError(f"--require {require}: expected one of {', '.join(LEVELS)}")
-    lines = examine()
+    if container:
+        inside = examining.examine(image or "")
+        lines, facts = [Line(**line) for line in inside["lines"]], dict(inside["machine"])
+    else:
+        lines, facts = examine(), {**machine(), "container engine": examining.engine_in_words()}
     level = level_of(lines)
     if as_json:
-        found = {"level": level, "lines": [asdict(line) for line in lines], "machine": machine()}
+        found = {"level": level, "lines": [asdict(line) for line in lines], "machine": facts}
         sys.stdout.write(json_module.dumps(found, indent=2) + "\n")
     else:
-        _show(lines, level)
+        _show(lines, facts, level)
     return EXIT_DONE if LEVELS.index(level) >= LEVELS.index(require) else EXIT_NO
 
 
@@ -216,13 +221,13 @@ def _told(observation: Observation) -> str:
     return type(observation).__name__
 
 
-def _show(lines: list[Line], level: str) -> None:
+def _show(lines: list[Line], facts: Mapping[str, str], level: str) -> None:
     console = Console()
     table = Table("protection", "holds", "tried", "seen", "without it")
     for line in lines:
         table.add_row(line.protection, "yes" if line.holds else "NO", line.tried, line.seen,
                       "" if line.holds else line.without)  # fmt: skip
     console.print(table)
-    for name, value in machine().items():
+    for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)
     console.print(f"level: {level}", highlight=False)

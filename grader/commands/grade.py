@@ -106,7 +106,7 @@ def _grade(
 ) -> None:
     workspace = out / SUBMISSIONS
     if request.taken:
-        taken = intake.Taken(found=tuple(taken_in(journal.contents, workspace.resolve())))
+        taken = intake.Taken(found=tuple(taken_in(journal.contents, workspace.resolve())), fates=())
     else:
         taken = _take(journal, assignment, request, workspace, out)
     found = taken.found

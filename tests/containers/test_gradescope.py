@@ -39,6 +39,7 @@ def prepared(engine, base, wheelhouse, tmp_path_factory):
         archive.extractall(folder / "source")
     (folder / "empty").mkdir()
     (folder / "source" / "wheelhouse" / "placeholder.whl").unlink()
+    (folder / "source" / "wheelhouse").rmdir()
     # Where the zip's wheels would lie; copying a gigabyte into the container is no part of what is tested.
     mount = f"{wheelhouse}:/autograder/source/wheelhouse:ro"
     setup = ("bash", "/autograder/source/setup.sh")

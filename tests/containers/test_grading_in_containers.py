@@ -134,3 +134,11 @@ def test_the_image_starts_without_network_root_or_writable_disk(engine, image):
     tools = "import shutil; print([name for name in ('gcc', 'cc', 'pip') if shutil.which(name)])"
     done = engine.docker("run", "--rm", "--network", "none", "--entrypoint", "/opt/venv/bin/python", image, "-c", tools)
     assert done.stdout.strip() == "[]"
+
+
+def test_doctor_says_what_a_container_here_protects(engine, image):
+    doctor = [sys.executable, "-m", "grader.cli", "doctor", "--json", "--container", "--image", image]
+    done = subprocess.run(doctor, env=environment(engine), capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    held = {line["protection"] for line in json.loads(done.stdout)["lines"] if line["holds"]}
+    assert {"honest code", "files", "submission", "signals", "identity", "memory", "clock", "processes"} <= held
