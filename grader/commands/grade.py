@@ -154,9 +154,7 @@ def _grade(
         raise
 
 
-def _take(
-    journal: Journal, assignment: Assignment, request: Request, workspace: Path, out: Path
-) -> intake.Taken:
+def _take(journal: Journal, assignment: Assignment, request: Request, workspace: Path, out: Path) -> intake.Taken:
     """Take the submissions in, and write who they are of and what became of every file."""
     workspace.mkdir(exist_ok=True, mode=0o700)
     known = people.read(out / "people.csv") if (out / "people.csv").exists() else ()

@@ -51,7 +51,8 @@ def prepared(engine, base, wheelhouse, tmp_path_factory):
     assert "level:" in done.stdout, "the log of the build says what the container can protect"
     engine.docker("commit", container, "dl-grader-test:gradescope")
     engine.docker("rm", container)
-    return "dl-grader-test:gradescope"
+    yield "dl-grader-test:gradescope"
+    engine.docker("rmi", "--force", "dl-grader-test:gradescope")
 
 
 @pytest.fixture
