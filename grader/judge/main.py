@@ -51,6 +51,7 @@ from grader.sandbox.preload import load_suite
 from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
 from grader.text import clean
 from grader.wire.messages import PacketPort, PipePort, Port
+from grader.worker import adapting
 from grader.worker.loading import Probe
 
 
@@ -203,6 +204,7 @@ def versions() -> dict[str, str]:
 def run(port: Port, sandbox: Sandbox, settings: Settings) -> None:
     """Collect the suite and serve. Raises AuthorError for a suite that cannot be used."""
     torch.set_num_threads(1)
+    adapting.install()  # the reference runs on the same torch as the submissions
     folders = Folders(suite=settings.suite, reference=settings.reference, template=settings.template)
     assignment = load(folders)
     tolerances.set({**DEFAULT_TOLERANCES, **assignment.tolerances})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import pytest
@@ -14,13 +15,15 @@ from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded
 from grader.judge.sides import Desk, Ended, ReferenceSide, StudentSide, other_shape
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation
-from grader.model import DOUBT_REASON, CheckResult, Observation, Values, unjudged
+from grader.model import DOUBT_REASON, CheckResult, Observation, Raised, Values, unjudged
 from grader.probing import MAX_CANDIDATES
 from grader.suite.agreement import Disagreement, PartialCredit
+from grader.suite.cases import Case
 from grader.text import clean
 from grader.wire.frames import encode
 
 Body = Callable[[str, dict[str, object]], None]
+LEFT_SECONDS = 1.0  # of an item's time, below which an agreement or a failure may be one of the clock
 
 
 @dataclass
@@ -100,17 +103,39 @@ class Replay:
         if best.credit > 0:
             return _partly(recorded, best)
         shown = next((a for a in attempts if a.verdict is None or a.verdict.status != "not_attempted"), attempts[0])
+        only = self._only_where(recorded, shown, body)
         if shown.disagreement is None:
             assert shown.verdict is not None
             return CheckResult(
                 item=recorded.item.id,
                 status=shown.verdict.status,
                 reason=shown.verdict.reason,
-                message=clean(shown.verdict.message, 4000),
+                message=clean(only + shown.verdict.message, 4000),
                 case=_case_text(shown.drawn),
                 route=shown.route,
             )
-        return _disagreed(recorded, shown, self._explain(shown, recorded, body))
+        return _disagreed(recorded, shown, self._explain(shown, recorded, body), only)
+
+    def _only_where(self, recorded: Recorded, shown: Attempt, body: Body) -> str:
+        """A sentence if the item fails just where one size is 1, as after a `squeeze`; else ""."""
+        desk = self._desk
+        ended = desk.last is not None and not isinstance(desk.last[1], (Values, Raised))
+        if ended or not any(1 in sizes_of(drawn).values() for drawn in recorded.cases):
+            return ""
+        kept = (desk.last, desk.prints, desk.print_text, desk.item_text)
+        desk.binding = 0
+        fails: list[Mapping[str, int]] = []
+        agrees: list[Mapping[str, int]] = []
+        for drawn in recorded.cases:
+            agreed = outcome_of(body, shown.route, drawn) is None
+            (agrees if agreed else fails).append(sizes_of(drawn))
+        desk.last, desk.prints, desk.print_text, desk.item_text = kept
+        if not fails or not agrees or desk.deadline - time.monotonic() < LEFT_SECONDS:
+            return ""
+        names = [name for name, size in fails[0].items() if size == 1]
+        names = [name for name in names if all(case.get(name) == 1 for case in fails)]
+        names = [name for name in names if not any(case.get(name) == 1 for case in agrees)]
+        return f"Only where {names[0]} is 1: with other sizes it agrees.\n" if names else ""
 
     def _try_route(self, route: str, recorded: Recorded, body: Body) -> Attempt:
         self._desk.binding, self._desk.binding_count = 0, 1
@@ -206,9 +231,9 @@ def _partly(recorded: Recorded, attempt: Attempt) -> CheckResult:
     )
 
 
-def _disagreed(recorded: Recorded, attempt: Attempt, explained: Explained) -> CheckResult:
+def _disagreed(recorded: Recorded, attempt: Attempt, explained: Explained, only: str) -> CheckResult:
     verdict = of_disagreement(explained.disagreement)
-    message, reason = verdict.message, verdict.reason
+    message, reason = only + verdict.message, verdict.reason
     if explained.unsteady:
         reason = "random, or keeps state between calls"
         message = (
@@ -225,6 +250,13 @@ def _disagreed(recorded: Recorded, attempt: Attempt, explained: Explained) -> Ch
         route=attempt.route,
         figures={m.name or "property": dict(m.figures) for m in explained.disagreement.mismatches[:8] if m.figures},
     )
+
+
+def sizes_of(drawn: dict[str, object]) -> Mapping[str, int]:
+    """The sizes of the drawn case, by name; what is no size among them does no harm."""
+    cases = [value for value in drawn.values() if isinstance(value, Case)]
+    numbers = [entry for case in cases for entry in dataclasses.asdict(case).items() if entry[0] != "seed"]
+    return {name: value for name, value in numbers if type(value) is int}
 
 
 def _case_text(drawn: dict[str, object] | None) -> str:

@@ -14,6 +14,7 @@ from grader.assignment.assignment import Assignment
 from grader.model import Violation
 from grader.rules import SourceFile, check_sources, print_sites, source_file
 from grader.rules.source import PrintSite
+from grader.sandbox import scratch
 from grader.templates.generate import templates_of
 
 PARSE_SECONDS = 20.0
@@ -113,7 +114,8 @@ def _sources(root: Path, files: Mapping[str, str], strays: bool = True) -> Itera
     ids = {path: file_id for file_id, path in files.items()}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if path.is_file() and not path.is_symlink() and (strays or name in ids):
+        ours = name.startswith(scratch.PREFIX)
+        if path.is_file() and not path.is_symlink() and not ours and (strays or name in ids):
             text = ""
             if path.suffix.lower() in (".py", ".ipynb"):
                 text = path.read_text(encoding="utf-8", errors="replace")

@@ -21,6 +21,7 @@ from grader.suite.agreement import Disagreement
 from grader.text import one_line
 
 MAX_MISMATCHES = 4
+REASONS = {"UnreadableFile": "file unreadable", "UnusableResult": "wrong type"}
 KILLED = signal_name(9)
 FROM_OUTSIDE = "The system does that when the machine's memory runs out, and so does code that kills itself."
 PROCESS_ENDS = (
@@ -43,7 +44,7 @@ def of_observation(observation: Observation) -> Verdict:
         case NotImplementedYet(what=what):
             return Verdict("not_attempted", "not attempted", f"Not attempted: {what}")
         case Raised(kind=kind, message=message, trace=trace):
-            return Verdict("failed", kind, _exception(kind, message, trace))
+            return Verdict("failed", REASONS.get(kind, kind), _exception(kind, message, trace))
         case TimedOut(seconds=seconds, clock="wall"):
             text = f"Stopped after {seconds:g} s. Is there a loop that does not end, or far too much work?"
             return Verdict("failed", "timed out", text)
@@ -83,6 +84,10 @@ def of_disagreement(disagreement: Disagreement) -> Verdict:
 def _exception(kind: str, message: str, trace: tuple[str, ...]) -> str:
     if kind == "BindingError":
         return f"The grader's weights have no place in your layers: {message}"
+    if kind == "UnreadableFile":
+        return message
+    if kind == "UnusableResult":
+        return f"Your code's result could not be used: {message}"
     if not trace:
         return f"Your code's result could not be used: {kind}: {message}"
     return f"{kind}: {message}\n" + "\n".join(f"  {line}" for line in trace)

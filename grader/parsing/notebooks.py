@@ -82,6 +82,17 @@ def read(text: str, name: str) -> Notebook:
     return Notebook(cells=cells, language=_language(document), notes=tuple(notes))
 
 
+def code_sources(text: str, name: str) -> tuple[tuple[int, str], ...]:
+    """(number, source) of the code cells, as `read` counts them, without a look at what was saved below them.
+
+    Raises SubmissionError as `read` does.
+    """
+    raw = _raw_cells(_document(text, name), name, [])
+    if not raw:
+        raise SubmissionError(f"{name} holds no cells. Open it in Jupyter, look whether it is the right one, save it.")
+    return tuple((number, _source(cell)) for number, cell in enumerate(raw, start=1) if cell.get("cell_type") == "code")
+
+
 def statements(source: str) -> tuple[Statement, ...]:
     """The top-level statements of a cell, magics and shell lines taken out; broken pieces carry `error`."""
     return split_statements(source)
@@ -173,7 +184,7 @@ def _language(document: Mapping[str, object]) -> str:
 
 
 def _cell(number: int, raw: Mapping[str, object]) -> Cell:
-    source = _joined(raw.get("source", raw.get("input", ""))).replace("\r\n", "\n").replace("\r", "\n")
+    source = _source(raw)
     if raw.get("cell_type") != "code":
         return Cell(number=number, kind="markdown", source=source)
     outputs = _mappings(raw.get("outputs"))
@@ -187,6 +198,10 @@ def _cell(number: int, raw: Mapping[str, object]) -> Cell:
         execution_count=count if isinstance(count, int) and not isinstance(count, bool) else None,
         errors=any(output.get("output_type") in ("error", "pyerr") for output in outputs),
     )
+
+
+def _source(raw: Mapping[str, object]) -> str:
+    return _joined(raw.get("source", raw.get("input", ""))).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _output_text(outputs: list[Mapping[str, object]]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -50,12 +51,48 @@ def parse_source(source: str) -> ast.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes in a student's file are not our warnings
             return ast.parse(source)
-    except SyntaxError:
+    except SyntaxError as error:
+        if newer := newer_python(error, source):
+            error.msg = newer
         raise
     except (MemoryError, RecursionError) as error:
         raise SyntaxError("the code is nested too deeply to be read") from error
     except (ValueError, OverflowError) as error:
         raise SyntaxError(str(error)) from error
+
+
+# What a line of a newer Python looks like, and the version that brought it.
+_NEWER = (
+    (re.compile(r"\s*type\s+[A-Za-z_]\w*\s*(?:\[.*\])?\s*="), (3, 12), "a `type` statement"),
+    (re.compile(r"\s*(?:async\s+)?(?:def|class)\s+[A-Za-z_]\w*\s*\["), (3, 12), "type parameters in brackets"),
+    (re.compile(r"\s*except\s+[\w.]+\s*,\s*[\w.]+(?:\s*,\s*[\w.]+)*\s*:"), (3, 14), "`except` without parentheses"),
+    (re.compile(r"""(?:.*[^\w])?[tT][rR]?["']"""), (3, 14), "a template string"),
+)
+_NESTED = re.compile(r"""[fF][rR]?(?P<q>'|")(?:(?!(?P=q)).)*\{[^{}'"]*(?P=q)""")
+
+
+def newer_python(error: SyntaxError, source: str) -> str:
+    """A message that names both versions where what cannot be read is the syntax of a newer Python; else ""."""
+    lines = source.split("\n")
+    line = lines[error.lineno - 1] if error.lineno and error.lineno <= len(lines) else ""
+    found: tuple[tuple[int, int], str] | None = None
+    if "f-string expression part cannot include" in str(error.msg) or _NESTED.search(line):
+        found = (3, 12), "an f-string with quotes, a backslash or a comment inside its braces"
+    else:
+        found = next(((version, what) for shape, version, what in _NEWER if shape.match(line)), None)
+    if found is None or found[0] <= sys.version_info[:2]:
+        return ""
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    (major, minor), what = found
+    return f"{error.msg} ({what} needs Python {major}.{minor}; your code is graded with Python {here}: write it so)"
+
+
+_PLACEHOLDER = re.compile(r"\?\?\?|(?:=|return|\()\s*(?:\?|_{3,}|\.{4,})|=\s*(?:#.*)?$|(?i:your code|todo)|<[A-Z_ ]+>")
+
+
+def is_placeholder(line: str) -> bool:
+    """Whether a line that cannot be read is a template's hole: `x = ???`, `x = # your code`."""
+    return bool(_PLACEHOLDER.search(line.rstrip()))
 
 
 def definition_kind(node: ast.stmt) -> DefinitionKind | None:
@@ -143,6 +180,21 @@ def _target_names(target: ast.expr) -> Iterator[str]:
             yield from _target_names(element)
 
 
+_WRITES = re.compile(r"\s*%%(?:writefile|file)\s+(?:-a\s+)?(?P<path>\S+)[^\n]*(?:\n|$)")
+
+
+def written_file(source: str) -> tuple[str, str] | None:
+    """(path, text) of a cell that writes a file (`%%writefile model.py`), None for any other cell.
+
+    In place of the line with the magic the text has a comment, so that its lines are those of the cell.
+    """
+    found = _WRITES.match(source)
+    if found is None:
+        return None
+    above = found.group().count("\n") * "#\n"
+    return found["path"].strip("\"'"), above + source[found.end() :]
+
+
 def strip_magics(source: str) -> str:
     """`source` with magics, shell and help lines turned into `pass  # …`; the number of lines stays the same.
 
@@ -158,7 +210,7 @@ def strip_magics(source: str) -> str:
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
     cell_magic = _CELL_MAGIC.match(lines[first])
     if cell_magic and cell_magic[1] not in _CELL_MAGIC_OVER_PYTHON:
-        return "\n".join(_commented(line) for line in lines)
+        return "\n".join(f"# {line}" if line.strip() else line for line in lines)
     return "\n".join(_without_magics(lines))
 
 

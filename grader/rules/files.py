@@ -7,12 +7,13 @@ expendable process with a deadline; what is refused here is text that no such pr
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grader.errors import SubmissionError
 from grader.model import Violation
 from grader.parsing import notebooks
-from grader.parsing.statements import parse_source, split_statements
+from grader.parsing.statements import parse_source, split_statements, written_file
 
 SOURCE_LIMIT = 1_000_000
 """Characters of one file. Larger ones are not parsed; 50 MB of one-line statements would take minutes."""
@@ -34,6 +35,12 @@ class SourceFile:
     text: str = ""
     cells: tuple[tuple[int, str], ...] | None = None
     unread: str = ""
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The modules that a notebook's own cells write (`%%writefile model.py`)."""
+        found = [written_file(source) for _, source in self.cells or ()]
+        return frozenset(entry[0].rpartition("/")[2].removesuffix(".py") for entry in found if entry is not None)
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ def parse_file(file: SourceFile) -> Parsed:
     if size > SOURCE_LIMIT:
         why = f"it has {size:,} characters of code and at most {SOURCE_LIMIT:,} are read; move data out of the code"
         return Parsed(file, unchecked=why)
-    parsed = _parse_text(file) if file.cells is None else _parse_cells(file, file.cells)
+    parsed = _parse_text(file) if file.cells is None else _parse_pieces(file, file.cells)
     if sum(1 for unit in parsed.units for _ in ast.walk(unit.tree)) > NODE_LIMIT:
         why = f"it has more than {NODE_LIMIT:,} names, numbers and operators; move data out of the code"
         return Parsed(file, unchecked=why)
@@ -117,15 +124,17 @@ def parse_file(file: SourceFile) -> Parsed:
 def _parse_text(file: SourceFile) -> Parsed:
     try:
         return Parsed(file, (Unit(parse_source(file.text.removeprefix("\ufeff"))),))
-    except SyntaxError as error:
-        return Parsed(file, broken=(Broken(Place(file.path, error.lineno), error.msg),))
+    except SyntaxError:
+        # What can be read of it is run (`grader.worker.importing`), so the rules hold for that.
+        return _parse_pieces(file, ((None, file.text.removeprefix("\ufeff")),))
 
 
-def _parse_cells(file: SourceFile, cells: tuple[tuple[int, str], ...]) -> Parsed:
+def _parse_pieces(file: SourceFile, cells: Sequence[tuple[int | None, str]]) -> Parsed:
     units: list[Unit] = []
     broken: list[Broken] = []
     for number, source in cells:
-        statements = split_statements(source)
+        written = written_file(source)
+        statements = split_statements(source if written is None else written[1])
         body = [statement.node for statement in statements if statement.node is not None]
         units.append(Unit(ast.Module(body=body, type_ignores=[]), number))
         broken.extend(

@@ -47,11 +47,11 @@ class Site:
     device: str = "cpu"
     gpu: Mapping[str, str] = field(default_factory=dict)
 
-    def tree(self, root: str) -> dict[str, object]:
-        """The content of an `open` request, with the root as the worker sees it."""
+    def tree(self, root: str, scratch: str) -> dict[str, object]:
+        """The content of an `open` request: root and scratch folder ("" for none) as the worker sees them."""
         files = [{"id": f.id, "path": f.path, "expected": f.expected, "kind": f.kind} for f in self.files]
         settings = {"absent": list(self.absent), "globals": dict(self.globals), "device": self.device}
-        return {"root": root, "files": files, **settings}
+        return {"root": root, "scratch": scratch, "files": files, **settings}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import resource
 import signal
@@ -17,11 +18,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grader.sandbox import gpu
+from grader.sandbox import gpu, scratch
 from grader.sandbox.launch import LIBRARIES
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
+CLONE_NEWNS = 0x00020000
 CLONE_NEWIPC = 0x08000000
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -33,6 +35,7 @@ LANDLOCK_RUN, LANDLOCK_WRITE, LANDLOCK_READ_FILE = 0b1, 0b10, 0b100  # run, writ
 LANDLOCK_READ = 0b1100  # read files, list directories
 LANDLOCK_DEVICE = LANDLOCK_WRITE | LANDLOCK_READ_FILE  # control calls on devices are not restricted by ABI 1's rights
 LANDLOCK_ALL = (1 << 13) - 1  # every right of ABI 1
+LANDLOCK_KEEP = LANDLOCK_READ | LANDLOCK_WRITE | 0b1_0001_1011_0000  # and remove, make folders, files and links
 LANDLOCK_VERSION = 1  # the flag that asks for the ABI
 LANDLOCK_SCOPES = 0b11  # abstract sockets and signals, from ABI 6
 FIRST_UID = 61_000
@@ -62,15 +65,19 @@ class Confinement:
 
 
 def apply(wanted: Confinement) -> dict[str, str]:
-    """Confine this process for good. Returns facts by protection, and `root`: where the submission lies now."""
+    """Confine this process for good. Returns facts by protection, and three that are none.
+
+    `root`: where the submission lies now; `folder`: the worker's scratch folder, "" for none; `leftover`: what is to
+    be removed when the worker has ended.
+    """
     as_root = os.geteuid() == 0
     has_gpu = bool(gpu.nodes())  # asked while /dev can be seen
-    facts = {"network": _cut_network(as_root)}
+    network, may_mount = _cut_network(as_root)
+    facts = {"network": network}
     pages = int(_read("/proc/self/statm").split()[0])
-    if wanted.device == "cuda":
-        facts["files"], root = _confine_to_the_driver(wanted.root)
-    else:
-        facts["files"], root = _confine_files(wanted.root, as_root, as_root or "user" in facts["network"])
+    place = _confine_files(wanted, as_root, as_root or "user" in network, may_mount)
+    facts |= {"files": place.fact, "root": place.root, "folder": place.folder, "leftover": place.leftover}
+    facts["scratch"] = place.said
     facts.update(_limit(wanted, pages * resource.getpagesize(), as_root))
     facts["identity"] = _drop_identity(wanted.number, as_root, _node_groups() if wanted.device == "cuda" else ())
     _drop_capabilities()
@@ -79,7 +86,7 @@ def apply(wanted: Confinement) -> dict[str, str]:
     prctl(PR_SET_DUMPABLE, 0)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     facts["privileges"] = "cannot be gained"
-    facts["environment"] = "empty"
+    facts["environment"] = "only its scratch folder" if place.folder else "empty"
     os.environ.clear()
     if wanted.device == "cuda":
         os.environ.update({**gpu.WORKER_SETTINGS, **wanted.gpu})
@@ -87,7 +94,6 @@ def apply(wanted: Confinement) -> dict[str, str]:
     elif has_gpu:
         # Where files are not confined, code that looks for a GPU would find it, and the probe's tensors are elsewhere.
         os.environ[gpu.VISIBLE] = ""
-    facts["root"] = root
     return facts
 
 
@@ -97,19 +103,22 @@ def prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), f"prctl {option}")
 
 
-def _cut_network(as_root: bool) -> str:
-    flags = CLONE_NEWNET | CLONE_NEWIPC
+def _cut_network(as_root: bool) -> tuple[str, bool]:
+    """The fact, and whether this process has mounts of its own besides: nothing may be mounted where it has not."""
+    flags = CLONE_NEWNET | CLONE_NEWIPC | (0 if as_root else CLONE_NEWUSER)
     uid, gid = os.geteuid(), os.getegid()
-    if libc.unshare(flags if as_root else flags | CLONE_NEWUSER) != 0:
+    # The mounts are for the scratch folder; the network does not hang on them.
+    own_mounts = libc.unshare(flags | CLONE_NEWNS) == 0
+    if not own_mounts and libc.unshare(flags) != 0:
         why = os.strerror(ctypes.get_errno())
-        return "cut for the whole container, but for its loopback" if _only_loopback() else f"not cut: {why}"
+        return "cut for the whole container, but for its loopback" if _only_loopback() else f"not cut: {why}", False
     if as_root:
-        return "cut (own network namespace)"
+        return "cut (own network namespace)", own_mounts
     # Mapping only ourselves keeps the user what it was outside, and lets it change its root directory inside.
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{uid} {uid} 1")
     _write("/proc/self/gid_map", f"{gid} {gid} 1")
-    return "cut (own network namespace in a user namespace)"
+    return "cut (own network namespace in a user namespace)", own_mounts
 
 
 def _only_loopback() -> bool:
@@ -119,26 +128,61 @@ def _only_loopback() -> bool:
     return False
 
 
-def _confine_files(root: str, as_root: bool, may_chroot: bool) -> tuple[str, str]:
+@dataclass(frozen=True)
+class Place:
+    """Where the submission and the scratch folder lie for the worker, and the fact about both."""
+
+    fact: str
+    root: str
+    folder: str = ""
+    leftover: str = ""
+
+    @property
+    def said(self) -> str:
+        """The fact about the scratch folder."""
+        if not self.folder:
+            return "read-only: there is no folder to write to"
+        kind = f"at most {scratch.SIZE_MIB} MiB per file" if self.leftover else f"{scratch.SIZE_MIB} MiB"
+        return f"{kind}, private, removed with the worker"
+
+
+def _confine_files(wanted: Confinement, as_root: bool, may_chroot: bool, may_mount: bool) -> Place:
+    owner = FIRST_UID + wanted.number % UIDS if as_root else os.geteuid()
+    if wanted.device == "cuda":
+        return _confine_to_the_driver(wanted, owner)
+    root = wanted.root
+    if may_chroot and may_mount and scratch.mount(root, owner):
+        os.chroot(root)
+        # Without a user of its own the worker owns the submission's files, and could change them.
+        fact = "only the submission (root directory changed)"
+        if not as_root and _landlock("/", [(f"/{scratch.SCRATCH}", LANDLOCK_KEEP)]):
+            fact = "only the submission, read-only (root directory changed, Landlock)"
+        os.chdir("/")
+        return Place(fact, f"/{scratch.SUBMISSION}", f"/{scratch.SCRATCH}")
+    folder = scratch.make(root, wanted.number, owner)
+    kept = [(folder, LANDLOCK_KEEP)] if folder else []
     os.chdir(root)
     if may_chroot:
         with contextlib.suppress(PermissionError):
             os.chroot(root)
             os.chdir("/")
-            # Without a user of its own the worker owns the submission's files, and could change them.
-            if not as_root and _landlock("/"):
-                return "only the submission, read-only (root directory changed, Landlock)", "/"
-            return "only the submission (root directory changed)", "/"
-    if _landlock(root):
-        return "only the submission, read-only (Landlock)", root
-    return "not confined", root
+            inside = f"/{folder.rpartition('/')[2]}" if folder else ""
+            if not as_root and _landlock("/", [(inside, rights) for _, rights in kept]):
+                fact = "only the submission, read-only (root directory changed, Landlock)"
+                return Place(fact, "/", inside, folder)
+            return Place("only the submission (root directory changed)", "/", inside, folder)
+    if _landlock(root, kept):
+        return Place("only the submission, read-only (Landlock)", root, folder, folder)
+    return Place("not confined", root, folder, folder)
 
 
-def _confine_to_the_driver(root: str) -> tuple[str, str]:
+def _confine_to_the_driver(wanted: Confinement, owner: int) -> Place:
     """What a GPU worker may open beside the submission: system libraries and /sys to read, /proc and the GPU's nodes.
 
     The rule for /proc is for the whole of it, because /proc/self is another folder after a fork.
     """
+    root = wanted.root
+    folder = scratch.make(root, wanted.number, owner)
     os.chdir(root)
     searched = [folder for folder in os.environ.get(LIBRARIES, "").split(":") if folder.strip("/.")]
     libraries = ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix, *_package_folders(), *searched)
@@ -146,9 +190,11 @@ def _confine_to_the_driver(root: str) -> tuple[str, str]:
     wider += [("/etc/ld.so.cache", LANDLOCK_READ_FILE), ("/sys", LANDLOCK_READ)]
     wider.append(("/proc", LANDLOCK_READ | LANDLOCK_WRITE))
     wider += [(str(path), LANDLOCK_DEVICE) for path in gpu.nodes()]
+    wider += [(folder, LANDLOCK_KEEP)] if folder else []
     if _landlock(root, wider):
-        return "the submission, libraries, /proc, the GPU's nodes (Landlock); the kernel driver is exposed", root
-    return "not confined", root
+        fact = "the submission, libraries, /proc, the GPU's nodes (Landlock); the kernel driver is exposed"
+        return Place(fact, root, folder, folder)
+    return Place("not confined", root, folder, folder)
 
 
 def _package_folders() -> list[str]:
@@ -197,7 +243,9 @@ def _limit(wanted: Confinement, now: int, as_root: bool) -> Mapping[str, str]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     descriptors = DESCRIPTORS if wanted.device == "cpu" else GPU_DESCRIPTORS
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (wanted.output_kib << 10,) * 2)
+    # What is printed goes to a memory file of its own size; without that, its limit holds for every file.
+    largest = scratch.SIZE_MIB << 20 if _fixed_size(1, wanted.output_kib << 10) else wanted.output_kib << 10
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     facts = {"memory": f"{wanted.memory_mib} MiB", "output": f"{wanted.output_kib} KiB"}
     if wanted.device == "cpu":
         resource.setrlimit(resource.RLIMIT_AS, (now + (wanted.memory_mib << 20),) * 2)
@@ -210,6 +258,16 @@ def _limit(wanted: Confinement, now: int, as_root: bool) -> Mapping[str, str]:
         # The limit counts all processes of the user, the instructor's own among them.
         facts["processes"] = "not limited (needs root); killed with the worker"
     return facts
+
+
+def _fixed_size(descriptor: int, size: int) -> bool:
+    """Give a memory file a size that nobody can change any more."""
+    try:
+        os.ftruncate(descriptor, size)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
+    except OSError:
+        return False
+    return True
 
 
 def _drop_identity(number: int, as_root: bool, groups: Sequence[int] = ()) -> str:

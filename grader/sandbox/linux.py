@@ -15,6 +15,7 @@ from pathlib import Path
 
 from grader.assignment.assignment import Limits
 from grader.errors import SandboxError
+from grader.sandbox import scratch
 from grader.sandbox.base import START_SECONDS, Ending, Process, Site
 from grader.sandbox.gpu import Gpu
 from grader.text import clean
@@ -32,6 +33,7 @@ class LinuxProcess:
         self.channel = channel
         self.dead = False
         self.gpu: Gpu | None = None
+        self.leftover = ""  # a folder to be removed when the process has ended
         self._pidfd = pidfd
         self._output = output
         self._control = control
@@ -55,7 +57,7 @@ class LinuxProcess:
 
     def output(self) -> str:
         """What was written to the descriptors, read from the shared memory file."""
-        raw = os.pread(self._output, 1 << 14, 0)
+        raw = os.pread(self._output, 1 << 14, 0).rstrip(b"\0")  # the file has its full size from the start
         return clean(raw.decode("utf-8", errors="replace"), 4000)
 
     def memory_mib(self) -> float | None:
@@ -69,6 +71,10 @@ class LinuxProcess:
 
     def __del__(self) -> None:
         self.kill()
+        if self.leftover:
+            with contextlib.suppress(OSError, ValueError):
+                select.select([self._pidfd], [], [], 2.0)
+            scratch.remove(self.leftover)
         for fd in (self._pidfd, self._output):
             with contextlib.suppress(OSError):
                 os.close(fd)
@@ -154,7 +160,9 @@ class LinuxSandbox:
         try:
             process.channel.send("confine", "confine", encode(confinement), deadline)
             facts = {str(name): str(fact) for name, fact in process.channel.receive(deadline).tree.items()}
-            process.channel.send("open", "open", encode(site.tree(facts.pop("root"))), deadline)
+            process.leftover = facts.pop("leftover")
+            tree = site.tree(facts.pop("root"), facts.pop("folder"))
+            process.channel.send("open", "open", encode(tree), deadline)
             process.channel.receive(deadline)
             if site.device == "cuda":
                 process.gpu = _claim_gpu(process, limits, deadline + GPU_SECONDS)

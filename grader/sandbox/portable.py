@@ -20,6 +20,7 @@ from typing import IO
 
 from grader.assignment.assignment import Limits
 from grader.errors import AuthorError, SandboxError
+from grader.sandbox import scratch
 from grader.sandbox.base import Ending, Process, Site
 from grader.sandbox.gpu import Gpu
 from grader.text import clean
@@ -32,8 +33,9 @@ KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "HOME", "USERPROFILE", "P
 class PortableProcess:
     """One spawned worker."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], channel: Channel, output: IO[bytes]) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], channel: Channel, output: IO[bytes], folder: str) -> None:
         self.channel = channel
+        self._folder = folder
         self.dead = False
         self.gpu: Gpu | None = None  # a portable worker has none
         self._popen = popen
@@ -72,6 +74,7 @@ class PortableProcess:
         with contextlib.suppress(Exception):
             self._popen.wait(5.0)
             self._output.close()
+        scratch.remove(self._folder)
 
 
 class PortableSandbox:
@@ -97,6 +100,8 @@ class PortableSandbox:
             raise SandboxError("without a sandbox nothing runs on a GPU")
         deadline = time.monotonic() + SPAWN_SECONDS
         token = secrets.token_hex(16)
+        folder = tempfile.mkdtemp(prefix="grader-")
+        scratch.mirror(str(site.root), folder, str(site.root.resolve()))
         output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
@@ -113,9 +118,9 @@ class PortableSandbox:
             popen.stdin.write(token.encode() + b"\n")
             popen.stdin.flush()
             connection = _accept(server, popen, token, deadline, output)
-        process = PortableProcess(popen, Channel(connection), output)
+        process = PortableProcess(popen, Channel(connection), output, folder)
         try:
-            process.channel.send("open", "open", encode(site.tree(str(site.root))), deadline)
+            process.channel.send("open", "open", encode(site.tree(str(site.root), folder)), deadline)
             process.channel.receive(deadline)
         except (ChannelClosed, FrameTimeout, WireError) as error:
             raise SandboxError(f"a worker could not open the submission: {process.output()[-1500:]}") from error

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import torch
 
+from grader.worker import adapting
 from grader.worker.loading import Probe
 
 # Modules that course files and torch itself import lazily. Small ones only: each costs every worker its page tables.
@@ -74,6 +75,7 @@ def warm_up() -> None:
     with other numbers. No backward here: autograd's threads do not survive a fork.
     """
     torch.set_num_threads(1)
+    adapting.install()
     for name in COMMON.split():
         importlib.import_module(name)
     torch.backends.cpu.get_cpu_capability()

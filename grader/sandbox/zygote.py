@@ -138,7 +138,7 @@ class Zygote:
         """A new worker, waiting to be confined."""
         self.count += 1
         ours, theirs = socket.socketpair()
-        output = os.memfd_create("output", os.MFD_CLOEXEC)
+        output = os.memfd_create("output", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         pid = os.fork()
         if pid == 0:
             self.become_worker(theirs, output)

@@ -12,7 +12,8 @@ import importlib.machinery
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from types import ModuleType
+from dis import opmap
+from types import FrameType, ModuleType
 from typing import Any
 
 USUAL = (
@@ -47,7 +48,10 @@ WITHIN = ("torch.utils.tensorboard",)
 
 
 class Absent:
-    """Stands for anything from a missing module: any attribute, any call, no value."""
+    """Stands for anything from a missing module: any attribute, any call, any entry, no value.
+
+    It has no length and no truth of its own, and it takes part in no arithmetic: a number made from it would be wrong.
+    """
 
     def __new__(cls, *args: object, **kwargs: object) -> Any:
         # A name of a missing module used as a decorator; a student's own subclass is a class like any other.
@@ -67,14 +71,35 @@ class Absent:
         # A decorator or a progress bar hands back what it was given; everything else is another stand-in.
         return args[0] if len(args) == 1 and not kwargs and callable(args[0]) else Absent()
 
+    def __getitem__(self, key: object) -> Absent:
+        return Absent()
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
     def __iter__(self) -> Iterator[object]:
-        return iter(())
+        """Nothing to go through; as many stand-ins as there are names in `fig, axes = plt.subplots()`."""
+        return iter([Absent() for _ in range(_names_to_unpack(sys._getframe(1)))])
 
     def __enter__(self) -> Absent:
         return self
 
     def __exit__(self, *exc: object) -> None:
         pass
+
+
+def _names_to_unpack(frame: FrameType) -> int:
+    """How many values the instruction that a frame executes takes apart; 0 when it does not take anything apart."""
+    code = frame.f_code.co_code
+    operation, argument = code[frame.f_lasti], code[frame.f_lasti + 1]
+    return argument if operation == opmap["UNPACK_SEQUENCE"] else 0
+
+
+def is_absent(value: object) -> bool:
+    """Whether a value stands for something from a missing module, or is such a module."""
+    if isinstance(value, type):
+        return "stands_for" in vars(value)
+    return type(value) is Absent or "stands_for" in vars(type(value)) or isinstance(value, _AbsentModule)
 
 
 class ProgressBar(Absent):

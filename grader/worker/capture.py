@@ -21,13 +21,25 @@ class Capture(io.TextIOBase):
         self._place: tuple[int, int] | None = None
         self.prints = 0
 
+    encoding = "utf-8"
+    errors = "replace"
+
     def writable(self) -> bool:
         """True, as for every output stream."""
         return True
 
+    @property
+    def buffer(self) -> _Bytes:
+        """The same stream for bytes, as a text stream of Python has one."""
+        return _Bytes(self)
+
+    def reconfigure(self, **settings: object) -> None:
+        """Accepted and of no effect: everything is kept as text."""
+
     def write(self, text: str) -> int:
         """Keep the text up to the limit; count it when a student's frame wrote it."""
-        text = str(text)
+        # Half of a surrogate pair has no place in UTF-8, where this text is to go.
+        text = str(text).encode("utf-8", "replace").decode("utf-8")
         frame = sys._getframe(1)
         if self._files.owns(frame.f_code.co_filename):
             # `print` writes its arguments, their separators and the end one by one, all from the same place.
@@ -48,6 +60,34 @@ class Capture(io.TextIOBase):
         self.prints, self._size = 0, 0
         self._pieces.clear()
         return prints, text
+
+
+class _Bytes(io.RawIOBase):
+    """Bytes written to a capture."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+
+    def writable(self) -> bool:
+        """True, as for every output stream."""
+        return True
+
+    def write(self, data: object) -> int:
+        """Keep the bytes as text."""
+        raw = bytes(data)  # type: ignore[call-overload]
+        self._capture.write(raw.decode("utf-8", "replace"))
+        return len(raw)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Drop what is written: a notebook's assignment that prints has printed for its author, not in the grading."""
+    saved = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = io.StringIO()
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = saved
 
 
 @contextmanager

@@ -1,19 +1,40 @@
 """Code cells → definitions, statement by statement. A notebook is never run from top to bottom.
 
-Imports, functions, classes and assignments of literals are executed, each in its own try and on a clock; everything
-else (training loops, downloads, drive mounts) is skipped. A cell that does not parse costs only what it defines.
+Imports, functions, classes and plain assignments are executed, each in its own try and on a clock. Other assignments
+(`act = nn.GELU()`) run where a definition reads their names; branches (`if`, `try`, `with`) are taken as Python would
+take them. Everything else (training loops, downloads, drive mounts) is skipped, and `missed` says so by name. A cell
+that does not parse costs only what it defines.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
+import contextlib
 import linecache
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, ModuleType
 
-from grader.parsing.statements import Statement, split_statements, strip_magics
-from grader.worker.clock import clock
+from grader.parsing import cheap
+from grader.parsing.statements import (
+    Statement,
+    bound_names,
+    definition_kind,
+    split_statements,
+    strip_magics,
+    written_file,
+)
+from grader.worker.absent import is_absent
+from grader.worker.capture import muted
+from grader.worker.clock import TookTooLong, clock
+
+COMPUTED_SECONDS = 1.0  # for one computed assignment
+ALL_COMPUTED_SECONDS = 4.0  # for all of one file
+COMPUTED_MIB = 128  # what one may leave in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,17 +48,25 @@ class Cell:
 
 @dataclass
 class Definitions:
-    """What was taken: names, failures by the name they would have defined, and notes for the report."""
+    """What was taken: names, failures by the name they would have defined, and notes for the report.
 
-    cells: Sequence[Cell]
+    `skipped` says of a name that is set somewhere, but not here, where that is and why it was not done. `broken` is
+    the first thing in a `.py` file that Python cannot read; `written` are the modules that a notebook's cells write.
+    """
+
+    cells: Sequence[Cell] | None = None  # None for a `.py` file
     defined: set[str] = field(default_factory=set)
     failures: dict[str, BaseException] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    broken: SyntaxError | None = None
+    flags: int = 0
 
     def find_cell(self, assigns: Sequence[str], contains: str) -> Cell | None:
         """The cell that contains the text and assigns the most of the names; None when none assigns any."""
         best: tuple[int, Cell] | None = None
-        for cell in self.cells:
+        for cell in self.cells or ():
             if contains and contains not in cell.source:
                 continue
             bound = {name for statement in split_statements(cell.source) for name in statement.names}
@@ -50,41 +79,250 @@ class Definitions:
         """Run the whole cell. Its own exceptions pass through."""
         source = strip_magics(cell.source)
         remember(cell)
-        exec(compile(source, cell.name, "exec", dont_inherit=True), namespace)
+        exec(compile(source, cell.name, "exec", self.flags, dont_inherit=True), namespace)
+
+    def missed(self, name: str) -> str:
+        """Why a name that the file sets is not there, as a sentence's second half; "" when nothing is known of it."""
+        if name in self.skipped:
+            return self.skipped[name]
+        failure = self.failures.get(name)
+        return "" if failure is None else f"what sets it raised {type(failure).__name__}: {str(failure)[:200]}"
 
 
-def take_definitions(cells: Sequence[Cell], namespace: dict[str, object]) -> Definitions:
-    """Execute the definitions of all cells in order in `namespace`."""
+def take_definitions(cells: Sequence[Cell], namespace: dict[str, object], scratch: str = "") -> Definitions:
+    """Execute the definitions of all cells in order in `namespace`; files that cells write are put below `scratch`."""
     taken = Definitions(cells)
+    pieces: list[tuple[Cell, Statement]] = []
     for cell in cells:
         remember(cell)
-        for statement in split_statements(cell.source):
-            _take(statement, cell, namespace, taken)
+        written = written_file(cell.source)
+        if written is not None:
+            if scratch and write_below(scratch, *written):
+                taken.written.append(Path(written[0]).stem)
+            continue
+        pieces += [(cell, statement) for statement in split_statements(cell.source)]
+    taker = _Taker(taken, namespace)
+    taker.prepare([(cell, piece.node) for cell, piece in pieces if piece.node is not None])
+    for cell, piece in pieces:
+        if piece.node is None:
+            note_broken(piece, f"cell {cell.number}, ", taken)
+        else:
+            taker.take(piece.node, cell)
     return taken
 
 
-def _take(statement: Statement, cell: Cell, namespace: dict[str, object], taken: Definitions) -> None:
-    where = f"cell {cell.number}, line {statement.error_line or statement.first_line}"
-    if statement.error is not None:
-        taken.notes.append(f"{where}: {statement.error}")
-        for name in defined_by(statement.source):
-            taken.failures[name] = SyntaxError(f"{statement.error} ({where})")
-        return
-    if statement.kind is None or statement.node is None:
-        return
-    # Compiled from the node, so that line numbers are those of the cell.
-    tree = ast.Module(body=[statement.node], type_ignores=[])
+def write_below(folder: str, path: str, text: str) -> bool:
+    """Write a file that a cell writes; whether it is a module now. What lies elsewhere is not written."""
+    place = Path(folder, path.removeprefix("/content/"))
+    if ".." in place.parts or not place.is_relative_to(folder):
+        return False
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)  # a link to a file of this name that was handed in
+        place.write_text(text, encoding="utf-8")
+        return place.suffix == ".py" and place.parent == Path(folder)
+    return False
+
+
+def note_broken(piece: Statement, place: str, taken: Definitions) -> None:
+    """Note a piece that does not parse, and what it would have defined."""
+    where = f"{place}line {piece.error_line or piece.first_line}"
+    taken.notes.append(f"{where}: {piece.error}")
+    for name in defined_by(piece.source):
+        taken.failures[name] = SyntaxError(f"{piece.error} ({where})")
+
+
+class _Taker:
+    """Takes the statements of a notebook one by one."""
+
+    def __init__(self, taken: Definitions, namespace: dict[str, object]) -> None:
+        self._taken = taken
+        self._namespace = namespace
+        self._codes: dict[int, CodeType] = {}
+        self._needed: set[str] = set()
+        self._left = ALL_COMPUTED_SECONDS
+
+    def prepare(self, nodes: Sequence[tuple[Cell, ast.stmt]]) -> None:
+        """Find out which names the definitions read, and what the assignments of those read in turn."""
+        every = [(cell, leaf) for cell, node in nodes for leaf in cheap.leaves([node])]
+        self._taken.flags = future_flags(leaf for _, leaf in every)
+        computed: list[tuple[frozenset[str], frozenset[str]]] = []
+        for cell, leaf in every:
+            if isinstance(leaf, cheap.Definition):
+                with contextlib.suppress(SyntaxError, ValueError, RecursionError):  # said when it is taken
+                    self._needed.update(cheap.globals_read(self._compiled(leaf, cell)))
+            elif isinstance(leaf, cheap.Assignment):
+                lambdas = [inner for inner in ast.walk(leaf) if isinstance(inner, ast.Lambda)]
+                if lambdas and cheap.is_plain(leaf.value):
+                    self._needed.update(*map(cheap.reads, lambdas))
+                computed.append((frozenset(bound_names(leaf)) | cheap.changed_roots(leaf), cheap.reads(leaf)))
+        grown = True
+        while grown:
+            size = len(self._needed)
+            for names, read in computed:
+                if names & self._needed:
+                    self._needed |= read
+            grown = len(self._needed) > size
+
+    def take(self, node: ast.stmt, cell: Cell) -> None:
+        """Execute one statement if it defines something, else note what it would have set."""
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            return
+        if definition_kind(node) is not None:
+            self._define(node, cell)
+        elif isinstance(node, cheap.Assignment):
+            self._assign(node, cell)
+        elif cheap.is_change(node):
+            self._change(node, cell)
+        elif isinstance(node, cheap.Block):
+            self._branch(node, cell)
+        else:
+            self._skip(node, cell, "the grader does not run loops and calls that stand outside definitions")
+
+    # --- the kinds of statements ------------------------------------------------------------------------------
+
+    def _define(self, node: ast.stmt, cell: Cell) -> None:
+        try:
+            with clock():
+                exec(self._compiled(node, cell), self._namespace)
+        except (Exception, SystemExit) as error:
+            self._taken.notes.append(f"{place(node, cell)}: {type(error).__name__}: {str(error)[:200]}")
+            for name in bound_names(node):
+                self._taken.failures[name] = error
+            return
+        self._have(bound_names(node))
+
+    def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, cell: Cell) -> None:
+        if node.value is None:
+            return
+        names = frozenset(bound_names(node))
+        if cheap.changed_roots(node):
+            self._change(node, cell)
+        elif cheap.is_plain(node.value) or names & self._needed:
+            self._compute(node, cell, cheap.reads(node.value, lambdas=False))
+        else:
+            self._skip(node, cell, "it is computed, and no function or class reads it")
+
+    def _change(self, node: ast.stmt, cell: Cell) -> None:
+        """`Attention.forward = f`: for what is there, and never for a part of a library."""
+        roots = cheap.changed_roots(node)
+        known = [self._namespace[root] for root in roots if root in self._namespace]
+        plain = cheap.is_plain(getattr(node, "value", None)) or cheap.is_change(node) or bool(roots & self._needed)
+        if plain and len(known) == len(roots) and not any(isinstance(value, ModuleType) for value in known):
+            self._compute(node, cell, cheap.reads(node, lambdas=False) - roots)
+
+    def _compute(self, node: ast.stmt, cell: Cell, read: frozenset[str]) -> None:
+        names = bound_names(node)
+        lacking = sorted(name for name in read if name in self._taken.skipped or is_absent(self._namespace.get(name)))
+        if lacking:
+            self._skip(node, cell, f"it needs {lacking[0]}, which is not here")
+            return
+        before = {name: self._namespace[name] for name in names if name in self._namespace}
+        trouble = self._computed(node, cell)
+        if not trouble and any(is_absent(self._namespace.get(name)) for name in names):
+            trouble = "it needs a module that is not here"
+        if not trouble:
+            self._have(names)
+            return
+        for name in names:
+            self._namespace.pop(name, None)
+        self._namespace.update(before)
+        self._skip(node, cell, trouble)
+
+    def _computed(self, node: ast.stmt, cell: Cell) -> str:
+        """Why the statement could not be run; "" when it was."""
+        if self._left <= 0:
+            return "the assignments above it took too long"
+        started, held = time.monotonic(), peak_mib()
+        try:
+            with muted(), clock(min(COMPUTED_SECONDS, self._left)):
+                exec(self._compiled(node, cell), self._namespace)
+        except TookTooLong:
+            return f"it takes longer than {COMPUTED_SECONDS:g} s"
+        except (Exception, SystemExit) as error:
+            return f"it raised {type(error).__name__}: {str(error)[:200]}"
+        finally:
+            self._left -= time.monotonic() - started
+        return "" if peak_mib() - held <= COMPUTED_MIB else f"it takes more than {COMPUTED_MIB} MiB of memory"
+
+    def _branch(self, node: ast.stmt, cell: Cell) -> None:
+        if isinstance(node, ast.If):
+            self._if(node, cell)
+        elif isinstance(node, ast.Try | ast.TryStar):
+            before = len(self._taken.notes)
+            self._take_all(node.body, cell)
+            failed = len(self._taken.notes) > before
+            # What only the handlers define is there for the case that the body cannot.
+            for step in [inner for handler in node.handlers for inner in handler.body] if failed else node.orelse:
+                self.take(step, cell)
+            self._take_all(node.finalbody, cell)
+        elif isinstance(node, ast.With):
+            self._take_all(node.body, cell)
+
+    def _if(self, node: ast.If, cell: Cell) -> None:
+        main = isinstance(node.test, ast.Compare) and cheap.reads(node.test) == {"__name__"}
+        chosen: bool | None = True if main else None  # a notebook is always the main program
+        if chosen is None and cheap.is_plain(node.test):
+            test = ast.Expression(node.test)
+            try:
+                with clock(COMPUTED_SECONDS):
+                    chosen = bool(eval(compile(test, cell.name, "eval", dont_inherit=True), self._namespace))
+            except (Exception, SystemExit):
+                chosen = None
+        if chosen is None:
+            self._skip(node, cell, "the grader cannot tell whether this branch is taken")
+        else:
+            self._take_all(node.body if chosen else node.orelse, cell)
+
+    def _take_all(self, body: Iterable[ast.stmt], cell: Cell) -> None:
+        for node in body:
+            self.take(node, cell)
+
+    # --- bookkeeping ------------------------------------------------------------------------------------------
+
+    def _compiled(self, node: ast.stmt, cell: Cell) -> CodeType:
+        # Compiled from the node, so that line numbers are those of the cell.
+        code = self._codes.get(id(node))
+        if code is None:
+            tree = ast.Module(body=[node], type_ignores=[])
+            code = compile(tree, cell.name, "exec", self._taken.flags, dont_inherit=True)
+            self._codes[id(node)] = code
+        return code
+
+    def _have(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._taken.defined.add(name)
+            self._taken.failures.pop(name, None)
+            self._taken.skipped.pop(name, None)
+
+    def _skip(self, node: ast.stmt, cell: Cell, why: str) -> None:
+        for name in {name for leaf in cheap.leaves([node]) for name in bound_names(leaf)}:
+            if name not in self._namespace:
+                self._taken.skipped[name] = f"{place(node, cell)} sets it and was left out: {why}"
+
+
+def future_flags(leaves: Iterable[ast.stmt]) -> int:
+    """What `from __future__ import …` asks of the compiler, for the whole file."""
+    flags = 0
+    for leaf in leaves:
+        if isinstance(leaf, ast.ImportFrom) and leaf.module == "__future__":
+            for alias in leaf.names:
+                flags |= getattr(getattr(__future__, alias.name, None), "compiler_flag", 0)
+    return flags
+
+
+def place(node: ast.stmt, cell: Cell) -> str:
+    """ "cell 3, line 2"."""
+    return f"cell {cell.number}, line {node.lineno}"
+
+
+def peak_mib() -> float:
+    """The most memory that this process had, in MiB; 0 where that cannot be found out."""
     try:
-        with clock():
-            exec(compile(tree, cell.name, "exec", dont_inherit=True), namespace)
-    except (Exception, SystemExit) as error:
-        taken.notes.append(f"{where}: {type(error).__name__}: {str(error)[:200]}")
-        for name in statement.names:
-            taken.failures[name] = error
-        return
-    taken.defined.update(statement.names)
-    for name in statement.names:
-        taken.failures.pop(name, None)
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def defined_by(broken: str) -> list[str]:

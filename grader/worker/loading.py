@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import json
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,10 +15,13 @@ from typing import NoReturn, TypeVar
 
 import torch
 
+from grader.errors import SubmissionError
+from grader.parsing.notebooks import code_sources
+from grader.parsing.statements import is_placeholder
 from grader.probing import MAX_CANDIDATES
-from grader.worker.clock import clock
 from grader.worker.definitions import Cell, Definitions, split_percent, take_definitions
 from grader.worker.finding import FileFinder, is_init
+from grader.worker.importing import run_file
 from grader.worker.namespaces import Namespaces
 from grader.worker.training import TrainingRoom
 
@@ -69,13 +72,27 @@ class LoadedFile:
         try:
             return getattr(self._module, name)
         except AttributeError:
-            failure = self._definitions.failures.get(name) if self._definitions else None
-            if isinstance(failure, SyntaxError):
-                # An unfilled template cell does not parse: nothing was attempted there.
-                raise MissingDefinition(f"{name} in {self._path} is not filled in: {failure.msg}") from None
-            if failure is not None:
-                raise LoadFailure(self._path, failure) from failure
-            raise MissingDefinition(f"{self._path} defines no {name}") from None
+            for module in self._definitions.written if self._definitions else ():
+                with suppress(Exception, SystemExit):
+                    return getattr(importlib.import_module(module), name)
+            raise self._why_missing(name) from None
+
+    def _why_missing(self, name: str) -> Exception:
+        taken = self._definitions or Definitions()
+        failure = taken.failures.get(name)
+        if isinstance(failure, SyntaxError) and (taken.broken is None or is_placeholder(failure.text or "")):
+            # An unfilled template cell does not parse: nothing was attempted there.
+            return MissingDefinition(f"{name} in {self._path} is not filled in: {failure.msg}")
+        if failure is not None:
+            return LoadFailure(self._path, failure)
+        if taken.broken is not None:
+            return LoadFailure(self._path, taken.broken)
+        why = taken.missed(name)
+        return MissingDefinition(f"{self._path} defines no {name}" + (f": {why}" if why else ""))
+
+    def missed(self, name: str) -> str:
+        """What is known of a name that code of this file looked for in vain; "" for nothing."""
+        return self._definitions.missed(name) if self._definitions else ""
 
     def provide(self, **values: object) -> None:
         """Set globals that the file's functions read (vocabulary sizes, the device, data), until the probe ends."""
@@ -110,7 +127,7 @@ class LoadedFile:
         Returns the values of the assigned names that exist afterwards; what the cell assigned lasts until the probe
         ends. Raises MissingDefinition when no cell fits.
         """
-        if self._definitions is None:
+        if self._definitions is None or self._definitions.cells is None:
             raise MissingDefinition(f"{self._path} is not a notebook")
         cell = self._definitions.find_cell(assigns, contains)
         if cell is None:
@@ -145,7 +162,9 @@ class Modules(TrainingRoom):
         self._loaded: dict[str, LoadedFile] = {}
         self._definitions: dict[str, Definitions] = {}
         self._failures: dict[str, LoadFailure] = {}
+        self.scratch = ""  # where files that a notebook writes are put, in a worker
         self.notes: list[str] = []
+        self.filled: set[str] = set()  # probes whose None is no sign of a hole
         self._request = 0
         self._radix = 1
         self._chosen: list[str] = []
@@ -212,6 +231,10 @@ class Modules(TrainingRoom):
         """Let imports find the files under test from now on: for a process that knows no others."""
         self._finder.enter()
 
+    def missed(self, name: str) -> str:
+        """What is known of a name that the code under test looked for in vain; "" for nothing."""
+        return next((why for file in self._loaded.values() if (why := file.missed(name))), "")
+
     def ask(self, binding: int) -> None:
         """Start a probe run in which the binding of that number is used."""
         self._request, self._radix, self._chosen = binding, 1, []
@@ -264,25 +287,16 @@ class Modules(TrainingRoom):
             self.notes.append(f"{path} raised {type(failure.error).__name__}: {str(failure.error)[:200]}")
 
     def _run_python(self, module: ModuleType, path: str) -> None:
-        place = str(self._root / path)
         try:
-            code = compile(self._bytes(path), place, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise LoadFailure(path, error) from error
-        try:
-            with clock():
-                exec(code, vars(module))
+            taken = run_file(path, str(self._root / path), self._bytes(path), vars(module))
         except (Exception, SystemExit) as error:
-            # The definitions above and below the statement that failed are still worth grading.
-            self.notes.append(f"{path} raised {type(error).__name__} while it was imported: {str(error)[:200]}")
-            text = self._bytes(path).decode("utf-8", errors="replace")
-            taken = take_definitions([Cell(number=1, name=place, source=text)], vars(module))
-            if not taken.defined:
-                raise LoadFailure(path, error) from error
-            self._definitions[path] = taken
+            raise LoadFailure(path, error) from error
+        self.notes.extend(taken.notes)
+        self._definitions[path] = taken
 
     def _run_notebook(self, module: ModuleType, path: str) -> None:
-        taken = take_definitions(read_cells(self._root / path, self._bytes(path)), vars(module))
+        cells = read_cells(self._root / path, self._bytes(path))
+        taken = take_definitions(cells, vars(module), self.scratch)
         self.notes.extend(taken.notes)
         self._definitions[path] = taken
 
@@ -290,26 +304,22 @@ class Modules(TrainingRoom):
         return self._sources[path].encode() if path in self._sources else (self._root / path).read_bytes()
 
 
+class UnreadableFile(Exception):
+    """A file that holds nothing that can be read; its text is a sentence for the student."""
+
+
 def read_cells(path: Path, raw: bytes) -> list[Cell]:
     """The code cells of a notebook file, or of a reference kept in percent format. Raises LoadFailure."""
+    text = raw.decode("utf-8-sig", errors="replace")
     try:
-        text = raw.decode("utf-8", errors="replace")
         if path.suffix == ".py":
             return split_percent(text, str(path))
-        document = json.loads(text)
-        cells = document["cells"] if "cells" in document else document["worksheets"][0]["cells"]
         return [
-            Cell(number=number, name=f"{path}[cell {number}]", source=_source(cell))
-            for number, cell in enumerate(cells, start=1)
-            if cell.get("cell_type") == "code"
+            Cell(number=number, name=f"{path}[cell {number}]", source=source)
+            for number, source in code_sources(text, path.name)
         ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
-        raise LoadFailure(path.name, error) from error
-
-
-def _source(cell: Mapping[str, object]) -> str:
-    source = cell.get("source", cell.get("input", ""))
-    return "".join(source) if isinstance(source, list) else str(source)
+    except SubmissionError as error:
+        raise LoadFailure(path.name, UnreadableFile(str(error))) from error
 
 
 Probe = Callable[..., Mapping[str, object]]

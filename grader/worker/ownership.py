@@ -16,11 +16,13 @@ class StudentFiles:
     `root` is the submission's root as the process sees it. After a change of root that is "/", below which the names
     of the grader's and torch's own files seem to lie too; those were all imported before, so they are known.
     `known` are their names where somebody has collected them already: a forked worker that looks at every module
-    writes to the reference count of each and so copies ten megabytes of its parent.
+    writes to the reference count of each and so copies ten megabytes of its parent. What the code wrote into its
+    scratch folder and imports from there is the student's as well.
     """
 
-    def __init__(self, root: str, known: frozenset[str] | None = None) -> None:
+    def __init__(self, root: str, known: frozenset[str] | None = None, scratch: str = "") -> None:
         self.prefix = root.replace("\\", "/").rstrip("/") + "/"
+        self._written = scratch.replace("\\", "/").rstrip("/") + "/" if scratch else self.prefix
         self._known = module_files() if known is None else known
         self._answers: dict[str, bool] = {}
 
@@ -28,11 +30,12 @@ class StudentFiles:
         """Whether code of this file name was handed in."""
         answer = self._answers.get(filename)
         if answer is None:
+            name = filename.replace("\\", "/")
             answer = self._answers[filename] = (
-                filename.replace("\\", "/").startswith(self.prefix) and filename not in self._known
+                name.startswith((self.prefix, self._written)) and filename not in self._known
             )
         return answer
 
     def relative(self, filename: str) -> str:
         """The file name as the student knows it."""
-        return filename.replace("\\", "/").removeprefix(self.prefix)
+        return filename.replace("\\", "/").removeprefix(self._written).removeprefix(self.prefix)

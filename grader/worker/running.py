@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dis import opmap
 from types import TracebackType
@@ -17,12 +17,18 @@ import numpy
 import torch
 
 from grader.text import clean
-from grader.worker.capture import Capture, captured
-from grader.worker.loading import LoadFailure, MissingDefinition, Modules, Probe
+from grader.worker import adapting
+from grader.worker.capture import Capture, captured, muted
+from grader.worker.loading import LoadFailure, MissingDefinition, Modules, Probe, UnreadableFile
 from grader.worker.ownership import StudentFiles
+from grader.worker.returned import frames_of, is_unfilled, shapes, watched
 from grader.worker.trace import traced
+from grader.worker.words import in_words
 
 RAISE = opmap["RAISE_VARARGS"]
+RERUN_SECONDS = 2.0  # what took longer is not run a second time to find out what it gave back
+UNUSABLE = "UnusableResult"
+MISSING = (TypeError, AttributeError, NameError, ValueError)  # what code raises that meets None, or an unset name
 MEMORY_WORDS = (
     "can't allocate memory",
     "not enough memory",
@@ -55,10 +61,10 @@ def perform(
     with captured(capture), modules.probing(work.binding):
         if work.trace:
             with traced(files) as trace:
-                answer = attempt(probes[work.probe], modules, work.arguments, files)
+                answer = attempt(work, probes[work.probe], modules, files)
             operations, module_types = trace.lists()
         else:
-            answer = attempt(probes[work.probe], modules, work.arguments, files)
+            answer = attempt(work, probes[work.probe], modules, files)
     reset_defaults()
     prints, text = capture.take()
     name, count = modules.binding
@@ -68,7 +74,7 @@ def perform(
         "undeclared": modules.undeclared,
         "prints": prints,
         "print_text": text,
-        "loading": [note[:300] for note in modules.notes[:20]],
+        "loading": [clean(note, 300) for note in (*modules.notes[:20], *adapting.said)],
         "seconds": time.perf_counter() - started,
         "operations": operations,
         "module_types": module_types,
@@ -93,25 +99,85 @@ def reset_defaults() -> None:
     torch.set_grad_enabled(True)
 
 
-def attempt(probe: Probe, modules: Modules, arguments: Mapping[str, object], files: StudentFiles) -> dict[str, object]:
+def attempt(work: Work, probe: Probe, modules: Modules, files: StudentFiles) -> dict[str, object]:
     """The probe's values, or what kept it from returning some."""
+    started = time.perf_counter()
+
+    def again() -> None:
+        seed_everything(work.seed)
+        with muted(), modules.probing(work.binding):
+            probe(modules, **work.arguments)
+
     try:
-        values = probe(modules, **arguments)
+        values = probe(modules, **work.arguments)
         if not isinstance(values, Mapping):
             raise TypeError(f"the probe returned {type(values).__name__}, not a dict")
+        nothing = any(value is None for name, value in values.items() if "grad" not in str(name))
+        if nothing and work.probe not in modules.filled and time.perf_counter() - started < RERUN_SECONDS:
+            if hole := watched(again, files).unfilled():
+                return not_filled_in(hole)
+            modules.filled.add(work.probe)  # None is one of its values
         return {"status": "values", "values": values}
     except MissingDefinition as missing:
         return {"status": "not_implemented", "what": clean(str(missing), 300)}
     except LoadFailure as failure:
         if isinstance(failure.error, NotImplementedError):
             return {"status": "not_implemented", "what": clean(str(failure.error), 300)}
+        if isinstance(failure.error, UnreadableFile):
+            return raised(failure.error, files)
         return raised(failure.error, files, prefix=f"{failure.path} cannot be imported: ")
     except NotImplementedError as error:
         if is_a_hole(error, files):
             return {"status": "not_implemented", "what": clean(_text_of(error), 300)}
         return raised(error, files)
     except BaseException as error:
-        return want_of_memory(error, files) if is_want_of_memory(error) else raised(error, files)
+        if is_want_of_memory(error):
+            return want_of_memory(error, files)
+        answer = raised(error, files, suffix=said_besides(error, modules, files))
+        if not isinstance(error, Exception) or time.perf_counter() - started > RERUN_SECONDS:
+            return answer
+        return looked_into(answer, error, again, files)
+
+
+def looked_into(
+    answer: dict[str, object], error: Exception, again: Callable[[], None], files: StudentFiles
+) -> dict[str, object]:
+    """The answer for an exception after a second look: what did the code give back, and was it written at all?"""
+    frames = [frame for frame in frames_of(error.__traceback__) if files.owns(frame.f_code.co_filename)]
+    if isinstance(error, MISSING) and frames and is_unfilled(frames[-1].f_code):
+        return not_filled_in(frames[-1].f_code.co_qualname)
+    if not isinstance(error, MISSING) and frames:
+        return answer
+    seen = watched(again, files)
+    if hole := seen.unfilled():
+        return not_filled_in(hole)
+    if frames or type(error).__name__ == "BindingError" or not (said := seen.sentence()):
+        return answer
+    detail = "" if seen.last is not None and seen.last[1] is None else f" ({type(error).__name__}: {_text_of(error)})"
+    return {**answer, "kind": UNUSABLE, "message": clean(said + detail, 1000)}
+
+
+def not_filled_in(name: str) -> dict[str, object]:
+    """The answer for a template's function that nobody has written."""
+    return {"status": "not_implemented", "what": clean(f"{name} is not filled in", 300)}
+
+
+def said_besides(error: BaseException, modules: Modules, files: StudentFiles) -> str:
+    """What is to be put behind an exception's message: why a name is unknown, which shapes a layer was given."""
+    if isinstance(error, NameError):
+        return why_unknown(error, modules)
+    if words := in_words(error, _text_of(error)):
+        return f" ({words})" if _text_of(error) else words
+    if isinstance(error, RuntimeError | ValueError | IndexError) and not isinstance(error, NotImplementedError):
+        given = shapes(error.__traceback__, files)
+        return f" ({given})" if given else ""
+    return ""
+
+
+def why_unknown(error: NameError, modules: Modules) -> str:
+    """What is known of the name that code looked for in vain, to be put behind the message."""
+    why = modules.missed(str(getattr(error, "name", "") or ""))
+    return f" ({why})" if why else ""
 
 
 def is_want_of_memory(error: BaseException) -> bool:
@@ -143,7 +209,7 @@ def is_a_hole(error: BaseException, files: StudentFiles) -> bool:
     return own_raise or code.co_name == "_forward_unimplemented"
 
 
-def raised(error: BaseException, files: StudentFiles, prefix: str = "") -> dict[str, object]:
+def raised(error: BaseException, files: StudentFiles, prefix: str = "", suffix: str = "") -> dict[str, object]:
     """The answer for an exception, with the student's own frames only."""
     lines = student_frames(error.__traceback__, files)
     if isinstance(error, SyntaxError) and error.lineno is not None:
@@ -156,7 +222,7 @@ def raised(error: BaseException, files: StudentFiles, prefix: str = "") -> dict[
     return {
         "status": "raised",
         "kind": clean(type(error).__name__, 80),
-        "message": clean(prefix + message, 1000),
+        "message": clean(prefix + message + suffix, 1000),
         "where": clean(where, 200),
         "trace": [clean(line, 300) for line in lines[-8:]],
     }

@@ -10,19 +10,23 @@ that would need cleaning up.
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.wire.frames import Channel, ChannelClosed, Frame, WireError, encode
-from grader.worker import absent, gpu
+from grader.worker import absent, adapting, gpu
 from grader.worker.capture import Capture
 from grader.worker.loading import FileSpec, Modules, Probe
 from grader.worker.ownership import StudentFiles
 from grader.worker.running import Work, perform, raised
 
 ANSWER_BYTES = 64 << 20
+# Variables that name a folder to write to.
+PLACES = ("HOME", "TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TORCH_HOME", "HF_HOME")
 
 
 @dataclass
@@ -87,7 +91,9 @@ def reply(channel: Channel, frame_id: str, answer: dict[str, object], files: Stu
 def open_session(frame: Frame, known: frozenset[str] | None = None) -> Session:
     """Set up the search path and the stand-ins for missing modules."""
     tree = frame.tree
-    root = str(tree["root"])
+    root, scratch = str(tree["root"]), str(tree["scratch"])
+    if scratch:
+        settle_in(scratch)
     sys.path.insert(0, root)
     sys.dont_write_bytecode = True
     absent.install([str(name) for name in _list(tree["absent"])])
@@ -101,10 +107,21 @@ def open_session(frame: Frame, known: frozenset[str] | None = None) -> Session:
         for s in map(_dict, _list(tree["files"]))
     ]
     modules = Modules(Path(root), specs, _dict(tree["globals"]))
+    modules.scratch = scratch
     modules.settle()
-    students = StudentFiles(root, known)
+    students = StudentFiles(root, known, scratch)
     modules.device = str(tree["device"])
+    if modules.device != "cpu":
+        adapting.remove()
     return Session(modules, Capture(students), students)
+
+
+def settle_in(scratch: str) -> None:
+    """Make the scratch folder the place where this process is, keeps things, and looks for modules last."""
+    os.chdir(scratch)
+    os.environ.update(dict.fromkeys(PLACES, scratch))
+    tempfile.tempdir = None  # as it was found outside
+    sys.path.append(scratch)
 
 
 def handle(frame: Frame, session: Session, probes: Mapping[str, Probe]) -> dict[str, object]:

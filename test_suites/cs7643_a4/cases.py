@@ -77,9 +77,7 @@ class LSTMCase(Case):
 
 
 def lstm_cases():
-    return cases(
-        LSTMCase, distinct={"batch": (1, 6), "input_size": (2, 8), "hidden_size": (2, 8)}, time=sizes(1, 6)
-    )
+    return cases(LSTMCase, distinct={"batch": (1, 6), "input_size": (2, 8), "hidden_size": (2, 8)}, time=sizes(1, 6))
 
 
 @dataclass(frozen=True)

@@ -159,8 +159,9 @@ def _gate_weights(net: nn.Module, inputs: int, hidden: int, transposed: bool) ->
     style = "transposed weights" if transposed else "weights"
     w, u, joint = of(inputs, hidden), of(hidden, hidden), of(inputs + hidden, hidden)
     if len(w) >= 4 and len(u) >= 4:
-        return f"{style} per gate", lambda order: _one_each(order, w, "w_", transposed) + _one_each(
-            order, u, "u_", transposed
+        return (
+            f"{style} per gate",
+            lambda order: _one_each(order, w, "w_", transposed) + _one_each(order, u, "u_", transposed),
         )
     if len(joint) >= 4:
         return f"{style} per gate over input and state", lambda order: [

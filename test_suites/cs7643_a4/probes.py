@@ -57,9 +57,7 @@ def lstm(modules, x, hidden_size, weights, upstream):
     """The LSTM over a batch of sequences, with gradients."""
     net = modules["lstm"].LSTM(x.shape[2], hidden_size)
     x.requires_grad_()
-    bound = bound_or_hole(
-        lambda: bind(modules, lstm_candidates(net, x.shape[2], hidden_size), weights), lambda: net(x)
-    )
+    bound = bound_or_hole(lambda: bind(modules, lstm_candidates(net, x.shape[2], hidden_size), weights), lambda: net(x))
     values = state_of(net(x), "LSTM")
     backward(values, upstream)
     return {**values, "gradients": {"x": gradient(x), **bound.gradients()}}

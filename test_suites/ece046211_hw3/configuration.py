@@ -29,6 +29,8 @@ def run_cells(notebook, cells, guard=nullcontext):
 def configured(modules, words, text, cells, guard=nullcontext):
     """{role: object or None} of model, criterion, optimizer and scheduler, for a vocabulary of `words` words.
 
+    `trouble` is what the cells raised though model and optimizer are there, "" for nothing.
+
     `text` (S, 20) stands for the training data. Raises what the cells raised when model or optimizer are missing.
     """
     notebook, vocabulary = modules["notebook"], stand_ins.Vocabulary(words)
@@ -52,6 +54,7 @@ def configured(modules, words, text, cells, guard=nullcontext):
         "criterion": _last(made, lambda value: isinstance(value, nn.modules.loss._Loss)),
         "optimizer": _last(made, lambda value: isinstance(value, torch.optim.Optimizer)),
         "scheduler": _last(made, _is_scheduler),
+        "trouble": "" if failure is None else f"{type(failure).__name__}: {failure}"[:300],
     }
     if failure is not None and (found["model"] is None or found["optimizer"] is None):
         raise failure

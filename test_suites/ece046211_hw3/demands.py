@@ -11,7 +11,18 @@ from saved import GIVEN, CodeCell, Saved
 
 from grader.suite import require
 
-CHOSEN = (*RANGES, "words_in", "words_out", "criterion", "reduction", "optimizer", "rate", "scheduler", "trains_model")
+CHOSEN = (
+    *RANGES,
+    "words_in",
+    "words_out",
+    "criterion",
+    "reduction",
+    "optimizer",
+    "rate",
+    "scheduler",
+    "trains_model",
+    "trouble",
+)
 
 
 def notebook_of(submission) -> Saved:

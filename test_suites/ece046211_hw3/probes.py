@@ -72,6 +72,7 @@ def hyper_parameters(modules, words, cells):
         "rate": float(optimizer.defaults["lr"]) if optimizer is not None else None,
         "trains_model": model is not None and optimizer is not None and _trains(optimizer, model),
         "scheduler": type(scheduler).__name__ if scheduler is not None else None,
+        "trouble": made["trouble"],
     }
 
 
@@ -143,6 +144,8 @@ def _surroundings(model, optimizer, text, bptt, words):
         "scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=1.0),
         "train_data": text,
         "val_data": text,
+        "interval": 200,
+        "clip": 0.5,
         "epoch": 1,
         "epochs": 1,
         "device": torch.device("cpu"),

@@ -110,6 +110,15 @@ class Vocabulary:
     def get_stoi(self) -> dict[str, int]:
         return {word: number for number, word in enumerate(self._words)}
 
+    @property
+    def itos(self) -> list[str]:
+        """As vocabularies before torchtext 0.9 had it; so with `stoi`."""
+        return self.get_itos()
+
+    @property
+    def stoi(self) -> dict[str, int]:
+        return self.get_stoi()
+
     def lookup_token(self, number: int) -> str:
         return self._words[int(number)]
 

@@ -22,7 +22,8 @@ def test_training(student, submission):
     """Cross-entropy loss; SGD, Adam or RAdam with a rate from 5e-3 to 5; a learning-rate scheduler."""
     values = chosen(student, submission, WORDS)
     require_none(wrong_training(values))
-    require(values["scheduler"] is not None, "There is no scheduler; any of torch.optim.lr_scheduler will do.")
+    raised = f" The cells that would make one raised {values['trouble']}." if values["trouble"] else ""
+    require(values["scheduler"] is not None, f"There is no scheduler; any of torch.optim.lr_scheduler will do.{raised}")
     require(values["trains_model"] is True, "The optimiser does not hold all parameters of the model.")
 
 

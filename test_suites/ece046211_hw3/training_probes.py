@@ -58,6 +58,8 @@ def _surroundings(made, text, validation, words):
         "ntokens": getattr(getattr(model, "decoder", None), "out_features", words),  # some write 28782 down
         "train_data": text,
         "val_data": validation,
+        "interval": 200,
+        "clip": 0.5,
         "epoch": 1,
         "epochs": 1,
         "device": text.device,

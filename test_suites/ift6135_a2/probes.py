@@ -385,6 +385,14 @@ def transformer(
     return {"features": out, "gradients": own}
 
 
+def with_or_without_mask(net: nn.Module, tokens: Tensor) -> Tensor:
+    """The features; of a network that cannot do without its mask, which is `transformer.forward`'s affair, with one."""
+    try:
+        return net(tokens)
+    except (TypeError, AttributeError):
+        return net(tokens, torch.ones_like(tokens))
+
+
 def transformer_dropout(modules: Any, tokens: Tensor, **inputs: Any) -> Tree:
     """Features with dropout off, on and total, and those of a network whose embeddings are zero; stand-in blocks."""
 
@@ -394,7 +402,7 @@ def transformer_dropout(modules: Any, tokens: Tensor, **inputs: Any) -> Tree:
         if blank:
             for parameter in (net.embedding.weight, net.cls_token, net.pos_embedding):
                 nn.init.zeros_(parameter)
-        return net.train(training)(tokens)
+        return with_or_without_mask(net.train(training), tokens)
 
     return dropout_table(features)
 

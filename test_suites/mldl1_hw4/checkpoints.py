@@ -9,7 +9,7 @@ import json
 import math
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import torch
@@ -26,6 +26,7 @@ DTYPES = {
     "I32": torch.int32,
     "U8": torch.uint8,
 }
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 
 
@@ -54,6 +55,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def load_into(model: torch.nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
     """Load all weights. Raises UnusableCheckpoint that says how the file and the model differ."""
     own = model.state_dict()
+    weights = unwrapped(weights, own.keys())
     missing, strange = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     other = [key for key in own.keys() & weights.keys() if own[key].shape != weights[key].shape]
     if missing or strange or other:
@@ -61,6 +63,16 @@ def load_into(model: torch.nn.Module, weights: Mapping[str, Tensor], name: str) 
         told = "; ".join(f"{len(keys)} {what}, such as {keys[0][:100]}" for what, keys in parts if keys)
         raise UnusableCheckpoint(f"{name} holds the weights of another model than the notebook's: {told}")
     model.load_state_dict(dict(weights))
+
+
+def unwrapped(weights: Mapping[str, Tensor], own: Set[str]) -> Mapping[str, Tensor]:
+    """The weights without what a wrapper put before all names (`DataParallel`, `torch.compile`, a trainer)."""
+    for _ in PREFIXES:
+        front = next((prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in weights)), "")
+        if not front or own & weights.keys():
+            break
+        weights = {name.removeprefix(front): value for name, value in weights.items()}
+    return weights
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:

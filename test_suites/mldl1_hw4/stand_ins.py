@@ -151,6 +151,19 @@ class Vocabulary:
         """Words to numbers."""
         return {"<unk>": 0} | {f"w{number}": number for number in range(1, 1000)}
 
+    @property
+    def stoi(self) -> Mapping[str, int]:
+        """As vocabularies before torchtext 0.9 had it; so with `itos`."""
+        return self.get_stoi()
+
+    @property
+    def itos(self) -> list[str]:
+        return list(self.get_stoi())
+
+    def get_itos(self) -> list[str]:
+        """The words in the order of their numbers."""
+        return list(self.get_stoi())
+
     def lookup_indices(self, words: Sequence[str]) -> list[int]:
         """Words to numbers."""
         return self(words)

@@ -80,9 +80,9 @@ def test_an_unclosed_string_does_not_swallow_the_definitions_below_it() -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("%%bash\nrm -rf data\nls", "pass  # %%bash\npass  # rm -rf data\npass  # ls"),
+        ("%%bash\nrm -rf data\nls", "# %%bash\n# rm -rf data\n# ls"),
         ("%%time\nx = 1", "pass  # %%time\nx = 1"),
-        ("\n%%writefile a.py\nimport os", "\npass  # %%writefile a.py\npass  # import os"),
+        ("\n%%writefile a.py\nimport os", "\n# %%writefile a.py\n# import os"),
         ("if a:\n    !ls\nb = 1", "if a:\n    pass  # !ls\nb = 1"),
         ("?print\nprint??\nx = 1", "pass  # ?print\npass  # print??\nx = 1"),
         ("x = f(a,\n%b\n)", "x = f(a,\n%b\n)"),

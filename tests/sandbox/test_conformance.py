@@ -358,10 +358,12 @@ def test_no_descriptor_is_lost(bench):
 
 
 def test_only_the_submission_is_in_sight(linux):
-    assert linux.run("listing", "/", fresh=True).values["out"] == ["m.py"]
+    found = linux.run("listing", "/", fresh=True).values["out"]
+    assert found == ["scratch", "submission"] or (found[0].startswith(".scratch-") and found[1:] == ["m.py"])
+    assert linux.run("listing", ".").values["out"] == ["m.py"]
     for path in ("/etc/passwd", "/proc/self/maps", str(FIXTURES / "behaviours" / "m.py")):
         assert linux.run("reads", path).kind == "FileNotFoundError"
-    assert linux.run("environment").values["out"] == {}
+    assert set(linux.run("environment").values["out"].values()) == {linux.run("temporary").values["out"]}
     assert linux.run("descriptors").values["out"] == [0, 1, 2, 3]
     assert linux.run("objects_of_the_grader").values["out"] == []
 
@@ -369,11 +371,27 @@ def test_only_the_submission_is_in_sight(linux):
 def test_nothing_can_be_written_or_reached(linux):
     if os.geteuid() != 0:
         pytest.skip("for root; see test_unprivileged for others")
-    assert linux.run("writes", "planted.txt").kind == "PermissionError"
+    assert linux.run("writes", "/planted.txt").kind == "PermissionError"
+    assert linux.run("writes_beside_itself").kind in ("PermissionError", "OSError")
     assert linux.run("leaves_its_root").kind == "PermissionError"
     assert min(linux.run("who").values["out"]) >= 61_000
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert isinstance(linux.run("connects", server.getsockname()[1]), Raised)
+
+
+def test_every_worker_has_a_small_folder_of_its_own(bench):
+    assert bench.run("writes", "log.txt", fresh=True).values["out"] == "written"
+    assert bench.run("listing", ".").values["out"] == ["log.txt", "m.py"]
+    assert "def listing" in bench.run("finds", "m.py", "def listing").values["out"], "what was handed in is read there"
+    assert bench.run("listing", ".", fresh=True).values["out"] == ["m.py"], "gone with the worker"
+    names = {bench.run("environment").values["out"][name] for name in ("HOME", "TMPDIR", "MPLCONFIGDIR")}
+    assert names == {bench.run("temporary").values["out"]}
+
+
+def test_the_folder_cannot_be_filled_without_end(linux):
+    written = linux.run("fills", 8 << 20, 20, fresh=True).values["out"]
+    assert written <= 32 << 20 or "per file" in linux.sandbox.protections["scratch"]
+    assert linux.run("add", 1, 2).values["out"] == 3
 
 
 def test_two_workers_are_two_users(linux):

@@ -30,9 +30,13 @@ def main(root):
         found["segfault"] = told(bench.run("segfaults"))
         found["outside"] = told(bench.run("reads", "/etc/passwd", fresh=True))
         found["listing"] = told(bench.run("listing", "/"))
-        found["write"] = told(bench.run("writes", "planted.txt"))
+        found["write"] = told(bench.run("writes_beside_itself"))
+        found["scratch"] = [told(bench.run("writes", "log.txt")), told(bench.run("listing", "."))]
+        found["filled"] = told(bench.run("fills", 8 << 20, 20))
         found["escape"] = told(bench.run("leaves_its_root", fresh=True))
-        found["environment"] = told(bench.run("environment", fresh=True))
+        found["environment"] = told(bench.run("environment"))
+        found["place"] = told(bench.run("temporary"))
+        found["fresh"] = told(bench.run("listing", ".", fresh=True))
         found["descriptors"] = told(bench.run("descriptors"))
         with socket.create_server(("127.0.0.1", 0)) as server:
             found["network"] = told(bench.run("connects", server.getsockname()[1]))

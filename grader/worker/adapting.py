@@ -1,0 +1,280 @@
+"""Code written for another machine or an older torch, as it runs here: on a processor alone.
+
+`.cuda()`, `.to("cuda")` and `device="cuda"` mean "the fast device, if there is one"; here there is none, and they do
+nothing. Settings that only make code faster (threads, compilers) are ignored. Arguments and names that newer versions
+of torch and NumPy have dropped are accepted where they carried no meaning. What was ignored is said once, in `said`.
+
+The same holds for the reference: both sides run on what `install` has changed. A worker with a GPU undoes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy
+import torch
+from torch import nn
+
+ABSENT = frozenset({"cuda", "mps", "xpu", "hip"})
+_FACTORIES = (
+    "arange asarray as_tensor empty empty_like empty_strided eye from_file full full_like linspace logspace normal "
+    "ones ones_like rand rand_like randint randint_like randn randn_like randperm scalar_tensor sparse_coo_tensor "
+    "tensor tril_indices triu_indices zeros zeros_like bartlett_window blackman_window hamming_window hann_window "
+    "kaiser_window range"
+)
+_NEW = "new_empty new_empty_strided new_full new_ones new_tensor new_zeros"
+_TYPES = "Float Double Half BFloat16 Byte Char Short Int Long Bool"
+
+MOVED = "this process has no GPU: moves to one and `device=` arguments that name one were ignored"
+THREADS = "the number of threads was left as it is; the grader sets it"
+COMPILED = "torch.compile and torch.jit.script were ignored: your code ran as it is written"
+VERBOSE = "arguments that this version of torch no longer has were ignored (verbose=)"
+
+said: dict[str, None] = {}
+_undo: list[Callable[[], None]] = []
+
+
+def install() -> None:
+    """Change torch and NumPy for this process and its children. Done once, before anything is forked."""
+    if _undo:
+        return
+    _adapt_moves()
+    _adapt_factories()
+    _adapt_cuda()
+    _adapt_speed()
+    _adapt_schedulers()
+    _adapt_names()
+
+
+def remove() -> None:
+    """Put everything back, in a worker that has a GPU."""
+    while _undo:
+        _undo.pop()()
+    said.clear()
+
+
+def _put(owner: Any, name: str, value: object) -> None:
+    if name in vars(owner):
+        _undo.append(functools.partial(setattr, owner, name, vars(owner)[name]))
+    else:
+        _undo.append(functools.partial(delattr, owner, name))
+    setattr(owner, name, value)
+
+
+def _say(sentence: str) -> None:
+    """Note it, unless a library did it for reasons of its own."""
+    if not str(sys._getframe(2).f_globals.get("__name__", "")).startswith(("torch.", "grader.")):
+        said.setdefault(sentence)
+
+
+# --- devices ------------------------------------------------------------------------------------------------------
+
+
+def here(device: Any) -> Any:
+    """The device where a device that is not there is to be: the processor. Everything else is itself."""
+    kind = type(device)
+    if kind is torch.device:
+        name = device.type
+    elif kind is str:
+        name = device.partition(":")[0]
+    elif kind is int:
+        name = "cuda"
+    else:
+        return device
+    if name not in ABSENT:
+        return device
+    _say_moved()
+    return torch.device("cpu")
+
+
+def _say_moved() -> None:
+    said.setdefault(MOVED)
+
+
+def _adapt_moves() -> None:
+    plain_to, plain_type = torch.Tensor.to, torch.Tensor.type
+
+    @functools.wraps(plain_to)
+    def to(self: Any, *args: Any, **options: Any) -> Any:
+        if args:
+            args = (here(args[0]), *args[1:])
+        if "device" in options:
+            options["device"] = here(options["device"])
+        return plain_to(self, *args, **options)
+
+    def cuda(self: Any, *args: Any, **options: Any) -> Any:
+        """The tensor itself: there is no GPU."""
+        _say_moved()
+        return self
+
+    def xpu(self: Any, *args: Any, **options: Any) -> Any:
+        """The tensor itself: there is no such device."""
+        _say_moved()
+        return self
+
+    def pin_memory(self: Any, *args: Any, **options: Any) -> Any:
+        """The tensor itself: there is nothing to be copied to."""
+        return self
+
+    @functools.wraps(plain_type)
+    def type_(self: Any, dtype: Any = None, *args: Any, **options: Any) -> Any:
+        if isinstance(dtype, str):
+            dtype = dtype.replace("torch.cuda.", "torch.")
+        return plain_type(self, dtype, *args, **options) if dtype is not None else plain_type(self)
+
+    _put(torch.Tensor, "to", to)
+    _put(torch.Tensor, "cuda", cuda)
+    _put(torch.Tensor, "xpu", xpu)
+    _put(torch.Tensor, "pin_memory", pin_memory)
+    _put(torch.Tensor, "type", type_)
+
+
+def _with_device(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def made(*args: Any, **options: Any) -> Any:
+        if "device" in options:
+            options["device"] = here(options["device"])
+        return function(*args, **options)
+
+    return made
+
+
+def _adapt_factories() -> None:
+    for name in _FACTORIES.split():
+        _put(torch, name, _with_device(getattr(torch, name)))
+    for name in _NEW.split():
+        _put(torch.Tensor, name, _with_device(getattr(torch.Tensor, name)))
+    plain_load, plain_default, plain_type = torch.load, torch.set_default_device, torch.set_default_tensor_type
+    plain_generator = torch.Generator
+
+    @functools.wraps(plain_load)
+    def load(file: Any, map_location: Any = "cpu", *args: Any, **options: Any) -> Any:
+        where = "cpu" if map_location is None else here(map_location)
+        return plain_load(file, where, *args, **options)
+
+    def set_default_device(device: Any) -> None:
+        """Every new tensor is made there from now on."""
+        plain_default(here(device))
+
+    def set_default_tensor_type(kind: Any) -> None:
+        """The type of new tensors."""
+        plain_type(kind.replace("torch.cuda.", "torch.") if isinstance(kind, str) else kind)
+
+    class Generators(type):
+        """`torch.Generator` cannot be derived from; this stands in its place."""
+
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, plain_generator)
+
+        def __call__(cls, device: Any = "cpu") -> torch.Generator:
+            return plain_generator(device=here(device))
+
+    _put(torch, "load", load)
+    _put(torch, "set_default_device", set_default_device)
+    _put(torch, "set_default_tensor_type", set_default_tensor_type)
+    _put(torch, "Generator", Generators("Generator", (), {"__doc__": plain_generator.__doc__}))
+
+
+def _doing_nothing() -> Callable[..., None]:
+    """A new function each time: torch's compiler, which optimisers import, keeps a table of torch's functions."""
+
+    def nothing(*args: Any, **options: Any) -> None:
+        """There is no GPU to do it with."""
+
+    return nothing
+
+
+def _adapt_cuda() -> None:
+    for name in ("synchronize", "set_device", "reset_peak_memory_stats", "ipc_collect", "empty_cache"):
+        _put(torch.cuda, name, _doing_nothing())
+    for name in ("synchronize", "empty_cache", "manual_seed"):
+        _put(torch.mps, name, _doing_nothing())
+    _put(torch.cuda, "current_device", lambda: 0)
+    for kind in _TYPES.split():
+        _put(torch.cuda, f"{kind}Tensor", getattr(torch, f"{kind}Tensor"))
+
+
+# --- speed --------------------------------------------------------------------------------------------------------
+
+
+def _adapt_speed() -> None:
+    def threads() -> Callable[[int], None]:
+        def ignored(number: int) -> None:
+            """Ignored: results must not depend on it."""
+            _say(THREADS)
+
+        return ignored
+
+    def compile_(model: Any = None, *args: Any, **options: Any) -> Any:
+        """The model or function itself, or a decorator that gives it back."""
+        _say(COMPILED)
+        return (lambda function: function) if model is None else model
+
+    def script(obj: Any, *args: Any, **options: Any) -> Any:
+        """The model or function itself."""
+        _say(COMPILED)
+        return obj
+
+    def compile_module(self: Any, *args: Any, **options: Any) -> None:
+        """Ignored: the model runs as it is written."""
+        _say(COMPILED)
+
+    _put(torch, "set_num_threads", threads())
+    _put(torch, "set_num_interop_threads", threads())
+    _put(torch, "compile", compile_)
+    _put(torch.jit, "script", script)
+    _put(nn.Module, "compile", compile_module)
+
+
+# --- older versions -----------------------------------------------------------------------------------------------
+
+
+def _adapt_schedulers() -> None:
+    schedulers = sys.modules.get("torch.optim.lr_scheduler")
+    for kind in list(vars(schedulers).values()) if isinstance(schedulers, ModuleType) else ():
+        if isinstance(kind, type) and issubclass(kind, schedulers.LRScheduler) and "__init__" in vars(kind):  # type: ignore[union-attr]
+            _put(kind, "__init__", _without_verbose(vars(kind)["__init__"]))
+
+
+def _without_verbose(plain: Callable[..., None]) -> Callable[..., None]:
+    most = plain.__code__.co_argcount
+    takes = "verbose" in plain.__code__.co_varnames[:most]
+
+    @functools.wraps(plain)
+    def init(self: Any, *args: Any, **options: Any) -> None:
+        # It was the last argument everywhere, and only had the rate printed.
+        if not takes and "verbose" in options:
+            del options["verbose"]
+            _say(VERBOSE)
+        plain(self, *(args[: most - 1] if len(args) == most else args), **options)
+
+    return init
+
+
+def _adapt_names() -> None:
+    old: dict[str, object] = {
+        **{kind.__name__: kind for kind in (float, int, object, complex, str)},
+        "float_": numpy.float64,
+        "complex_": numpy.complex128,
+        "unicode_": numpy.str_,
+        "Inf": numpy.inf,
+        "infty": numpy.inf,
+        "PINF": numpy.inf,
+        "NINF": -numpy.inf,
+        "NaN": numpy.nan,
+        "product": numpy.prod,
+        "cumproduct": numpy.cumprod,
+        "alltrue": numpy.all,
+        "sometrue": numpy.any,
+        "in1d": numpy.isin,
+        "trapz": numpy.trapezoid,
+        "round_": numpy.round,
+        "asscalar": lambda array: array.item(),
+    }
+    for name, value in old.items():
+        if name not in vars(numpy):
+            _put(numpy, name, value)
