@@ -62,6 +62,10 @@ Training = Annotated[
         autocompletion=lambda incomplete: [word for word in ("off", "made", "real") if word.startswith(incomplete)],
     ),
 ]
+Recording = Annotated[
+    Path | None, typer.Option("--recording", help="Judge from this recording; without a reference too.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Run the reference, and keep nothing of it.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Submissions judged side by side (0: one per processor).")]
 
 
@@ -80,6 +84,8 @@ def check(
     only: Only = None,
     training: Annotated[bool, typer.Option("--training", help="Train too, on small data made by code.")] = False,
     json: Json = False,
+    recording: Recording = None,
+    no_cache: NoCache = False,
     assignments: Assignments = None,
 ) -> None:
     """Check your own work before you hand it in.
@@ -88,7 +94,11 @@ def check(
     """
     from grader.commands import check as command
 
-    _end(command.run(slug, path, only or [], json, assignments, training=training))
+    _end(
+        command.run(
+            slug, path, only or [], json, assignments, training=training, recording=recording, no_cache=no_cache
+        )
+    )
 
 
 @app.command()
@@ -117,7 +127,12 @@ def grade(
         str | None, typer.Option("--submitted-at", help="When they were handed in (ISO 8601 with offset).")
     ] = None,
     taken: Annotated[bool, typer.Option("--taken", hidden=True)] = False,
+    shard: Annotated[
+        str | None, typer.Option("--shard", help="Judge one part of the class, e.g. 3/40; `merge` puts them together.")
+    ] = None,
     json: Json = False,
+    recording: Recording = None,
+    no_cache: NoCache = False,
     assignments: Assignments = None,
 ) -> None:
     """Grade submissions and write results."""
@@ -143,6 +158,9 @@ def grade(
         single=single,
         submitted_at=submitted_at,
         taken=taken,
+        recording=recording,
+        no_cache=no_cache,
+        shard=shard,
     )
     _end(command.run(request, context.obj))
 
@@ -195,6 +213,8 @@ def merge(
 def replay(
     report: Annotated[Path, typer.Argument(help="A report.json, or the submission's folder that holds it.")],
     item: Annotated[str, typer.Argument(help="The item to run again.")],
+    recording: Recording = None,
+    no_cache: NoCache = False,
     assignments: Assignments = None,
 ) -> None:
     """Reproduce one check, for an appeal.
@@ -203,7 +223,7 @@ def replay(
     """
     from grader.commands import replay as command
 
-    _end(command.run(report, item, assignments))
+    _end(command.run(report, item, assignments, recording, no_cache))
 
 
 @app.command()
@@ -216,6 +236,9 @@ def verify(
     rewritings: Annotated[
         bool, typer.Option("--rewritings", help="Run other right versions of the reference: none may lose a point.")
     ] = False,
+    recorded: Annotated[
+        bool, typer.Option("--recorded", help="Judge from a recording, as where no reference is; trains nothing.")
+    ] = False,
     jobs: Jobs = 0,
     assignments: Assignments = None,
 ) -> None:
@@ -227,7 +250,7 @@ def verify(
     from grader.proof.changes.kinds import MUTANT, REWRITING
 
     kinds = [kind for kind, wanted in ((MUTANT, mutants), (REWRITING, rewritings)) if wanted]
-    _end(command.run(slugs or [], everything, jobs, assignments, kinds))
+    _end(command.run(slugs or [], everything, jobs, assignments, kinds, recorded=recorded))
 
 
 @app.command()
@@ -350,6 +373,41 @@ def doctor(
     from grader.commands import doctor as command
 
     _end(command.run(json, require, container=container, image=image))
+
+
+recordings = typer.Typer(help="Recordings of the reference's answers, kept for the next run.", no_args_is_help=True)
+app.add_typer(recordings, name="recording")
+Name = Annotated[str, typer.Argument(help="A name that `list` shows, or a recording's folder.")]
+
+
+@recordings.command("list")
+def list_recordings() -> None:
+    """Say which recordings are kept, the last used first."""
+    from grader.commands import recording as command
+
+    _end(command.show_all())
+
+
+@recordings.command("show")
+def show_recording(
+    name: Name,
+    suite: Annotated[Path | None, typer.Option("--suite", help="Write the suite as it was into this folder.")] = None,
+) -> None:
+    """Say what a recording was made of and what it holds."""
+    from grader.commands import recording as command
+
+    _end(command.show(name, suite))
+
+
+@recordings.command("remove")
+def remove_recordings(
+    names: Annotated[list[str] | None, typer.Argument(help="Names that `list` shows.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every recording.")] = False,
+) -> None:
+    """Delete recordings; the next run makes what it needs anew."""
+    from grader.commands import recording as command
+
+    _end(command.remove(names or [], everything))
 
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -22,7 +22,7 @@ LAYERS = (
     ("thresholds", "parsing", "datasets", "course"),
     ("templates", "results", "worker"),
     ("intake", "rules", "sandbox", "suite", "scoring"),
-    ("reports",),
+    ("reports", "recording"),
     ("run",),
     ("proof", "container"),
     ("platforms",),

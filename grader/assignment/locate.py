@@ -11,6 +11,7 @@ import difflib
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,17 @@ def copy_assignment(folders: Folders, target: Path) -> None:
             shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__", *without))
     for path in (target, *target.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def cache_folder() -> Path:
+    """Ours below $XDG_CACHE_HOME, or where the platform keeps caches. Raises RuntimeError for a user without a home."""
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given) / "dl-grader"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "dl-grader" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "dl-grader"
+    return Path.home() / ".cache" / "dl-grader"
 
 
 def known_slugs(assignments: Path | None = None) -> tuple[str, ...]:

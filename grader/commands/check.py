@@ -11,53 +11,62 @@ from pathlib import Path
 from rich.console import Console
 
 from grader import intake
-from grader.assignment.assignment import Assignment
-from grader.assignment.locate import Folders
-from grader.commands.shared import exit_code_of, open_assignment, progress_bar, require_reference
+from grader.commands.shared import (
+    exit_code_of,
+    open_assignment,
+    progress_bar,
+    recordings_for,
+    require_reference,
+    seed_for,
+)
 from grader.errors import EXIT_DONE, EXIT_NO
-from grader.model import Graded, Refused, Report, Submission
+from grader.model import Graded, Refused, Report
 from grader.reports import gradescope, terminal
-from grader.run.engine import Trainings
 from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory, trainings_of
 from grader.scoring import score
 
 
 def run(
-    slug: str, path: Path, only: Sequence[str], as_json: bool, assignments: Path | None, *, training: bool = False
+    slug: str,
+    path: Path,
+    only: Sequence[str],
+    as_json: bool,
+    assignments: Path | None,
+    *,
+    training: bool = False,
+    recording: Path | None = None,
+    no_cache: bool = False,
 ) -> int:
     """Check one submission. Returns 1 when a check fails, 3 when the grader could not do its work."""
     folders, assignment = open_assignment(slug, assignments)
-    require_reference(folders)
+    require_reference(folders, recording)
     items = automatic_items(assignment, only, public=True)
     trainings = trainings_of(assignment, "made" if training else "off")
+    seed = seed_for(None, recording) or PUBLIC_SEED
+    recordings = recordings_for(recording, no_cache)
     with tempfile.TemporaryDirectory() as workspace:
         [found] = intake.take([path.resolve()], assignment, Path(workspace).resolve(), single=True)
         if isinstance(found, Refused):
             report = score(Graded(key=found.key, refused=found.reason), assignment)
         else:
-            report = score(_graded(found, items, assignment, folders, trainings), assignment)
+            with progress_bar(assignment.slug) as tell:
+                [graded] = grade_in_memory(
+                    assignment,
+                    folders,
+                    [found],
+                    seed=seed,
+                    items=items,
+                    portable=True,
+                    tell=tell,
+                    trainings=trainings,
+                    recordings=recordings,
+                )
+            report = score(graded, assignment)
     _show(report, as_json)
     if code := exit_code_of([report]):
         return code
     failed = any(line.state in ("failed", "partly", "not_attempted") for line in report.lines)
     return EXIT_NO if failed or report.refused else EXIT_DONE
-
-
-def _graded(
-    found: Submission, items: tuple[str, ...], assignment: Assignment, folders: Folders, trainings: Trainings
-) -> Graded:
-    with progress_bar(assignment.slug) as tell:
-        [graded] = grade_in_memory(
-            assignment,
-            folders,
-            [found],
-            seed=PUBLIC_SEED,
-            items=items,
-            portable=True,
-            tell=tell,
-            trainings=trainings,
-        )
-    return graded
 
 
 def _show(report: Report, as_json: bool) -> None:

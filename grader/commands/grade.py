@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_module
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +22,9 @@ from grader.commands.shared import (
     job_count,
     open_assignment,
     progress_bar,
+    recordings_for,
     require_reference,
+    seed_for,
     trainings_for,
 )
 from grader.container.running import Wanted, grade_in_containers
@@ -31,11 +33,13 @@ from grader.errors import EXIT_DONE, GraderError, UsageError
 from grader.model import Person, Refused, Report, Submission
 from grader.reports import files, gradescope, html, terminal
 from grader.results.journal import Journal
+from grader.results.sharding import Shard
 from grader.run.engine import Trainings
 from grader.run.grading import automatic_items, grade_into, new_seed, scores_of, taken_in, write_results
 from grader.sandbox.launch import Launched
 
 SUBMISSIONS = "submissions"
+SUITE = "suite.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +65,23 @@ class Request:
     single: bool = False
     submitted_at: str | None = None
     taken: bool = False
+    recording: Path | None = None
+    no_cache: bool = False
+    shard: str | None = None
 
 
 def run(request: Request, launched: Launched | None = None) -> int:
     """Grade and write everything, with processes that may have been started ahead. Returns the exit code."""
     folders, assignment = open_assignment(request.slug, request.assignments)
-    require_reference(folders)
+    require_reference(folders, request.recording)
     items = automatic_items(assignment, request.only)
     trainings = trainings_for(assignment, request.training, request.device)
     if request.plan:
         count = _count(request, assignment)
         sys.stdout.write(plan.text(assignment, items, trainings, count, job_count(request.jobs)))
         return EXIT_DONE
+    if request.container and (request.shard or request.recording):
+        raise UsageError("--container runs the whole class with the reference: give --shard or --recording without it")
     if not request.paths and not request.taken:
         raise UsageError("name what is to be graded: folders, zips, notebooks or a bulk download")
     out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
@@ -105,14 +114,24 @@ def _grade(
     launched: Launched | None,
 ) -> None:
     workspace = out / SUBMISSIONS
+    shard = Shard.parse(request.shard) if request.shard else None
+    seed = seed_for(request.seed or journal.contents.seed or None, request.recording)
+    _require_same_shard(journal, shard, seed)
+    part: dict[str, object] | None = None
+
+    def choose(owners: Sequence[str]) -> Collection[str]:
+        nonlocal part
+        part = None if shard is None else shard.facts(owners)
+        return owners if shard is None else shard.share(owners)
+
     if request.taken:
         taken = intake.Taken(found=tuple(taken_in(journal.contents, workspace.resolve())), fates=())
     else:
-        taken = _take(journal, assignment, request, workspace, out)
+        taken = _take(journal, assignment, request, workspace, out, choose)
     found = taken.found
-    seed = request.seed or journal.contents.seed or new_seed()
+    seed = seed or new_seed()
     if not any(isinstance(entry, Submission) for entry in found):
-        journal.start_run(assignment.slug, seed, {})
+        journal.start_run(assignment.slug, seed, {}, part)
         journal.notices(taken.notices)
         for entry in found:
             journal.submission(entry)
@@ -140,11 +159,13 @@ def _grade(
                 seed=seed,
                 items=items,
                 jobs=job_count(request.jobs),
-                report=(out / "suite.json").resolve(),
+                report=(out / SUITE).resolve(),
                 tell=tell,
                 launched=launched,
                 trainings=trainings,
                 notices=taken.notices,
+                recordings=recordings_for(request.recording, request.no_cache),
+                shard=part,
             )
     except (KeyboardInterrupt, GraderError):
         # What was finished is worth having on disk before the command ends.
@@ -154,7 +175,14 @@ def _grade(
         raise
 
 
-def _take(journal: Journal, assignment: Assignment, request: Request, workspace: Path, out: Path) -> intake.Taken:
+def _take(
+    journal: Journal,
+    assignment: Assignment,
+    request: Request,
+    workspace: Path,
+    out: Path,
+    choose: Callable[[Sequence[str]], Collection[str]],
+) -> intake.Taken:
     """Take the submissions in, and write who they are of and what became of every file."""
     workspace.mkdir(exist_ok=True, mode=0o700)
     known = people.read(out / "people.csv") if (out / "people.csv").exists() else ()
@@ -167,10 +195,27 @@ def _take(journal: Journal, assignment: Assignment, request: Request, workspace:
         submitted_at=request.submitted_at,
         earlier=intake.Earlier(people=known, attempts=journal.contents.attempts()),
         compare=True,
+        choose=choose,
     )
     _remember_people(taken.found, known, out / "people.csv")
     files.write_intake(out, taken.fates)
     return taken
+
+
+def _require_same_shard(journal: Journal, shard: Shard | None, seed: str | None) -> None:
+    """Raises UsageError for a folder of another shard, and for a shard that would draw cases of its own."""
+    stored = journal.contents.shard
+    if journal.contents.slug and (stored is None) != (shard is None):
+        raise UsageError(
+            "this results folder is not that of a shard; choose another --out"
+            if shard
+            else "this results folder is that of a shard; name the same --shard, or choose another --out"
+        )
+    if shard is not None and stored is not None and (stored["number"], stored["of"]) != (shard.number, shard.of):
+        held = f"{stored['number']}/{stored['of']}"
+        raise UsageError(f"this results folder holds shard {held}, not {shard.number}/{shard.of}; choose another --out")
+    if shard is not None and seed is None:
+        raise UsageError("--shard needs --seed or --recording: every shard must draw the same cases")
 
 
 def _count(request: Request, assignment: Assignment) -> int:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grader.commands.grade import finish
+from grader.commands.grade import SUBMISSIONS, SUITE, finish
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
 from grader.course import people
@@ -28,20 +28,33 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
     sys.stderr.write("".join(f"note: {warning}\n" for warning in merged.warnings))
     _bring_people(folders, out)
     merge_intake(out, folders)
+    _bring_files(folders, out)
     if marks is not None:
         shutil.copyfile(marks, out / MARKS)
     return finish(out, assignment, as_json=as_json)
 
 
 def _bring_people(folders: Sequence[Path], out: Path) -> None:
-    found = [
-        person
-        for folder in folders
-        if (folder / "people.csv").exists()
-        for person in people.read(folder / "people.csv")
-    ]
-    if found:
-        people.write(list(dict.fromkeys(found)), out / "people.csv")
+    files = [folder / "people.csv" for folder in folders if (folder / "people.csv").exists()]
+    if files:
+        people.write([person for file in files for person in people.read(file)], out / "people.csv")
+
+
+def _bring_files(folders: Sequence[Path], out: Path) -> None:
+    """The account of the suite's run, and the submissions, which `replay` needs."""
+    for account in [folder / SUITE for folder in folders if (folder / SUITE).exists()][:1]:
+        shutil.copyfile(account, out / SUITE)
+    for folder in folders:
+        for found in sorted((folder / SUBMISSIONS).glob("*")):
+            if found.is_dir() and not (out / SUBMISSIONS / found.name).exists():
+                shutil.copytree(found, out / SUBMISSIONS / found.name, copy_function=_linked)
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _marks_of(folders: Sequence[Path]) -> Path | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
-from grader.commands.shared import open_assignment, require_reference, trainings_for
+from grader.commands.shared import open_assignment, recordings_for, require_reference, seed_for, trainings_for
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
 from grader.model import CheckResult, Submission
 from grader.reports import full
@@ -20,7 +20,9 @@ from grader.thresholds import FIGURES
 DETAILS = ("status", "credit", "reason", "message", "hint", "case", "route", "binding")
 
 
-def run(report: Path, item: str, assignments: Path | None) -> int:
+def run(
+    report: Path, item: str, assignments: Path | None, recording: Path | None = None, no_cache: bool = False
+) -> int:
     """Run the check again and compare. Returns 1 when the outcome is another one than reported."""
     folder, key = _place(report)
     contents = read(folder)
@@ -31,7 +33,7 @@ def run(report: Path, item: str, assignments: Path | None) -> int:
         known = ", ".join(stored.results) if stored else "none"
         raise UsageError(f"the journal holds no result of item {item!r} for {key!r}; it holds {known}")
     folders, assignment = open_assignment(contents.slug, assignments)
-    require_reference(folders)
+    require_reference(folders, recording)
     automatic_items(assignment, [item])
     submission = _submission(folder, key, stored)
     before = stored.results[item]
@@ -39,11 +41,12 @@ def run(report: Path, item: str, assignments: Path | None) -> int:
         assignment,
         folders,
         [submission],
-        seed=contents.seed,
+        seed=seed_for(contents.seed, recording) or contents.seed,
         items=(item,),
         portable=False,
         trainings=_trainings(before, assignment),
         show=True,
+        recordings=recordings_for(recording, no_cache),
     )
     after = graded.results[item]
     _show(key, before, after, contents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import get_args
 
 from grader.assignment.assignment import Assignment
-from grader.assignment.locate import Folders, assignment_folders
+from grader.assignment.locate import Folders, assignment_folders, cache_folder
 from grader.assignment.manifest import load
 from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
 from grader.model import Report
-from grader.run.engine import Source, Trainings
+from grader.recording.identity import Unusable
+from grader.recording.shelf import read_index
+from grader.run.engine import Recordings, Source, Trainings
 from grader.run.grading import Progress, trainings_of
 from grader.sandbox import gpu
 
@@ -83,12 +86,46 @@ def _gpu() -> dict[str, str]:
     return chosen
 
 
-def require_reference(folders: Folders) -> None:
-    """Raises UsageError when the assignment's reference is not here, as in a student's copy."""
-    if not folders.reference.is_dir():
+def require_reference(folders: Folders, recording: Path | None = None) -> None:
+    """Raises UsageError when the assignment's reference is not here, as in a student's copy, and no recording is."""
+    if recording is None and not folders.reference.is_dir():
         raise UsageError(
-            f"there is no reference solution at {folders.reference}; checks compare with it, so it must be there"
+            f"there is no reference solution at {folders.reference}; checks compare with it, or with a recording of "
+            "its answers (--recording)"
         )
+
+
+def recordings_for(given: Path | None, no_cache: bool) -> Recordings:
+    """Where expected values come from; what is wrong with a recording is told on standard error."""
+
+    def warn(text: str) -> None:
+        sys.stderr.write(f"note: {text}\n")
+
+    cache = None
+    if not no_cache:
+        try:
+            cache = recordings_folder()
+        except RuntimeError as error:
+            warn(f"recordings cannot be kept: {error}")
+    return Recordings(cache=cache, given=None if given is None else given.resolve(), warn=warn)
+
+
+def recordings_folder() -> Path:
+    """The shelf of this user's recordings. Raises RuntimeError for a user without a home."""
+    return cache_folder() / "recordings"
+
+
+def seed_for(asked: str | None, recording: Path | None) -> str | None:
+    """The seed of a run: that of the recording, where one is given. Raises UsageError for two."""
+    if recording is None:
+        return asked
+    try:
+        seed = read_index(recording).identity.seed
+    except Unusable as error:
+        raise UsageError(f"--recording {recording}: {error}") from None
+    if asked is not None and asked != seed:
+        raise UsageError(f"--recording {recording} was made with the seed {seed}, and this run has the seed {asked}")
+    return seed
 
 
 @contextmanager

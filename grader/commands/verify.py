@@ -6,37 +6,50 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from grader import intake
 from grader.assignment.assignment import Assignment
-from grader.assignment.locate import Folders, known_slugs
+from grader.assignment.locate import known_slugs
 from grader.commands.shared import job_count, open_assignment, progress_bar, require_reference
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
 from grader.model import Examination, Refused, Submission
 from grader.proof import evidence
-from grader.proof.demands import Claim, Finding, judge_claim, never_failed, tolerance_problems, unknown_names
-from grader.proof.kept import Kept, edited_sources, read_kept
 from grader.proof.changes import report
 from grader.proof.changes.kinds import Kind
+from grader.proof.demands import Claim, Finding, judge_claim, never_failed, tolerance_problems, unknown_names
+from grader.proof.kept import Kept, edited_sources, read_kept
 from grader.proof.proving import prove
 from grader.proof.reference import lay_out
-from grader.run.engine import Engine, Order
+from grader.run.engine import Engine, Order, Recordings
 from grader.run.grading import PUBLIC_SEED, automatic_items, judge_all, trainings_of
 from grader.templates import generate
 
 
 def run(
-    slugs: Sequence[str], everything: bool, jobs: int, assignments: Path | None, kinds: Sequence[Kind] = ()
+    slugs: Sequence[str],
+    everything: bool,
+    jobs: int,
+    assignments: Path | None,
+    kinds: Sequence[Kind] = (),
+    *,
+    recorded: bool = False,
 ) -> int:
-    """Verify one or all assignments, or run changes of these kinds instead. Returns 1 when something is not proven."""
+    """Verify one or all assignments, or run changes of these kinds instead. Returns 1 when something is not proven.
+
+    `recorded`: judge from a recording, without the reference.
+    """
     wanted = list(known_slugs(assignments)) if everything else list(slugs)
     if not wanted:
         raise UsageError("name an assignment, or give --all")
+    if kinds and recorded:
+        raise UsageError("--recorded proves a suite with its kept submissions; give it alone")
     if kinds:
         proven = [verify_changes(kind, slug, jobs, assignments) for slug in wanted for kind in kinds]
     else:
-        proven = [verify(slug, jobs, assignments) for slug in wanted]
+        proof = verify_recorded if recorded else verify
+        proven = [proof(slug, jobs, assignments) for slug in wanted]
     return EXIT_DONE if all(proven) else EXIT_NO
 
 
@@ -47,19 +60,56 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     kept = read_kept(assignment.suite)
     problems = [*generate.proofs_of(assignment), *generate.stale(assignment)]
     problems += [*unknown_names(assignment, kept), *never_failed(assignment, kept)]
-    findings, examined = _findings(assignment, folders, kept, jobs)
+    trainings = trainings_of(assignment, "made")
+    # Without a recording: what is proven here is the reference run as well.
+    order = Order(folders=folders, seed=PUBLIC_SEED, items=automatic_items(assignment), trainings=trainings)
+    findings, examined = _findings(assignment, order, kept, jobs)
     problems += [*tolerance_problems(examined), *evidence.problems(assignment)]
-    for finding in findings:
-        mark = "ok     " if not finding.problems else "PROBLEM"
-        sys.stdout.write(f"{mark} {finding.claim.key}: {finding.claim.title}\n")
-        sys.stdout.writelines(f"        {line}\n" for problem in finding.problems for line in problem.splitlines())
-    sys.stdout.writelines(f"PROBLEM {problem}\n" for problem in problems)
-    count = len(problems) + sum(bool(finding.problems) for finding in findings)
+    count = _show(findings, problems)
     kinds = ", ".join(f"{sum(k.kind == kind for k in kept)} {kind}" for kind in ("correct", "wrong", "hostile"))
     items = len(automatic_items(assignment))
     verdict = "proven" if not count else f"{count} problem(s)"
     sys.stdout.write(f"{slug}: {verdict}; {items} automatic items, kept submissions: {kinds}\n")
     return not count
+
+
+def verify_recorded(slug: str, jobs: int, assignments: Path | None) -> bool:
+    """Demand the same of judging from a recording, where no reference is: without trainings, which may need it."""
+    folders, assignment = open_assignment(slug, assignments)
+    require_reference(folders)
+    kept = [plain for entry in read_kept(assignment.suite) if (plain := without_trainings(entry, assignment))]
+    with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
+        items = tuple(name for name in automatic_items(assignment) if assignment.item(name).training is None)
+        made = Recordings(cache=Path(scratch))
+        with Engine(Order(folders=folders, seed=PUBLIC_SEED, items=items, recordings=made)) as engine:
+            recording = engine.complete()
+        elsewhere = replace(folders, reference=Path(scratch) / "no-reference")
+        given = Recordings(given=recording)
+        order = Order(folders=elsewhere, seed=PUBLIC_SEED, items=items, recordings=given)
+        findings, _ = _findings(assignment, order, kept, jobs, examines=False)
+    count = _show(findings, [])
+    verdict = "proven" if not count else f"{count} problem(s)"
+    sys.stdout.write(f"{slug}: {verdict}; judged from a recording, without the reference and without trainings\n")
+    return not count
+
+
+def without_trainings(kept: Kept, assignment: Assignment) -> Kept | None:
+    """The kept submission with what it must show beside trainings; None when that is nothing."""
+    trained = {item.id for item in assignment.items if item.training is not None}
+    fails = tuple(name for name in kept.fails if name not in trained)
+    if kept.fails and not fails:
+        return None
+    return replace(kept, fails=fails, passes=tuple(name for name in kept.passes if name not in trained))
+
+
+def _show(findings: Sequence[Finding], problems: Sequence[str]) -> int:
+    """Print everything. Returns the number of problems."""
+    for finding in findings:
+        mark = "ok     " if not finding.problems else "PROBLEM"
+        sys.stdout.write(f"{mark} {finding.claim.key}: {finding.claim.title}\n")
+        sys.stdout.writelines(f"        {line}\n" for problem in finding.problems for line in problem.splitlines())
+    sys.stdout.writelines(f"PROBLEM {problem}\n" for problem in problems)
+    return len(problems) + sum(bool(finding.problems) for finding in findings)
 
 
 def verify_changes(kind: Kind, slug: str, jobs: int, assignments: Path | None) -> bool:
@@ -76,18 +126,20 @@ def verify_changes(kind: Kind, slug: str, jobs: int, assignments: Path | None) -
 
 
 def _findings(
-    assignment: Assignment, folders: Folders, kept: Sequence[Kept], jobs: int
+    assignment: Assignment, order: Order, kept: Sequence[Kept], jobs: int, *, examines: bool = True
 ) -> tuple[list[Finding], dict[str, Examination]]:
     with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
         claims = dict(_laid_out(assignment, kept, Path(scratch) / "handed-in"))
         paths = [Path(scratch) / "handed-in" / key for key in claims]
         found = intake.take(paths, assignment, Path(scratch).resolve() / "work", single=True)
         present = [entry for entry in found if isinstance(entry, Submission)]
-        items = {entry.key: items_of(claims[entry.key], assignment) for entry in present}
-        trainings = trainings_of(assignment, "made")
-        order = Order(folders=folders, seed=PUBLIC_SEED, items=automatic_items(assignment), trainings=trainings)
+        run = set(order.items or ())
+        items = {
+            entry.key: tuple(name for name in items_of(claims[entry.key], assignment) if name in run)
+            for entry in present
+        }
         with progress_bar(f"verify {assignment.slug}") as tell, Engine(order) as engine:
-            examined = engine.examine()
+            examined = engine.examine() if examines else {}
             graded = judge_all(engine, present, seed=PUBLIC_SEED, items=items, jobs=job_count(jobs), tell=tell)
     findings = [judge_claim(claims[entry.key], entry, assignment) for entry in graded]
     refused = [

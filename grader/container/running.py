@@ -162,6 +162,7 @@ class _Run:
 def _box(assignment: Assignment, wanted: Wanted, image: str, run: _Run, runtime: str) -> Box:
     trainings = wanted.trainings
     command = ["grade", assignment.slug, "--taken", "--out", OUT, "--assignments", ASSIGNMENTS]
+    command += ["--no-cache"]  # what is kept in a container goes with it
     command += ["--jobs", str(wanted.jobs), "--training", trainings.source, "--device", trainings.device]
     for name in wanted.only:
         command += ["--only", name]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -14,24 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.assignment.locate import cache_folder
+
 Arrays = dict[str, NDArray[Any]]
-
-
-def folder() -> Path:
-    """$XDG_CACHE_HOME, or where the platform keeps caches."""
-    if given := os.environ.get("XDG_CACHE_HOME"):
-        return Path(given) / "dl-grader"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "dl-grader" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "dl-grader"
-    return Path.home() / ".cache" / "dl-grader"
 
 
 def decoded_once(digest: str, decode: Callable[[], Arrays], shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
     """The arrays of `decode`, kept under `digest`. A kept file that is damaged or does not have these shapes is
     ignored and replaced; a folder that cannot be written costs the next call its time and nothing else."""
-    path = folder() / f"images-{digest}.npz"
+    path = cache_folder() / f"images-{digest}.npz"
     kept = _kept(path, shapes)
     if kept is not None:
         return kept

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -84,6 +84,7 @@ def take_all(
     submitted_at: str | None = None,
     earlier: Earlier = Earlier(),
     compare: bool = False,
+    choose: Callable[[Sequence[str]], Collection[str]] = list,
 ) -> Taken:
     """Take in every submission at `paths` and lay its files out in `workspace/<key>/`.
 
@@ -91,8 +92,9 @@ def take_all(
     for a student's own folder and for Gradescope. `submitted_at` is when they were handed in, where the source does not
     say it. An attempt that `earlier` has with the same content keeps its key;
     another one of the same owner gets a key of its own. `compare`: make fingerprints, by which equal work of different
-    people is found. Raises UsageError for a path that does not exist or a groups
-    file that cannot be read.
+    people is found. `choose` gets the keys of all owners and returns those whose attempts are taken; what becomes of
+    the others' files is not told. Raises UsageError for a path that does not exist or a groups file that cannot be
+    read.
     """
     known_groups = () if groups is None else read_groups(groups, assignment.tracks)
     _must_exist(paths)
@@ -118,12 +120,17 @@ def take_all(
         )
         taken: dict[str, Submission | Refused] = {}
         fates: list[Fate] = []
-        keyed = with_keys(found, assignment.slug, earlier.people)
+        keyed = list(with_keys(found, assignment.slug, earlier.people))
+        chosen = set(choose(list(dict.fromkeys(owner for owner, _ in keyed))))
+        others = {entry.origin for owner, other in keyed if owner not in chosen for entry in _all_of(other)}
         for number, (owner, candidate) in enumerate(keyed):
+            if owner not in chosen:
+                continue
             entry, its_fates = _taken(owner, candidate, room, staging / str(number))
             fates += its_fates
             taken.setdefault(entry.key, entry)
-        return Taken(found=_people_twice(tuple(taken.values())), fates=accounted(listed, fates), notices=notices)
+        mine = accounted([entry for entry in listed if entry.origin not in others], fates)
+        return Taken(found=_people_twice(tuple(taken.values()), keyed), fates=mine, notices=notices)
 
 
 def attempt_key(owner: str, number: int) -> str:
@@ -253,13 +260,19 @@ def _number(owner: str, digest: str, room: _Room, *, refused: bool = False) -> i
     return digests.index(digest) + 1
 
 
-def _people_twice(found: Sequence[Submission | Refused]) -> tuple[Submission | Refused, ...]:
-    """Each submission, with a sentence for staff where one of its people stands on another one too."""
+def _all_of(candidate: Candidate) -> tuple[Entry, ...]:
+    return candidate.entries if candidate.around is None else (*candidate.entries, candidate.around)
+
+
+def _people_twice(
+    found: Sequence[Submission | Refused], keyed: Iterable[tuple[str, Candidate]]
+) -> tuple[Submission | Refused, ...]:
+    """Each submission, with a sentence for staff where one of its people stands on another one of all too."""
     owners: dict[str, set[str]] = {}
-    for entry in found:
-        for person in entry.people:
+    for owner, candidate in keyed:
+        for person in candidate.people:
             if person.person_id:
-                owners.setdefault(person.person_id, set()).add(entry.owner)
+                owners.setdefault(person.person_id, set()).add(owner)
     result: list[Submission | Refused] = []
     for entry in found:
         others = sorted({key for person in entry.people for key in owners.get(person.person_id, ())} - {entry.owner})

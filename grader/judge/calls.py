@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
 from grader.assignment.assignment import Limits
-from grader.sandbox.base import request_tree
 from grader.suite.cases import Case
-from grader.wire.frames import Encoded, encode
+from grader.wire.frames import WORKER_CAPS, Encoded, WireError, encode, restore
 from grader.worker.loading import Probe
 
 
@@ -36,47 +36,55 @@ class Key:
 
 @dataclass
 class Call:
-    """A call with its inputs and, once the reference has run, the expected tree."""
+    """A call: its inputs and options as they are sent, and once the reference has run, its answer in that form.
+
+    What is recorded is what was encoded: a run that reads a recording and one that makes it see the same bits.
+    """
 
     key: Key
-    inputs: Mapping[str, object]
-    options: Mapping[str, object]
-    expected: Mapping[str, object] | None = None
-    requests: dict[float, Encoded] = field(default_factory=dict)
+    arguments: Encoded
+    answer: Encoded | None = None
+    kept: bool = False  # it is part of the recording
+
+    @functools.cached_property
+    def expected(self) -> Mapping[str, object] | None:
+        """The reference's values as they would arrive over the wire. Raises WireError."""
+        return None if self.answer is None else as_mapping(restore(self.answer, WORKER_CAPS))
+
+    def learn(self, values: Mapping[str, object]) -> None:
+        """The reference has answered."""
+        self.answer = encode(values)
+        self.__dict__.pop("expected", None)
 
     def request(self, binding: int, trace: bool, limits: Limits) -> Encoded:
-        """The `run` request; the usual one is encoded once and replayed for every submission."""
-        usual = binding == 0 and not trace
-        found = self.requests.get(limits.cpu_seconds) if usual else None
-        if found is None:
-            found = request_tree(
-                probe=self.key.probe,
-                inputs=self.inputs,
-                options=self.options,
-                binding=binding,
-                seed=self.key.seed,
-                trace=trace,
-                limits=limits,
-            )
-            if usual:
-                self.requests[limits.cpu_seconds] = found
-        return found
+        """The `run` request."""
+        arguments = self.arguments
+        assert isinstance(arguments.tree, dict)
+        settings = {"binding": binding, "seed": self.key.seed, "trace": trace, "cpu_seconds": limits.cpu_seconds}
+        rest = encode({"probe": self.key.probe, **settings})
+        assert isinstance(rest.tree, dict)
+        return Encoded({**rest.tree, **arguments.tree}, arguments.tensors, arguments.buffers)
 
-    def fresh_arguments(self) -> dict[str, object]:
-        """Inputs and options as new leaf tensors, for a run in this process."""
-        copy = cloned({**self.inputs, **self.options})
-        assert isinstance(copy, dict)
-        return copy
+    def inputs_and_options(self) -> tuple[dict[str, object], dict[str, object]]:
+        """Both as new leaf tensors, for a run in this process. Raises WireError."""
+        tree = as_mapping(cloned(restore(self.arguments, WORKER_CAPS)))
+        return as_mapping(tree["inputs"]), as_mapping(tree["options"])
+
+
+def as_mapping(value: object) -> dict[str, object]:
+    """The value, which must be a dict. Raises WireError."""
+    if not isinstance(value, dict):
+        raise WireError(f"expected named values, got {type(value).__name__}")
+    return value
 
 
 def make_call(probe: Probe, case: object, options: Mapping[str, object]) -> Call:
     """A call of `probe` on a case or on plain inputs."""
-    name = getattr(probe, "__name__", "")
-    if isinstance(case, Case):
-        return Call(Key(name, case, digest_of(options)), case.inputs(), options)
-    if not isinstance(case, Mapping):
-        raise TypeError(f"{name}: expected a Case or a dict of inputs, got {type(case).__name__}")
-    return Call(Key(name, digest_of(case), digest_of(options)), case, options)
+    key = key_of(probe, case, options)
+    inputs = case.inputs() if isinstance(case, Case) else case
+    if not isinstance(inputs, Mapping):
+        raise TypeError(f"{key.probe}: expected a Case or a dict of inputs, got {type(case).__name__}")
+    return Call(key, encode({"inputs": inputs, "options": options}))
 
 
 def key_of(probe: Probe, case: object, options: Mapping[str, object]) -> Key:

@@ -13,6 +13,7 @@ from types import CodeType, FunctionType
 from grader.assignment.assignment import Assignment, Training
 from grader.judge.calls import Key
 from grader.judge.drawing import inner_of
+from grader.recording.identity import folder_digest
 from grader.suite.cases import Case
 
 
@@ -44,16 +45,6 @@ def training_digest(
         if budget is not None:
             digest.update(repr((budget.steps, budget.seconds, budget.memory_mib)).encode())
     digest.update(repr((training.metric, training.data, assignment.globals)).encode())
-    return digest.hexdigest()[:24]
-
-
-@functools.cache
-def folder_digest(folder: Path) -> str:
-    """Of the names and contents of all files below a folder, caches left out."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:24]
 
 

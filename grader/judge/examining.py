@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from grader.judge.calls import Call, cloned
+from grader.judge.calls import cloned
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded
@@ -78,11 +78,9 @@ class Float64Side:
     def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
         """The values, rounded at the end to the dtypes that the reference gives."""
         call = self._book.call(probe, case, options)
-        inputs = change_floats(cloned(call.inputs), torch.Tensor.double)
-        assert isinstance(inputs, dict)
         torch.set_default_dtype(torch.float64)
         try:
-            wide = self._reference.compute(Call(call.key, inputs, call.options))
+            wide = self._reference.compute(call, lambda inputs: change_floats(inputs, torch.Tensor.double))
         finally:
             torch.set_default_dtype(torch.float32)
         values = cast_like(wide, self._reference.run(probe, case, **options))

@@ -31,7 +31,8 @@ class Explainer:
     """Explains disagreements of one submission.
 
     `aside` puts a second worker in the place of the present one for a while, and says whether it is virgin; `renew`
-    replaces the present one.
+    replaces the present one. Without a `seed` no new cases are drawn, since no reference can answer them: the smallest
+    recorded one that shows the disagreement is taken.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Explainer:
         variants: Variants,
         aside: Callable[[], AbstractContextManager[bool]],
         renew: Callable[[], None],
-        seed: str,
+        seed: str | None,
     ) -> None:
         self._plugin = plugin
         self._desk = desk
@@ -69,7 +70,8 @@ class Explainer:
             if not isinstance(again, Disagreement):
                 return Explained(attempt.disagreement, drawn)
             hint = self._hint(attempt.route, recorded, body, drawn)
-            smallest, at = self._shrink(attempt.route, recorded, body, drawn, again)
+            smaller = self._choose if self._seed is None else self._shrink
+            smallest, at = smaller(attempt.route, recorded, body, drawn, again)
             return Explained(smallest, at, hint)
 
     def _repeat(self, attempt: Attempt, body: Body, drawn: dict[str, object]) -> Disagreement | Verdict | None:
@@ -93,9 +95,24 @@ class Explainer:
                 matches = self._variants.matching(recorded.item.id, self._desk.seen, matches) or matches
         return matches[0].hint if matches else ""
 
+    def _choose(
+        self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object], found: Disagreement
+    ) -> tuple[Disagreement, dict[str, object]]:
+        """The smallest recorded case that shows it; those before `drawn` have agreed."""
+        later = recorded.cases[recorded.cases.index(drawn) + 1 :] if drawn in recorded.cases else []
+        until = time.monotonic() + SHRINK_SECONDS
+        for case in sorted(later, key=weight):
+            if weight(case) >= weight(drawn) or time.monotonic() > until:
+                break
+            outcome = outcome_of(body, route, case)
+            if isinstance(outcome, Disagreement):
+                return outcome, case
+        return found, drawn
+
     def _shrink(
         self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object], found: Disagreement
     ) -> tuple[Disagreement, dict[str, object]]:
+        assert self._seed is not None
         function = self._plugin.tests[recorded.item.id].obj
         if not is_drawn(function) or drawn == recorded.cases[0]:
             return found, drawn

@@ -37,12 +37,14 @@ from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
 from grader.assignment.manifest import load
 from grader.errors import AuthorError, GraderError
+from grader.judge.completing import complete
 from grader.judge.examining import examine
 from grader.judge.plugin import JudgePlugin, pytest_arguments
-from grader.judge.preparing import prepare, reference_handed
+from grader.judge.preparing import prepare, reference_handed, wanted_items
 from grader.judge.reference_run import Recorded
 from grader.judge.seats import Seats
 from grader.judge.settings import Settings
+from grader.judge.stock import Stock
 from grader.judge.submissions import Job, SubmissionJudge, Trial
 from grader.model import CheckResult, Violation
 from grader.sandbox import gpu
@@ -59,18 +61,25 @@ class JudgeParent:
     """Serves jobs from inside pytest's run loop."""
 
     def __init__(
-        self, settings: Settings, assignment: Assignment, port: Port, sandbox: Sandbox, probes: Mapping[str, Probe]
+        self,
+        settings: Settings,
+        assignment: Assignment,
+        port: Port,
+        sandbox: Sandbox,
+        probes: Mapping[str, Probe],
+        stock: Stock,
     ) -> None:
         self.settings = settings
         self.assignment = assignment
         self.port = port
         self.sandbox = sandbox
         self.probes = probes
+        self.stock = stock
 
     def serve(self, plugin: JudgePlugin) -> None:
         """Run the reference, say what was recorded, then judge what the command line sends."""
         forks = isinstance(self.port, PacketPort)
-        trial = prepare(plugin, self.settings, self.probes, forks=forks)
+        trial = prepare(plugin, self.settings, self.probes, self.stock, forks=forks)
         if forks:
             self.sandbox.wait_until_ready()  # type: ignore[attr-defined]
             self.sandbox.preload(trial.preload)
@@ -78,6 +87,7 @@ class JudgeParent:
         gc.collect()
         gc.freeze()
         ready = {"items": described(trial.records), "versions": versions(), "seats": seats}
+        ready |= {"notes": self.stock.notes, "recording": None if self.stock.folder is None else str(self.stock.folder)}
         self.port.send({"say": "ready", **ready})
         judges = self._judges(trial)
         while True:
@@ -88,6 +98,8 @@ class JudgeParent:
                 break
             if message["do"] == "examine":
                 self._examine(trial)
+            elif message["do"] == "complete":
+                self._complete(trial)
             elif judges is not None:
                 judges.give(message)
             else:
@@ -113,6 +125,14 @@ class JudgeParent:
         process = self.sandbox.start(site, replace(self.assignment.limits, memory_mib=largest))
         process.kill()
         return None if process.gpu is None else gpu.seats(process.gpu, largest)
+
+    def _complete(self, trial: Trial) -> None:
+        try:
+            complete(trial, self.stock)
+            trouble = ""
+        except (GraderError, OSError) as error:
+            trouble = str(error)
+        self.port.send({"say": "completed", "trouble": trouble})
 
     def _examine(self, trial: Trial) -> None:
         handed = reference_handed(self.assignment)
@@ -141,7 +161,6 @@ class JudgeParent:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         control = self.sandbox.divide()  # type: ignore[attr-defined]
         self.sandbox.close()
-        trial.plugin.silence_report()
         while (message := jobs.receive()) is not None:
             if not judge(trial, LinuxSandbox(control), job_of(message), self.port, jobs):
                 return
@@ -209,8 +228,12 @@ def run(port: Port, sandbox: Sandbox, settings: Settings) -> None:
     assignment = load(folders)
     tolerances.set({**DEFAULT_TOLERANCES, **assignment.tolerances})
     # Before pytest collects: test files import probes, and those the modules that the suite provides.
-    parent = JudgeParent(settings, assignment, port, sandbox, import_probes(assignment))
-    arguments = pytest_arguments(settings.suite, settings.suite_report)
+    stock = Stock(settings, assignment, versions())
+    parent = JudgeParent(settings, assignment, port, sandbox, import_probes(assignment), stock)
+    items = [item.id for item in wanted_items(assignment, settings) if item.training is None]
+    runs = not stock.covers(items)
+    described_at = settings.suite_report or (Path(os.devnull) if stock.keeps else None)
+    arguments = pytest_arguments(settings.suite, described_at if runs else None)
     plugin = JudgePlugin(assignment, parent.serve)
     os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

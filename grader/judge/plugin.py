@@ -6,6 +6,7 @@ decided by the stage: recording on the reference, or replaying on a submission.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Stage:
 class JudgePlugin:
     """Collects one test per item and runs them on the present stage."""
 
-    config: pytest.Config
+    session: pytest.Session
 
     def __init__(self, assignment: Assignment, serve: Callable[[JudgePlugin], None]) -> None:
         self.assignment = assignment
@@ -134,7 +135,7 @@ class JudgePlugin:
         try:
             if self.errors:
                 raise AuthorError("the suite cannot be used:\n" + "\n".join(self.errors), self.assignment.suite)
-            self.config = session.config
+            self.session = session
             self._serve(self)
         except BaseException as error:
             self.failure = error
@@ -161,11 +162,21 @@ class JudgePlugin:
             reports = runtestprotocol(test, log=False, nextitem=None)
         return "\n".join(report.longreprtext for report in reports if report.failed)
 
-    def silence_report(self) -> None:
-        """Turn pytest-json-report off: it describes the reference's run, and a forked judge is none."""
-        report = getattr(self.config, "_json_report", None)
-        if report is not None:
-            self.config.pluginmanager.unregister(report)
+    def account(self, item_id: str) -> str:
+        """What pytest-json-report says of one test's run on the reference, as JSON; "" when it is off."""
+        report = getattr(self.session.config, "_json_report", None)
+        return "" if report is None else json.dumps(report._json_tests[self.tests[item_id].nodeid], default=str)
+
+    def account_of_the_run(self) -> str:
+        """The same of the whole run on the reference, which ends here; "" when it is off."""
+        config = self.session.config
+        report = getattr(config, "_json_report", None)
+        if report is None:
+            return ""
+        config.option.json_report_file = None
+        report.pytest_sessionfinish(self.session)
+        config.pluginmanager.unregister(report)
+        return json.dumps(report.report, default=str)
 
     def routes(self, item_id: str) -> tuple[str, ...]:
         """The ways in which an item can be earned; one empty name when the test declares none."""

@@ -1,4 +1,4 @@
-"""What all submissions of a run share is made before the first of them is judged: the reference run and its book."""
+"""What all submissions of a run share, made before the first of them is judged: the reference run, or its recording."""
 
 from __future__ import annotations
 
@@ -6,59 +6,129 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from grader.assignment.assignment import Assignment, Item
 from grader.errors import AuthorError
+from grader.judge.account import account
 from grader.judge.handed import HandedIn, file_specs, reference_files
 from grader.judge.plugin import JudgePlugin
-from grader.judge.reference_run import record
+from grader.judge.reference_run import Recorded, record
 from grader.judge.settings import Settings
 from grader.judge.sides import Book, ReferenceSide
 from grader.judge.source_rules import template_texts
+from grader.judge.stock import Stock, stored
 from grader.judge.submissions import Trial
 from grader.judge.training_run import Alone
-from grader.judge.variants import Variants
-from grader.proof.kept import read_kept
+from grader.judge.variants import MistakenSides, Variants, mistakes_of
+from grader.proof.kept import Kept, read_kept
+from grader.recording.contents import Contents
+from grader.recording.identity import SUBMISSIONS, files_below
+from grader.recording.mistakes import KnownValues
 from grader.sandbox.missing import torch_modules
 from grader.worker.loading import Modules, Probe
 
 
-def prepare(plugin: JudgePlugin, settings: Settings, probes: Mapping[str, Probe], *, forks: bool) -> Trial:
-    """The reference run. `forks`: several judges will share what is made. Raises AuthorError."""
+def wanted_items(assignment: Assignment, settings: Settings) -> list[Item]:
+    """The items that this run judges, on the device that it has."""
+    return [
+        item
+        for item in assignment.items
+        if item.kind == "automatic"
+        and (settings.device != "cpu" or not item.needs.gpu)
+        and (settings.items is None or item.id in settings.items)
+    ]
+
+
+def prepare(
+    plugin: JudgePlugin, settings: Settings, probes: Mapping[str, Probe], stock: Stock, *, forks: bool
+) -> Trial:
+    """The reference run, of what no recording holds. `forks`: several judges will share what is made.
+
+    Raises AuthorError.
+    """
     assignment = plugin.assignment
-    files = reference_files(assignment)
-    specs = file_specs(assignment, files)
+    specs = file_specs(assignment, reference_files(assignment))
     book = Book()
-    modules = Modules(assignment.reference, specs, assignment.globals)
+    modules = Modules(assignment.reference, specs, assignment.globals) if stock.reference_here else None
     reference = ReferenceSide(modules, book, probes)
-    handed = reference_handed(assignment)
-    wanted = [item for item in assignment.items if is_wanted(item, settings, files)]
+    kept = read_kept(assignment.suite)
+    found, records = stock.contents(book)
+    wanted = wanted_items(assignment, settings)
+    missing = [item for item in wanted if item.id not in records]
+    if not stock.reference_here:
+        _require_recorded(missing, stock)
     imported = set(sys.modules)
     gc.enable()  # off since the start: what is imported is no garbage
-    records = record(plugin, wanted, reference, handed, settings.seed, settings.conditions)
-    needed = torch_modules(imported)
-    # Encoded here, once, and not in every forked judge.
-    for recorded in records.values():
-        for key in recorded.keys:
-            book.calls[key].request(0, False, assignment.limits_of(recorded.item))
+    made = record(plugin, missing, reference, reference_handed(assignment), settings.seed, settings.conditions)
+    contents = _contents(plugin, {**records, **made}, book, found, torch_modules(imported), kept, stock)
+    if any(item.training is None for item in missing):
+        stock.keep(contents)
     book.keep()
-    kept = tuple(entry for entry in read_kept(assignment.suite) if entry.kind == "wrong" and entry.edits)
-    variants = Variants(assignment, kept, specs, probes)
-    template = template_texts(assignment) if assignment.rules else {}
-    trial = Trial(assignment, plugin, records, reference, book, variants, template, settings.seed, needed)
+    records = {item.id: {**records, **made}[item.id] for item in wanted}
+    _write_account(settings, contents, records)
+    sides = MistakenSides(assignment, kept, specs, probes) if stock.reference_here else None
+    mistakes = mistakes_of(kept) if stock.reference_here else contents.mistakes
+    trial = Trial(
+        assignment=assignment,
+        plugin=plugin,
+        records=records,
+        reference=reference,
+        book=book,
+        variants=Variants(mistakes, sides, KnownValues(stock.mistakes)),
+        template=contents.template,
+        seed=settings.seed,
+        preload=contents.preload,
+        refusal=stock.refusal,
+    )
     alone = one_at_a_time() if forks else trial.alone
     return replace(trial, source=settings.source, device=settings.device, gpu=settings.gpu, alone=alone)
 
 
-def is_wanted(item: Item, settings: Settings, files: Mapping[str, str]) -> bool:
-    """Whether this run judges the item. Raises AuthorError when the reference lacks the file that it needs."""
-    if item.kind != "automatic" or (item.needs.gpu and settings.device == "cpu"):
-        return False
-    if item.needs.file is not None and item.needs.file not in files:
-        raise AuthorError(f"item {item.id!r} needs {item.needs.file!r}, which the reference does not have")
-    return settings.items is None or item.id in settings.items
+def _contents(
+    plugin: JudgePlugin,
+    records: Mapping[str, Recorded],
+    book: Book,
+    found: Contents | None,
+    preload: Sequence[str],
+    kept: Sequence[Kept],
+    stock: Stock,
+) -> Contents:
+    """Everything that is known now: what was found, and what the reference run has added."""
+    run = plugin.account_of_the_run()
+    calls, items = stored(records, book)
+    if found is not None:
+        preload = sorted({*preload, *found.preload})
+        return replace(found, preload=tuple(preload), account=run or found.account, calls=calls, items=items)
+    assignment = plugin.assignment
+    return Contents(
+        fingerprint=stock.fingerprint(),
+        preload=tuple(preload),
+        template=template_texts(assignment) if assignment.rules else {},
+        account=run,
+        mistakes=mistakes_of(kept),
+        suite=files_below(assignment.suite, {SUBMISSIONS}) if stock.keeps else {},
+        calls=calls,
+        items=items,
+    )
+
+
+def _require_recorded(missing: Sequence[Item], stock: Stock) -> None:
+    """Raises AuthorError for items whose values nobody can compute."""
+    if lost := [item.id for item in missing if item.training is None]:
+        raise AuthorError(
+            f"the recording holds nothing of {', '.join(lost)}, and there is no reference solution to run. Make it "
+            "with all items (without --only)",
+            stock.folder,
+        )
+
+
+def _write_account(settings: Settings, contents: Contents, records: Mapping[str, Recorded]) -> None:
+    if settings.suite_report is not None and contents.account:
+        tests = [recorded.account for recorded in records.values()]
+        with contextlib.suppress(OSError):  # it is there for people; a full disk is told by the journal
+            settings.suite_report.write_text(account(contents.account, tests), encoding="utf-8")
 
 
 def one_at_a_time() -> Alone:

@@ -27,6 +27,7 @@ class Recorded:
     cases: list[dict[str, object]] = field(default_factory=list)
     keys: tuple[Key, ...] = ()
     digest: str = ""
+    account: str = ""  # pytest-json-report's entry of the test
 
 
 def record(
@@ -57,6 +58,7 @@ def record(
             problems.append(f"item {item.id!r}: the reference does not pass its own test\n{trouble}")
         recorded.keys = tuple(reference.used)
         recorded.digest = item_digest(function, recorded.keys, plugin.assignment)
+        recorded.account = plugin.account(item.id)
     if problems:
         raise AuthorError("\n\n".join(problems), plugin.assignment.suite)
     return records

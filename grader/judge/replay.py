@@ -13,7 +13,7 @@ import pytest
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded
-from grader.judge.sides import Desk, Ended, ReferenceSide, StudentSide, other_shape
+from grader.judge.sides import Desk, Ended, NoReference, ReferenceSide, StudentSide, other_shape
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation
 from grader.model import DOUBT_REASON, CheckResult, Observation, Raised, Values, unjudged
 from grader.probing import MAX_CANDIDATES
@@ -81,7 +81,10 @@ class Replay:
 
         def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
             body = _body(inner_of(test.obj), fixtures)
-            outcome.append(self._decide(recorded, body))
+            try:
+                outcome.append(self._decide(recorded, body))
+            except NoReference as lacking:
+                outcome.append(unjudged(recorded.item.id, str(lacking)))
 
         try:
             with self._plugin.staged(Stage(self._student, self._reference, self._handed, perform)):
@@ -195,7 +198,7 @@ def outcome_of(body: Body, route: str, drawn: dict[str, object]) -> Disagreement
         return disagreement
     except Ended as ended:
         return of_observation(ended.observation)
-    except Exception:
+    except (Exception, NoReference):
         return None
     return None
 

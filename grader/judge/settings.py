@@ -24,6 +24,8 @@ class Settings:
     source: DataSource | None
     device: str
     gpu: Mapping[str, str]
+    cache: Path | None
+    recording: Path | None
 
     @property
     def conditions(self) -> str:
@@ -33,19 +35,24 @@ class Settings:
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> Settings:
         """From the message's form."""
-        report = message["suite_report"]
         return cls(
             suite=Path(message["suite"]),
             reference=Path(message["reference"]),
             template=Path(message["template"]),
             seed=message["seed"],
             items=None if message["items"] is None else tuple(message["items"]),
-            suite_report=None if report is None else Path(report),
+            suite_report=_path(message["suite_report"]),
             seconds_per_submission=float(message["seconds_per_submission"]),
             source=source_of(message),
             device=message["device"],
             gpu=message["gpu"],
+            cache=_path(message["cache"]),
+            recording=_path(message["recording"]),
         )
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def source_of(message: Mapping[str, Any]) -> DataSource | None:
@@ -53,4 +60,4 @@ def source_of(message: Mapping[str, Any]) -> DataSource | None:
     if message["training"] == "off":
         return None
     made = message["training"] == "made"
-    return DataSource(root=None if message["data"] is None else Path(message["data"]), made=made)
+    return DataSource(root=_path(message["data"]), made=made)

@@ -30,8 +30,9 @@ def shown(desk: Desk) -> str:
 
 def _call(call: Call, actual: Mapping[str, object] | None) -> Iterator[str]:
     yield f"probe {call.key.probe} on {one_line(str(call.key.case), 300)}"
+    inputs, options = call.inputs_and_options()
     for title, tree in (
-        ("inputs", {**call.inputs, **call.options}),
+        ("inputs", {**inputs, **options}),
         ("reference", call.expected),
         ("submission", actual),
     ):

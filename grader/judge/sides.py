@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from grader.assignment.assignment import Limits
-from grader.judge.calls import Call, Key, cloned, detached, key_of, make_call
+from grader.judge.calls import Call, Key, as_mapping, cloned, detached, key_of, make_call
 from grader.model import Notes, Observation, TimedOut, Values
 from grader.sandbox.base import Process, ask
 from grader.suite.agreement import Disagreement, Mismatch, kind_of
@@ -27,6 +27,10 @@ class Ended(BaseException):
     def __init__(self, observation: Observation) -> None:
         self.observation = observation
         super().__init__(type(observation).__name__)
+
+
+class NoReference(BaseException):
+    """The reference would have to run, and is not here. Outside `Exception`, as `Ended` is."""
 
 
 class Side(Protocol):
@@ -51,6 +55,8 @@ class Book:
     def keep(self) -> None:
         """Keep the calls that there are now for good."""
         self._kept = len(self.calls)
+        for call in self.calls.values():
+            call.kept = True
 
     def forget(self) -> None:
         """Drop the calls that were made since `keep`, such as those of smaller cases for one submission."""
@@ -67,9 +73,12 @@ class Book:
 
 
 class ReferenceSide:
-    """Runs probes on trusted code in this process: the reference, or a known-wrong variant of it."""
+    """Runs probes on trusted code in this process: the reference, or a known-wrong variant of it.
 
-    def __init__(self, modules: Modules, book: Book, probes: Mapping[str, Probe]) -> None:
+    Without modules it knows what the book knows, and anything else raises NoReference.
+    """
+
+    def __init__(self, modules: Modules | None, book: Book, probes: Mapping[str, Probe]) -> None:
         self._modules = modules
         self._book = book
         self._probes = probes
@@ -80,32 +89,47 @@ class ReferenceSide:
         call = self._book.call(probe, case, options)
         self.used.setdefault(call.key)
         if call.expected is None:
-            call.expected = self.compute(call)
+            call.learn(self.compute(call))
+        assert call.expected is not None
         return call.expected
 
-    def compute(self, call: Call) -> Mapping[str, object]:
-        """Run the probe now, on fresh inputs."""
-        seed_everything(call.key.seed)
-        with self._modules.probing():
-            values = detached(self._probes[call.key.probe](self._modules, **call.fresh_arguments()))
-        assert isinstance(values, dict)
-        return values
+    @property
+    def is_here(self) -> bool:
+        """Whether it can run."""
+        return self._modules is not None
+
+    def compute(
+        self, call: Call, change: Callable[[object], object] = lambda value: value, *, shift: int = 0
+    ) -> Mapping[str, object]:
+        """Run the probe now, on fresh inputs, which may be changed before; with `shift`, under another seed."""
+        modules = self._ready(f"The test asks the reference for `{call.key.probe}` with values that were not recorded")
+        inputs, options = call.inputs_and_options()
+        given = as_mapping(change(inputs))
+        seed_everything(call.key.seed + shift)
+        with modules.probing():
+            return as_mapping(detached(self._probes[call.key.probe](modules, **given, **options)))
 
     def with_weights(
         self, probe: Probe, weights: Mapping[str, torch.Tensor], arguments: Mapping[str, object]
     ) -> Mapping[str, object] | None:
         """A predicting probe with weights that were trained elsewhere; None where they do not fit. Nothing is kept."""
-        self._modules.arrange(weights)
+        modules = self._ready("The trained model must be held against the reference")
+        modules.arrange(weights)
         own = {name: cloned(value) for name, value in arguments.items()}
         try:
-            with self._modules.probing():
-                values = detached(self._probes[probe.__name__](self._modules, **own))
+            with modules.probing():
+                values = detached(self._probes[probe.__name__](modules, **own))
         except (RuntimeError, KeyError):  # what load_state_dict raises for strange names and shapes
             return None
         finally:
-            self._modules.arrange({})
+            modules.arrange({})
         assert isinstance(values, dict)
         return values
+
+    def _ready(self, why: str) -> Modules:
+        if self._modules is None:
+            raise NoReference(f"{why}, and this run has a recording and no reference solution.")
+        return self._modules
 
     def fresh(self) -> ReferenceSide:
         """Itself: the reference keeps no state between calls, as every run of the suite shows."""

@@ -70,6 +70,7 @@ class Trial:
     template: Mapping[str, str]
     seed: str
     preload: Sequence[str] = ()  # modules of torch that workers will want
+    refusal: str = ""  # why nothing can be judged from the expected values
     source: DataSource | None = None
     device: str = "cpu"
     gpu: Mapping[str, str] = field(default_factory=dict)
@@ -79,7 +80,6 @@ class Trial:
         """Drop what one submission added to what all share: none may see, or cost memory for, what came before it."""
         self.reference.used.clear()
         self.book.forget()
-        self.variants.forget(self.book)
 
 
 class Workers:
@@ -172,7 +172,8 @@ class SubmissionJudge:
         handed = HandedIn(job.root, job.files, {file.id: file.path for file in assignment.files})
         # Where a worker takes seconds to start, a disagreement is repeated in the one that is there.
         aside, renew = (self._workers.aside, self._workers.renew) if sandbox.fresh_per_part else (_the_same, _keep)
-        explain: Explain = Explainer(trial.plugin, self._desk, trial.variants, aside, renew, trial.seed)
+        seed = trial.seed if trial.variants.sides is not None else None  # shrinking asks the reference
+        explain: Explain = Explainer(trial.plugin, self._desk, trial.variants, aside, renew, seed)
         if job.first_failure:
             explain = _unexplained
         self._replay = Replay(trial.plugin, trial.reference, student, self._desk, handed, explain)
@@ -234,6 +235,8 @@ class SubmissionJudge:
 
     def _judge_item(self, recorded: Recorded) -> CheckResult:
         if recorded.item.training is None:
+            if self._trial.refusal:
+                return unjudged(recorded.item.id, self._trial.refusal)
             result = replace(self._replay.judge(recorded), output=self._output())
             return replace(result, staff=shown(self._desk)) if self._job.show else result
         assert self._training is not None

@@ -16,7 +16,7 @@ from grader.judge.attempt import Attempt, result_of
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded
-from grader.judge.sides import Ended, ReferenceSide, Side
+from grader.judge.sides import Ended, NoReference, ReferenceSide, Side
 from grader.judge.training_run import Gym, TrainingRun
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation
 from grader.model import DATA_REASON, CheckResult, unjudged
@@ -94,6 +94,9 @@ def _performed(item: Item, test: pytest.Function, fixtures: dict[str, object], r
         return _judged(item, replace(verdict, message="\n".join(filter(None, (verdict.message, stage)))))
     except MissingData as missing:
         return _skipped(item, missing.message, str(missing))
+    except NoReference as lacking:
+        message = f"Skipped: {lacking} The points stay open."
+        return CheckResult(item=item.id, status="skipped", reason="needs the reference", message=message)
     except DamagedData as damaged:
         return unjudged(item.id, clean(str(damaged), 6000))
     return None

@@ -2,61 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.assignment.assignment import Assignment
-from grader.judge.calls import Call, Key
+from grader.judge.calls import Call
 from grader.judge.sides import Book, ReferenceSide
 from grader.proof.kept import Kept, edited_sources
+from grader.recording.contents import StoredMistake
+from grader.recording.mistakes import KnownValues
 from grader.suite.agreement import differences
 from grader.worker.loading import FileSpec, Modules, Probe
 
 Seen = Sequence[tuple[Call, Mapping[str, object]]]
 
 
+def mistakes_of(kept: Iterable[Kept]) -> tuple[StoredMistake, ...]:
+    """The wrong submissions that are edits of the reference and have a hint to give."""
+    return tuple(
+        StoredMistake(
+            name=entry.name,
+            fails=entry.fails,
+            hint=entry.hint,
+            digest=hashlib.sha256(repr(entry.edits).encode()).hexdigest()[:24],
+        )
+        for entry in kept
+        if entry.kind == "wrong" and entry.edits and entry.hint
+    )
+
+
+class MistakenSides:
+    """The reference with the edits of known mistakes, loaded when they are first needed."""
+
+    def __init__(
+        self, assignment: Assignment, kept: Iterable[Kept], specs: Sequence[FileSpec], probes: Mapping[str, Probe]
+    ) -> None:
+        self._assignment = assignment
+        self._kept = {entry.name: entry for entry in kept if entry.kind == "wrong"}
+        self._specs = specs
+        self._probes = probes
+        self._sides: dict[str, ReferenceSide] = {}
+
+    def __getitem__(self, name: str) -> ReferenceSide:
+        if name not in self._sides:
+            modules = Modules(
+                self._assignment.reference,
+                self._specs,
+                self._assignment.globals,
+                sources=edited_sources(self._kept[name], self._assignment.reference),
+            )
+            self._sides[name] = ReferenceSide(modules, Book(), self._probes)
+        return self._sides[name]
+
+
 @dataclass
 class Variants:
-    """The hinted wrong variants of a suite, loaded when they are first needed."""
+    """The known mistakes of a suite. Without `sides`, only values that are known already explain anything."""
 
-    assignment: Assignment
-    kept: Sequence[Kept]
-    specs: Sequence[FileSpec]
-    probes: Mapping[str, Probe]
-    _sides: dict[str, ReferenceSide] = field(default_factory=dict)
-    _known: dict[tuple[str, Key], Mapping[str, object] | None] = field(default_factory=dict)
+    mistakes: Sequence[StoredMistake]
+    sides: MistakenSides | None
+    known: KnownValues = field(default_factory=lambda: KnownValues(None))
 
-    def matching(self, item: str, seen: Seen, among: Sequence[Kept] | None = None) -> list[Kept]:
+    def matching(self, item: str, seen: Seen, among: Sequence[StoredMistake] | None = None) -> list[StoredMistake]:
         """The variants of this item that produce exactly what was seen, and do not merely agree with the reference."""
-        candidates = [kept for kept in self.kept if item in kept.fails and kept.hint] if among is None else among
-        return [kept for kept in candidates if self._explains(kept, seen)]
+        candidates = [mistake for mistake in self.mistakes if item in mistake.fails] if among is None else among
+        return [mistake for mistake in candidates if self._explains(mistake, seen)]
 
-    def forget(self, book: Book) -> None:
-        """Drop the values for calls that are not in the book."""
-        self._known = {place: values for place, values in self._known.items() if place[1] in book.calls}
-
-    def _explains(self, kept: Kept, seen: Seen) -> bool:
+    def _explains(self, mistake: StoredMistake, seen: Seen) -> bool:
         differs = False
         for call, actual in seen:
-            values = self._values(kept, call)
+            values = self.values(mistake, call)
             if values is None or differences(actual, values):
                 return False
             differs = differs or call.expected is None or bool(differences(values, call.expected))
         return differs
 
-    def _values(self, kept: Kept, call: Call) -> Mapping[str, object] | None:
-        place = (kept.name, call.key)
-        if place not in self._known:
-            # A variant may raise where the reference does not; then it explains nothing.
-            try:
-                self._known[place] = self._side(kept).compute(call)
-            except Exception:
-                self._known[place] = None
-        return self._known[place]
-
-    def _side(self, kept: Kept) -> ReferenceSide:
-        if kept.name not in self._sides:
-            sources = edited_sources(kept, self.assignment.reference)
-            modules = Modules(self.assignment.reference, self.specs, self.assignment.globals, sources=sources)
-            self._sides[kept.name] = ReferenceSide(modules, Book(), self.probes)
-        return self._sides[kept.name]
+    def values(self, mistake: StoredMistake, call: Call) -> Mapping[str, object] | None:
+        """What the mistaken version answers; None where it raises, which explains nothing, or where nobody knows."""
+        key = hashlib.sha256(f"{mistake.digest} {call.key!r}".encode()).hexdigest()[:32]
+        if call.kept and key in self.known:
+            return self.known.get(key)
+        if self.sides is None:
+            return None
+        try:
+            values = self.sides[mistake.name].compute(call)
+        except Exception:
+            values = None
+        if call.kept:  # what one submission alone has led to is not worth keeping
+            self.known.add(key, values)
+        return values

@@ -64,14 +64,18 @@ def attention(reports: Sequence[Report], notices: Sequence[tuple[str, str]] = ()
 
 
 def intake(fates: Sequence[Fate], *before: str) -> str:
-    """intake.csv: what became of every file and folder; lines of texts `before` stay where nothing newer is said."""
+    """intake.csv: what became of every file and folder; lines of texts `before` stay where nothing newer is said.
+
+    What one of several runs says of a file counts before another's that it is nobody's.
+    """
     header = ["path", "fate", "submission", "why"]
     present = {(fate.path, fate.submission) for fate in fates}
     rows = [row for text in before for row in list(csv.reader(io.StringIO(text)))[1:] if len(row) == len(header)]
     kept = [row for row in rows if (unescaped(row[0]), row[2]) not in present]
     news = [[fate.path, fate.fate, fate.submission, fate.why] for fate in fates]
     lines = {tuple(unescaped(cell) for cell in row) for row in kept} | {tuple(row) for row in news}
-    return _csv([header, *sorted(lines)])
+    owned = {line[0] for line in lines if line[2]} if len(before) > 1 else set()
+    return _csv([header, *sorted(line for line in lines if line[2] or line[0] not in owned)])
 
 
 def ordered(reports: Iterable[Report]) -> list[Report]:

@@ -53,6 +53,7 @@ class Contents:
     slug: str = ""
     seed: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    shard: dict[str, Any] | None = None
     submissions: dict[str, Stored] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     complete_bytes: int = 0
@@ -146,9 +147,12 @@ class Journal:
         if tuple(sentences) != self.contents.notices:
             self._append({"kind": "notices", "sentences": list(sentences)})
 
-    def start_run(self, slug: str, seed: str, versions: Mapping[str, str]) -> None:
-        """Begin or continue a run."""
-        self._append({"kind": "run", "format": FORMAT, "slug": slug, "seed": seed, "versions": dict(versions)})
+    def start_run(
+        self, slug: str, seed: str, versions: Mapping[str, str], shard: Mapping[str, object] | None = None
+    ) -> None:
+        """Begin or continue a run; `shard` says which part of a class it is about."""
+        record = {"kind": "run", "format": FORMAT, "slug": slug, "seed": seed, "versions": dict(versions)}
+        self._append(record if shard is None else {**record, "shard": dict(shard)})
 
     def submission(self, found: Submission | Refused) -> None:
         """What intake found. Written only when it is news."""
@@ -249,6 +253,7 @@ def _apply(record: dict[str, Any], contents: Contents) -> None:
     kind = record["kind"]
     if kind == "run":
         contents.slug, contents.seed, contents.versions = record["slug"], record["seed"], record["versions"]
+        contents.shard = record.get("shard")
         return
     if kind == "notices":
         contents.notices = tuple(record["sentences"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from grader.errors import UsageError
 from grader.model import CheckResult
 from grader.results.journal import Contents, Journal, Stored, read
+from grader.results.sharding import require_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,8 @@ class Merged:
 def merge(folders: Sequence[Path], out: Path) -> Merged:
     """Write a journal below `out` that combines those of `folders`.
 
-    Raises UsageError when a folder holds no journal, when the assignments differ, or when `out` holds results already.
+    Raises UsageError when a folder holds no journal, when the assignments differ, when shards are missing, doubled or
+    half done, or when `out` holds results already.
     """
     runs = [read(folder) for folder in folders]
     for folder, run in zip(folders, runs, strict=True):
@@ -36,6 +38,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
     slugs = sorted({run.slug for run in runs})
     if len(slugs) != 1:
         raise UsageError(f"these are results of different assignments: {', '.join(slugs)}")
+    require_whole(folders, runs)
     if read(out).slug:
         raise UsageError(f"{out} holds results already; choose another --out")
     warnings = [*_seed_warnings(folders, runs), *_version_warnings(folders, runs)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -40,6 +40,15 @@ class Trainings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recordings:
+    """Where expected values may come from: the folder `given`, or what lies below `cache`. `warn` hears of trouble."""
+
+    cache: Path | None = None
+    given: Path | None = None
+    warn: Callable[[str], None] = lambda text: None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """What a run is to do: the assignment's folders, the seed, the items (None: all), the back end, the trainings.
 
@@ -54,6 +63,7 @@ class Order:
     seconds_per_submission: float = 1800.0
     trainings: Trainings = Trainings()
     show: bool = False
+    recordings: Recordings = Recordings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +111,7 @@ class Engine:
         self.items: dict[str, ItemFacts] = {}
         self.seats: int | None = None  # how many submissions fit on the GPU; None: as many as are wanted
         self.versions: dict[str, str] = {}
+        self.recording: Path | None = None  # the one that was used, or made
 
     def __enter__(self) -> Engine:
         try:
@@ -157,6 +168,19 @@ class Engine:
             found[message["item"]] = Examination(
                 noise=message["noise"], bound=message["bound"], lets_pass=tuple(message["lets_pass"])
             )
+
+    def complete(self) -> Path:
+        """Add what judging without the reference may want to the recording: values of all known mistakes, and marks.
+
+        Returns the recording's folder. Raises GraderError when there is none, or it cannot be written.
+        """
+        self.port.send({"do": "complete"})
+        message = self.port.receive()
+        if message is None:
+            raise GraderError(f"the judge process ended unexpectedly:\n{self._error_text()}")
+        if message["trouble"] or self.recording is None:
+            raise GraderError(f"the recording cannot be completed: {message['trouble']}")
+        return self.recording
 
     def _handle(self, message: Mapping[str, Any], present: dict[str, _Open]) -> Iterator[tuple[str, Event]]:
         key, say = message["key"], message["say"]
@@ -230,12 +254,14 @@ class Engine:
                 "template": str(folders.template),
                 "seed": self._order.seed,
                 "items": None if self._order.items is None else list(self._order.items),
-                "suite_report": None if self._order.suite_report is None else str(self._order.suite_report),
+                "suite_report": _text(self._order.suite_report),
                 "seconds_per_submission": self._order.seconds_per_submission + self._order.trainings.seconds,
                 "training": self._order.trainings.source,
-                "data": None if self._order.trainings.data is None else str(self._order.trainings.data),
+                "data": _text(self._order.trainings.data),
                 "device": self._order.trainings.device,
                 "gpu": dict(self._order.trainings.gpu),
+                "cache": _text(self._order.recordings.cache),
+                "recording": _text(self._order.recordings.given),
             }
         )
 
@@ -252,6 +278,9 @@ class Engine:
         self.items = {name: ItemFacts(**facts) for name, facts in items.items()}
         self.versions = dict(message["versions"])  # type: ignore[call-overload]
         self.seats = message["seats"]  # type: ignore[assignment]
+        for note in message["notes"]:  # type: ignore[attr-defined]
+            self._order.recordings.warn(note)
+        self.recording = Path(str(message["recording"])) if message["recording"] else None
 
     def _error_text(self) -> str:
         self._errors.seek(0)
@@ -281,3 +310,7 @@ class Engine:
                         pipe.close()
             end(process)
         self._errors.close()
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -15,7 +15,7 @@ from grader.model import CheckResult, Graded, Mark, Refused, Report, Submission,
 from grader.reports import files
 from grader.results.journal import Contents, Journal, read, stamp
 from grader.rules import check_archive
-from grader.run.engine import Engine, Finished, Order, Source, Trainings
+from grader.run.engine import Engine, Finished, Order, Recordings, Source, Trainings
 from grader.sandbox.launch import Launched
 from grader.scoring import score, score_class
 from grader.scoring.duplicates import duplicates
@@ -23,6 +23,7 @@ from grader.scoring.duplicates import duplicates
 PUBLIC_SEED = "public"
 MARKS = "marks.csv"
 NO_TRAININGS = Trainings()
+NO_RECORDINGS = Recordings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +94,16 @@ def grade_into(
     launched: Launched | None = None,
     trainings: Trainings = NO_TRAININGS,
     notices: Sequence[str] = (),
+    recordings: Recordings = NO_RECORDINGS,
+    shard: Mapping[str, object] | None = None,
 ) -> None:
     """Judge what is missing or stale and write it to the journal, submission by submission."""
     present = [entry for entry in found if isinstance(entry, Submission)]
-    order = Order(folders=folders, seed=seed, items=items, suite_report=report, trainings=trainings)
+    order = Order(
+        folders=folders, seed=seed, items=items, suite_report=report, trainings=trainings, recordings=recordings
+    )
     with Engine(order, launched) as engine:
-        journal.start_run(assignment.slug, seed, engine.versions)
+        journal.start_run(assignment.slug, seed, engine.versions, shard)
         journal.notices(notices)
         for entry in found:
             journal.submission(entry)
@@ -158,12 +163,21 @@ def grade_in_memory(
     tell: Callable[[Progress], None] = lambda progress: None,
     trainings: Trainings = NO_TRAININGS,
     show: bool = False,
+    recordings: Recordings = NO_RECORDINGS,
 ) -> list[Graded]:
     """Judge submissions without a journal, in processes of their own: for self-checks and replays.
 
     `show`: the results carry what went in and what both sides answered, as evidence for staff.
     """
-    order = Order(folders=folders, seed=seed, items=items, portable=portable, trainings=trainings, show=show)
+    order = Order(
+        folders=folders,
+        seed=seed,
+        items=items,
+        portable=portable,
+        trainings=trainings,
+        show=show,
+        recordings=recordings,
+    )
     with Engine(order) as engine:
         return judge_all(engine, list(found), seed=seed, items=items, jobs=jobs, tell=tell)
 

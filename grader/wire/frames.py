@@ -161,9 +161,44 @@ def flat_of(plain: torch.Tensor) -> torch.Tensor:
 # --- bytes to values ------------------------------------------------------------------------------------------
 
 
-def decode(tree: object, specs: object, body: bytearray, caps: Caps = JUDGE_CAPS) -> object:
+def decode(tree: object, specs: object, body: bytearray | memoryview, caps: Caps = JUDGE_CAPS) -> object:
     """Rebuild the tree; tensors share the memory of `body`. Raises WireError for anything unexpected."""
-    tensors = _decode_tensors(specs, body, caps)
+    plans = _plans(specs, caps)
+    if sum(padded(nbytes) for _, _, nbytes in plans) != len(body):
+        raise WireError("the tensors' sizes do not add up to the body's length")
+    return _restored(tree, plans, _cut(memoryview(body), plans), caps)
+
+
+def restore(encoded: Encoded, caps: Caps = JUDGE_CAPS) -> object:
+    """The tree that was encoded, as it would arrive; tensors share the buffers' memory. Raises WireError."""
+    plans = _plans(list(encoded.tensors), caps)
+    if [nbytes for _, _, nbytes in plans] != [len(buffer) for buffer in encoded.buffers]:
+        raise WireError("the tensors' sizes are not those of their buffers")
+    return _restored(encoded.tree, plans, encoded.buffers, caps)
+
+
+Plan = tuple[torch.dtype, list[int], int]
+
+
+def _plans(specs: object, caps: Caps) -> list[Plan]:
+    if type(specs) is not list or len(specs) > caps.tensors:
+        raise WireError("the list of tensors is missing or too long")
+    return [_plan(spec) for spec in specs]
+
+
+def _cut(body: memoryview, plans: Sequence[Plan]) -> tuple[memoryview, ...]:
+    buffers, offset = [], 0
+    for _, _, nbytes in plans:
+        buffers.append(body[offset : offset + nbytes])
+        offset += padded(nbytes)
+    return tuple(buffers)
+
+
+def _restored(tree: object, plans: Sequence[Plan], buffers: Sequence[memoryview], caps: Caps) -> object:
+    tensors = [
+        torch.frombuffer(buffer, dtype=dtype).reshape(shape) if nbytes else torch.empty(shape, dtype=dtype)
+        for (dtype, shape, nbytes), buffer in zip(plans, buffers, strict=True)
+    ]
     used: set[int] = set()
     value = _decode(tree, tensors, used, caps, 0)
     if len(used) != len(tensors):
@@ -171,24 +206,7 @@ def decode(tree: object, specs: object, body: bytearray, caps: Caps = JUDGE_CAPS
     return value
 
 
-def _decode_tensors(specs: object, body: bytearray, caps: Caps) -> list[torch.Tensor]:
-    if type(specs) is not list or len(specs) > caps.tensors:
-        raise WireError("the list of tensors is missing or too long")
-    plans = [_plan(spec) for spec in specs]
-    if sum(padded(nbytes) for _, _, nbytes in plans) != len(body):
-        raise WireError("the tensors' sizes do not add up to the body's length")
-    tensors, offset = [], 0
-    for dtype, shape, nbytes in plans:
-        if nbytes == 0:
-            tensors.append(torch.empty(shape, dtype=dtype))
-        else:
-            count = math.prod(shape)
-            tensors.append(torch.frombuffer(body, dtype=dtype, count=count, offset=offset).reshape(shape))
-        offset += padded(nbytes)
-    return tensors
-
-
-def _plan(spec: object) -> tuple[torch.dtype, list[int], int]:
+def _plan(spec: object) -> Plan:
     if type(spec) is not dict or set(spec) != {"d", "s"}:
         raise WireError("a tensor's description needs exactly dtype and shape")
     name, shape = spec["d"], spec["s"]
@@ -280,6 +298,50 @@ def parse_header(raw: bytes) -> dict[str, object]:
     return header
 
 
+# --- frames in memory -----------------------------------------------------------------------------------------
+
+
+def packed(frame_id: str, kind: str, encoded: Encoded, *, aligned: bool = False) -> list[bytes | memoryview]:
+    """A whole frame in pieces. `aligned`: the body begins at a multiple of the alignment, if the frame does."""
+    header = json.dumps(
+        {"id": frame_id, "kind": kind, "tree": encoded.tree, "tensors": encoded.tensors}, separators=(",", ":")
+    ).encode()
+    if aligned:
+        header += b" " * (padded(PREFIX.size + len(header)) - PREFIX.size - len(header))
+    parts: list[bytes | memoryview] = [PREFIX.pack(MAGIC, len(header), encoded.nbytes), header]
+    for buffer in encoded.buffers:
+        parts.append(buffer)
+        if gap := padded(len(buffer)) - len(buffer):
+            parts.append(bytes(gap))
+    return parts
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A frame that was read and not decoded: `content` can be restored, or sent on as it is."""
+
+    id: str
+    kind: str
+    content: Encoded
+
+
+def unpacked(raw: memoryview, caps: Caps) -> tuple[Sealed, int]:
+    """The frame at the beginning of `raw`, and its length. Raises WireError, also for one that is cut short."""
+    if len(raw) < PREFIX.size:
+        raise WireError("a frame is cut short")
+    magic, header_length, body_length = PREFIX.unpack(raw[: PREFIX.size])
+    begin, end = PREFIX.size + header_length, PREFIX.size + header_length + body_length
+    if magic != MAGIC or header_length > caps.header or body_length > caps.body or end > len(raw):
+        raise WireError("a frame is cut short, too large or none")
+    header = parse_header(bytes(raw[PREFIX.size : begin]))
+    plans = _plans(header["tensors"], caps)
+    if sum(padded(nbytes) for _, _, nbytes in plans) != body_length:
+        raise WireError("the tensors' sizes do not add up to the body's length")
+    specs: list[dict[str, object]] = header["tensors"]  # type: ignore[assignment]
+    content = Encoded(header["tree"], tuple(specs), _cut(raw[begin:end], plans))
+    return Sealed(str(header["id"]), str(header["kind"]), content), end
+
+
 # --- sockets --------------------------------------------------------------------------------------------------
 
 
@@ -292,15 +354,7 @@ class Channel:
 
     def send(self, frame_id: str, kind: str, encoded: Encoded, deadline: float | None = None) -> None:
         """Send one frame. Raises FrameTimeout when the reader does not keep up, ChannelClosed when it is gone."""
-        header = json.dumps(
-            {"id": frame_id, "kind": kind, "tree": encoded.tree, "tensors": encoded.tensors}, separators=(",", ":")
-        ).encode()
-        parts: list[bytes | memoryview] = [PREFIX.pack(MAGIC, len(header), encoded.nbytes), header]
-        for buffer in encoded.buffers:
-            parts.append(buffer)
-            if gap := padded(len(buffer)) - len(buffer):
-                parts.append(bytes(gap))
-        self._send_all(parts, deadline)
+        self._send_all(packed(frame_id, kind, encoded), deadline)
 
     def _send_all(self, parts: list[bytes | memoryview], deadline: float | None) -> None:
         # Small frames go out in one call: a copy of a few kilobytes is cheaper than a system call per tensor.

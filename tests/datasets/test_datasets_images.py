@@ -8,7 +8,8 @@ import pytest
 import torch
 from dataset_examples import binary, idx_bytes, jpeg_arrays, npz_bytes, pickled, pickled_by_python2, pictures, put
 
-from grader.datasets import image_cache, images
+from grader.assignment import locate
+from grader.datasets import images
 from grader.datasets.images import cifar10, mnist
 from grader.datasets.source import DamagedData, DataSource, MissingData
 
@@ -179,10 +180,10 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
 
 def test_the_cache_lies_where_the_platform_keeps_caches(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr(image_cache.sys, "platform", "linux")
-    assert image_cache.folder().parts[-2:] == (".cache", "dl-grader")
-    monkeypatch.setattr(image_cache.sys, "platform", "darwin")
-    assert image_cache.folder().parts[-3:] == ("Library", "Caches", "dl-grader")
+    monkeypatch.setattr(locate.sys, "platform", "linux")
+    assert locate.cache_folder().parts[-2:] == (".cache", "dl-grader")
+    monkeypatch.setattr(locate.sys, "platform", "darwin")
+    assert locate.cache_folder().parts[-3:] == ("Library", "Caches", "dl-grader")
 
 
 def shorten(name, count):

@@ -16,6 +16,7 @@ from grader.judge.replay import Attempt
 from grader.judge.sides import Desk, Ended
 from grader.model import TimedOut
 from grader.suite import Case, cases, require, sizes
+from grader.wire.frames import encode
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def repeated(answers, *, virgin):
     """
     renewals = []
     desk = Desk(None, None, None)
-    call = Call(Key("probe", "case", ""), {}, {})
+    call = Call(Key("probe", "case", ""), encode({"inputs": {}, "options": {}}))
 
     def body(route, drawn):
         value = answers.pop(0)

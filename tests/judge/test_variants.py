@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from grader.judge.sides import Book, ReferenceSide
-from grader.judge.variants import Variants
+from grader.judge.variants import MistakenSides, Variants, mistakes_of
 from grader.proof.kept import Edit, Kept
 from grader.worker.loading import FileSpec, Modules
 
@@ -48,7 +48,8 @@ def judged(tmp_path):
     book = Book()
     reference = ReferenceSide(Modules(tmp_path, specs), book, PROBES)
     kept = (edited("thrice", "2 * x", "3 * x"), edited("once", "2 * x", "x"))
-    variants = Variants(SimpleNamespace(reference=tmp_path, globals={}), kept, specs, PROBES)
+    sides = MistakenSides(SimpleNamespace(reference=tmp_path, globals={}), kept, specs, PROBES)
+    variants = Variants(mistakes_of(kept), sides)
 
     def hints(probe, answered):
         case = {"x": torch.ones(4)}
