@@ -63,7 +63,8 @@ class DiffusionCase(Case):
 class NoiseCase(DiffusionCase):
     def inputs(self):
         draw = self.draw()
-        size = {"B, D": (self.width,), "B, T, D": (self.time, self.width), "B, C, H, W": (3, self.time, self.width)}
+        size = {"(B, D)": (self.width,), "(B, T, D)": (self.time, self.width)}
+        size["(B, C, H, W)"] = (self.channels, self.time, self.width)
         return {
             "schedule": self.schedule(draw),
             "samples": {name: draw.normal(self.batch, *shape) for name, shape in size.items()},

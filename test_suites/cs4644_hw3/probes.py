@@ -214,7 +214,8 @@ def noise_schedule(modules, num_steps, ends):
 @on_the_processor()
 def add_noise(modules, schedule, samples, noises, t, stand_in):
     scheduler = parts.a_scheduler(modules, schedule, stand_in)
-    return {"x_t": {shape: parts.as_float(scheduler.add_noise(samples[shape], noises[shape], t)) for shape in samples}}
+    noisy = {shape: scheduler.add_noise(samples[shape], noises[shape], t) for shape in samples}
+    return {f"x_t of {shape}": parts.as_float(value) for shape, value in noisy.items()}
 
 
 @on_the_processor()
@@ -224,9 +225,9 @@ def denoise_step(modules, schedule, prediction, x_t, noise, times, as_tensor, th
         with handing_out(normal=[noise], seed=seed) as draws:
             step = torch.tensor(t) if as_tensor else t
             found = scheduler.denoise_step(prediction, step, x_t, threshold=threshold, seed=seed)
-        x[f"t = {t}"] = parts.as_float(found)
+        x[f"x at t = {t}"] = parts.as_float(found)
         calls += draws.calls
-    return {"x": x, "calls": calls}
+    return {**x, "calls": calls}
 
 
 @on_the_processor()
@@ -264,9 +265,9 @@ def generate_sample(modules, mix, table, other_mix, cond, shape, steps, noises, 
     for weight in guidance:
         with handing_out(normal=noises, seed=seed) as draws:
             sample = model.generate_sample(cond, guidance_weight=weight, threshold=threshold, seed=seed)
-        samples[f"guidance {weight:g}"] = parts.as_float(sample)
+        samples[f"sample with guidance {weight:g}"] = parts.as_float(sample)
         calls += draws.calls
-    return {"sample": samples, "calls": calls}
+    return {**samples, "calls": calls}
 
 
 @on_the_processor()

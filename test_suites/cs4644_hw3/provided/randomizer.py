@@ -1,9 +1,10 @@
 """The course's randomizer in the judge's hands: inside `handing_out`, DL_random gives tensors that were drawn before.
 
-It takes the place of the submitted file, which is given. Tensors are found by kind and shape, so the order in which
+It takes the place of the submitted file, which is given. Tensors are found by kind and size, so the order in which
 different kinds are drawn is free. What the judge has no tensor for is drawn as the course's function would draw it.
 """
 
+import math
 from contextlib import contextmanager
 
 import torch
@@ -25,15 +26,16 @@ class Draws:
         self._taken = {}
 
     def take(self, kind, shape, seed):
-        """The next tensor of that kind and shape, or None."""
+        """The next tensor of that kind and so many numbers in that shape, or None."""
         self.calls += 1
-        fitting = [tensor for tensor in self.tensors.get(kind, ()) if tuple(tensor.shape) == shape]
+        count = math.prod(shape)
+        fitting = [tensor for tensor in self.tensors.get(kind, ()) if tensor.numel() == count]
         if not fitting or seed != self.seed:
             return None
-        place = self._taken.get((kind, shape), 0)
+        place = self._taken.get((kind, count), 0)
         if seed is None:
-            self._taken[kind, shape] = min(place + 1, len(fitting) - 1)
-        return fitting[place].clone()
+            self._taken[kind, count] = min(place + 1, len(fitting) - 1)
+        return fitting[place].reshape(shape).clone()
 
 
 @contextmanager
