@@ -96,7 +96,7 @@ def test_noise(training):
     task, made = training.data(pictures.pictures_task), training.source.made
     sizes = {"denoising_steps": task.steps, "width": task.width}
     data = {"images": task.train, "labels": task.train_labels}
-    settings = {"batch": 32, "rate": 4e-3 if made else 3e-3}
+    settings = {"batch": 32, "rate": 4e-3 if made else 2e-3}
     run = training.train(trainer.train_diffusion, given=data, steps=training.steps, **sizes, **settings)
     require_honest(training, run)
     batch, noise = pictures.noisy(task, 300 if made else 2000, training.draw)
