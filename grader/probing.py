@@ -7,15 +7,13 @@ numbered in a fixed order, declared order first, and the judge asks for one by n
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 MAX_CANDIDATES = 32
 
@@ -198,33 +196,6 @@ def parameters(net: nn.Module, shape: Sequence[int]) -> list[tuple[str, nn.Param
 def gradient(tensor: Tensor) -> Tensor | None:
     """A copy of the gradient of a leaf, or None when nothing reached it."""
     return None if tensor.grad is None else tensor.grad.clone()
-
-
-@contextlib.contextmanager
-def on_the_processor() -> Iterator[None]:
-    """For a while, or around a whole probe as a decorator, code that says "cuda" uses the processor.
-
-    A device that stands in the code is what the notebook's machine had, and no mistake.
-    """
-    with _Processor():
-        yield
-
-
-class _Processor(TorchFunctionMode):
-    """Sees every function of torch that is called, and every method of a tensor, and turns their devices."""
-
-    def __torch_function__(
-        self, func: Callable[..., object], types: object, args: Sequence[object] = (), kwargs: object = None
-    ) -> object:
-        named = kwargs if isinstance(kwargs, dict) else {}
-        if func is Tensor.cuda:
-            return args[0]
-        return func(*map(_here, args), **{name: _here(value) for name, value in named.items()})
-
-
-def _here(value: object) -> object:
-    kind = value.type if isinstance(value, torch.device) else value
-    return torch.device("cpu") if isinstance(kind, str) and kind.partition(":")[0] == "cuda" else value
 
 
 # --- details --------------------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from grader.probing import (
     candidates_by_shape,
     gradient,
     layers,
-    on_the_processor,
     parameters,
 )
 from grader.worker.loading import Modules
@@ -262,27 +261,3 @@ def test_listings_are_in_declared_order():
 
 def test_the_gradient_of_a_leaf_nothing_reached_is_none():
     assert gradient(torch.ones(2, requires_grad=True)) is None
-
-
-# --- devices -------------------------------------------------------------------------------------------------------
-
-
-@on_the_processor()
-def test_code_that_says_cuda_uses_the_processor():
-    there = torch.device("cuda:0")
-    model = nn.Linear(2, 3).to("cuda").cuda()
-    made = [
-        torch.ones(2, device="cuda"),
-        torch.zeros(2).to(there),
-        torch.zeros(2).cuda(),
-        torch.arange(2.0, device=there),
-    ]
-    assert {tensor.device.type for tensor in (*made, *model.parameters())} == {"cpu"}
-    assert torch.ones(2).to(device=there, dtype=torch.float64).dtype == torch.float64
-
-
-def test_the_processor_is_used_for_a_while_only():
-    with on_the_processor():
-        pass
-    with pytest.raises((AssertionError, RuntimeError)):
-        torch.ones(2, device="cuda")

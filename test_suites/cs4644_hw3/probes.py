@@ -10,7 +10,7 @@ import torch
 from randomizer import handing_out
 from torch import nn
 
-from grader.probing import bind_names, gradient, on_the_processor
+from grader.probing import bind_names, gradient
 from grader.worker.loading import MissingDefinition
 
 # --- part 1: embedding, attention, block -------------------------------------------------------------------------
@@ -199,7 +199,6 @@ def exact_match_is_printed(modules):
 # "calls" says how often DL_random was called: it is shown beside a disagreement and judged by nobody.
 
 
-@on_the_processor()
 def noise_schedule(modules, num_steps, ends):
     scheduler = parts.part_2(modules, "NoiseScheduler")
     usual, other = scheduler(num_steps), scheduler(num_steps, beta_start=ends[0], beta_end=ends[1])
@@ -211,14 +210,12 @@ def noise_schedule(modules, num_steps, ends):
     }
 
 
-@on_the_processor()
 def add_noise(modules, schedule, samples, noises, t, stand_in):
     scheduler = parts.a_scheduler(modules, schedule, stand_in)
     noisy = {shape: scheduler.add_noise(samples[shape], noises[shape], t) for shape in samples}
     return {f"x_t of {shape}": parts.as_float(value) for shape, value in noisy.items()}
 
 
-@on_the_processor()
 def denoise_step(modules, schedule, prediction, x_t, noise, times, as_tensor, threshold, seed, stand_in):
     scheduler, x, calls = parts.a_scheduler(modules, schedule, stand_in), {}, 0
     for t in times:
@@ -230,7 +227,6 @@ def denoise_step(modules, schedule, prediction, x_t, noise, times, as_tensor, th
     return {**x, "calls": calls}
 
 
-@on_the_processor()
 def noise_loss(modules, mix, table, data, cond, steps, draws, stand_in):
     net = given.StandInNet(mix, table)
     settings = {"condition_dim": len(table), "denoising_steps": steps, "p_uncond": parts.keeps_the_condition(modules)}
@@ -242,7 +238,6 @@ def noise_loss(modules, mix, table, data, cond, steps, draws, stand_in):
     return {"loss": parts.as_float(loss), "gradients": gradients, "calls": handed.calls}
 
 
-@on_the_processor()
 def condition_in_training(modules, mix, table, data, cond, steps, draws, stand_in):
     """The condition that the network is asked with; what becomes of its answer is no matter of guidance."""
     net = given.AskedNet(mix, table)
@@ -256,7 +251,6 @@ def condition_in_training(modules, mix, table, data, cond, steps, draws, stand_i
     raise ValueError("compute_loss_on_batch does not call noise_pred_net")
 
 
-@on_the_processor()
 def generate_sample(modules, mix, table, other_mix, cond, shape, steps, noises, guidance, threshold, seed, stand_in):
     training, averaged = given.StandInNet(other_mix, table), given.StandInNet(mix, table)
     settings = {"condition_dim": len(table), "denoising_steps": steps}
@@ -270,7 +264,6 @@ def generate_sample(modules, mix, table, other_mix, cond, shape, steps, noises, 
     return {**samples, "calls": calls}
 
 
-@on_the_processor()
 def image_parameters(modules):
     generator = parts.part_2(modules, "ImageGenerator")
     with parts.file_of(modules, "ImageGenerator").replaced(DiffusionModel=lambda *a, **b: None):

@@ -4,14 +4,10 @@ The loop is the suite's: AdamW with the betas, weight decay and clipping of the 
 linear fall of the learning rate. Batches are drawn on the CPU, so that every device sees the same ones.
 """
 
-from contextlib import nullcontext
-
 import parts
 import stand_ins as given
 import torch
 from torch import nn
-
-from grader.probing import on_the_processor
 
 CLASSES = 4  # of pictures, the null token among them
 WARM_UP = 30
@@ -142,7 +138,7 @@ def train_diffusion(modules, steps, denoising_steps, batch, width, rate):
                 rows = torch.randint(len(data["images"]), (batch,), device="cpu")
                 yield _there(modules, data["images"][rows]), _there(modules, data["labels"][rows])
 
-    with _processor(modules), torch.device(modules.device):
+    with torch.device(modules.device):
         model = _diffusion(modules, data["images"].shape[1:], denoising_steps, width)
         modules.keep_start(model.noise_pred_net.state_dict())
         model.optimizer = torch.optim.Adam(model.noise_pred_net.parameters(), lr=rate, weight_decay=1e-6)
@@ -161,7 +157,7 @@ def predict_noise(modules, x_t, t, cond, width):
 
 def draw_pictures(modules, cond, shape, denoising_steps, width):
     """Samples by the student's own loop. They are only looked at, so what goes wrong is no failure: None."""
-    with _processor(modules), torch.device(modules.device):
+    with torch.device(modules.device):
         try:
             model = _diffusion(modules, shape, denoising_steps, width)
             model.ema.averaged_model.load_state_dict(modules.given_weights())
@@ -178,11 +174,6 @@ def _diffusion(modules, shape, denoising_steps, width):
     for name in ("betas", "alphas", "alpha_bars"):
         setattr(model.noise_scheduler, name, _there(modules, getattr(model.noise_scheduler, name)))
     return model
-
-
-def _processor(modules):
-    """Code that says "cuda" uses the processor, unless there is a GPU to train on."""
-    return on_the_processor() if modules.device == "cpu" else nullcontext()
 
 
 # --- for all of them -------------------------------------------------------------------------------------------------
