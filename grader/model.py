@@ -129,10 +129,11 @@ class Notes:
 
     `progress` are the (step, {name: number}) that a long probe reported while it ran; `memory_mib` is what the judge
     saw of the worker's memory at those moments, `gpu_mib` what the worker said that its tensors held on a GPU.
+    `choices` are the probe's calls of `choose`: (the name that was chosen, the names of all candidates) each.
     """
 
     binding: str = ""
-    binding_count: int = 1
+    choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
     undeclared: bool = False
     prints: int = 0
     print_text: str = ""

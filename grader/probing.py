@@ -8,6 +8,7 @@ numbered in a fixed order, declared order first, and the judge asks for one by n
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
@@ -16,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 MAX_CANDIDATES = 32
+MAX_CHOICES = 16  # of one probe that the judge hears of; later ones fall on their first candidate
+MAX_NAME = 120
 
 T = TypeVar("T")
 How = Literal["sum", "cat0", "cat1"]
@@ -106,6 +109,11 @@ class Bound:
         return dict(self._candidate.modules)[role]
 
 
+def short(name: str) -> str:
+    """A candidate's name as it is sent: long ones end in a digest, so that two of them stay two."""
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 9]} {zlib.crc32(name.encode()):08x}"
+
+
 def bind(modules: Chooser, candidates: Sequence[Candidate], values: Mapping[str, Tensor]) -> Bound:
     """Write `values` by one of the candidates: the one the judge asks for. Raises BindingError when there is none."""
     if not candidates:
@@ -191,6 +199,21 @@ def layers(net: nn.Module, kind: type[nn.Module]) -> list[tuple[str, nn.Module]]
 def parameters(net: nn.Module, shape: Sequence[int]) -> list[tuple[str, nn.Parameter]]:
     """(name, parameter) of every parameter of that shape, in declaration order."""
     return [(name, found) for name, found in net.named_parameters() if tuple(found.shape) == tuple(shape)]
+
+
+def handed(value: T) -> T:
+    """What a caller would hand over in place of these inputs: copies that are no leaves, so that student code may write
+    into them. The inputs require gradients from then on, and `gradient(x)` is what reaches x through all its copies.
+
+    Trees of tuples, lists and dicts are copied throughout; what has no gradients (whole numbers, flags) is copied too.
+    """
+    if isinstance(value, Tensor):
+        return (value.requires_grad_() if value.is_floating_point() else value).clone()  # type: ignore[return-value]
+    if isinstance(value, Mapping):
+        return {name: handed(entry) for name, entry in value.items()}  # type: ignore[return-value]
+    if isinstance(value, (tuple, list)):
+        return type(value)(handed(entry) for entry in value)
+    return value
 
 
 def gradient(tensor: Tensor) -> Tensor | None:

@@ -62,16 +62,17 @@ def test_layers_are_found_by_type_and_shape_in_declared_order(modules):
     assert torch.equal(net.b.bias, filled(2, start=10))
     assert torch.equal(net.out.weight, filled(5, 2))
     assert bound.module("second") is net.b
-    assert modules.binding[1] == 2, "the two equal layers can be exchanged"
+    assert len(modules.choices[0][1]) == 2, "the two equal layers can be exchanged"
 
 
 def test_the_second_candidate_exchanges_equal_layers(modules):
-    modules.ask(1)
+    modules.ask(["out=out, first=b, second=later_named_first"])
     net = Two()
     bound = bind_layers(modules, net, two_roles())
     assert torch.equal(net.b.weight, filled(2, 3))
     assert bound.name == "out=out, first=b, second=later_named_first"
-    assert modules.binding == (bound.name, 2)
+    assert modules.binding == bound.name
+    assert modules.undeclared
 
 
 def test_gradients_come_back_under_the_roles_names(modules):
@@ -138,11 +139,12 @@ def test_a_missing_layer_is_named_with_what_is_there(modules, net, words):
 def test_more_layers_than_roles_give_candidates_and_the_first_ones_first(modules):
     net = nn.Sequential(*(nn.Linear(2, 2, bias=False) for _ in range(4)))
     wanted = {role: (nn.Linear, {"weight": filled(2, 2, start=10.0 * i)}) for i, role in enumerate("ab")}
-    names = []
-    for number in range(12):
-        modules.ask(number)
-        names.append(bind_layers(modules, net, wanted).name)
-    assert modules.binding[1] == 12
+    bind_layers(modules, net, wanted)
+    names = list(modules.choices[0][1])
+    for name in names:
+        modules.ask([name])
+        assert bind_layers(modules, net, wanted).name == name
+    assert len(names) == 12
     assert names[0] == "a=0, b=1"
     assert len(set(names)) == 12
     in_order = [name for name in names if name[2] < name[-1]]
@@ -153,7 +155,7 @@ def test_the_number_of_candidates_is_capped(modules):
     net = nn.Sequential(*(nn.Linear(2, 2, bias=False) for _ in range(9)))
     wanted = {role: (nn.Linear, {"weight": filled(2, 2)}) for role in "abcde"}
     bind_layers(modules, net, wanted)
-    assert modules.binding[1] == MAX_CANDIDATES
+    assert len(modules.choices[0][1]) == MAX_CANDIDATES
 
 
 # --- by name --------------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ def test_names_are_written_and_read_back(modules):
     net(torch.ones(1, 3)).sum().backward()
     assert torch.equal(net.b.weight, filled(2, 3))
     assert set(bound.gradients()) == {"b.weight", "out.weight"}
-    assert modules.binding == ("", 1)
+    assert modules.binding == ""
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,7 @@ def test_roles_of_one_shape_are_exchanged_and_others_stay(modules):
     )
     found = candidates_by_shape(net, {"x": (2,), "y": (2,), "z": (3,)})
     assert [candidate.name for candidate in found] == ["x=p, y=q, z=r", "x=q, y=p, z=r"]
-    modules.ask(1)
+    modules.ask([found[1].name])
     bind(modules, found, {"x": filled(2), "y": filled(2, start=5), "z": filled(3)})
     assert torch.equal(net["q"], filled(2))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,11 +56,11 @@ class Call:
         self.answer = encode(values)
         self.__dict__.pop("expected", None)
 
-    def request(self, binding: int, trace: bool, limits: Limits) -> Encoded:
-        """The `run` request."""
+    def request(self, limits: Limits, binding: Sequence[str] = (), *, trace: bool = False) -> Encoded:
+        """The `run` request; its inputs are encoded once and replayed for every submission."""
         arguments = self.arguments
         assert isinstance(arguments.tree, dict)
-        settings = {"binding": binding, "seed": self.key.seed, "trace": trace, "cpu_seconds": limits.cpu_seconds}
+        settings = {"binding": list(binding), "seed": self.key.seed, "trace": trace, "cpu_seconds": limits.cpu_seconds}
         rest = encode({"probe": self.key.probe, **settings})
         assert isinstance(rest.tree, dict)
         return Encoded({**rest.tree, **arguments.tree}, arguments.tensors, arguments.buffers)

@@ -16,7 +16,7 @@ import torch
 from grader.judge.calls import cloned
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
-from grader.judge.reference_run import Recorded
+from grader.judge.reference_run import Recorded, chosen
 from grader.judge.sides import Book, ReferenceSide, Side
 from grader.model import Examination
 from grader.suite.agreement import Disagreement, comparisons, share_used, tolerances
@@ -159,10 +159,19 @@ def _objection(
     inner: Callable[..., object], fixtures: dict[str, object], drawn: dict[str, object], recorded: Recorded
 ) -> Exception | None:
     for route in recorded.routes:
-        arguments = {**fixtures, **drawn}
-        try:
-            inner(**{**arguments, "route": route} if "route" in fixtures else arguments)
-        except Exception as error:
-            # A disagreement, part of the credit, or a test that stumbles: the student would fail it as well.
-            return error
+        found = [
+            _objection_to(inner, {**fixtures, **drawn, **chosen(fixtures, route, reading)})
+            for reading in recorded.readings.values()
+        ]
+        if all(found):
+            return found[0]
+    return None
+
+
+def _objection_to(inner: Callable[..., object], arguments: dict[str, object]) -> Exception | None:
+    try:
+        inner(**arguments)
+    except Exception as error:
+        # A disagreement, part of the credit, or a test that stumbles: the student would fail it as well.
+        return error
     return None

@@ -52,10 +52,10 @@ class Explainer:
         self._seed = seed
 
     def __call__(self, attempt: Attempt, recorded: Recorded, body: Body) -> Explained:
-        """Explain `attempt`, whose disagreement is known. Uses the declared binding."""
+        """Explain `attempt`, whose disagreement is known, with its own binding."""
         assert attempt.disagreement is not None
         drawn = attempt.drawn or {}
-        self._desk.binding = 0
+        self._desk.binding = attempt.binding
         # A slow disagreement may have used the item's time up; explaining it gets some of its own.
         self._desk.deadline = max(self._desk.deadline, time.monotonic() + SHRINK_SECONDS)
         before = self._fingerprint()

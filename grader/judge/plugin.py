@@ -7,7 +7,7 @@ decided by the stage: recording on the reference, or replaying on a submission.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from _pytest.runner import runtestprotocol
 from grader.assignment.assignment import Assignment
 from grader.errors import AuthorError
 from grader.judge.sides import Side
-from grader.suite.marks import ITEM, ROUTES
+from grader.suite.marks import ITEM, PLAIN, READINGS, ROUTES, Readings
 from grader.suite.training import Training
 
 
@@ -98,6 +98,11 @@ class JudgePlugin:
         """The way in which the item is being earned; filled in for each attempt."""
         return ""
 
+    @pytest.fixture
+    def reading(self) -> Mapping[str, object]:
+        """Options of the reference for one reading of the handout; filled in for each attempt."""
+        return {}
+
     # --- hooks ------------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(trylast=True)
@@ -111,6 +116,8 @@ class JudgePlugin:
                 self.errors.append(f"{where}: the test has no @item(...)")
             elif name in self.tests:
                 self.errors.append(f"{where}: item {name!r} has a second test; each item has exactly one")
+            elif (getattr(test.obj, READINGS, PLAIN) is not PLAIN) != ("reading" in test._fixtureinfo.argnames):
+                self.errors.append(f"{where}: @item(…, readings=…) and the test's argument `reading` belong together")
             elif not (test.obj.__doc__ or "").strip():
                 self.errors.append(f"{where}: the test of {name!r} has no docstring for the student to read")
             else:
@@ -182,6 +189,11 @@ class JudgePlugin:
         """The ways in which an item can be earned; one empty name when the test declares none."""
         names: tuple[str, ...] = getattr(self.tests[item_id].obj, ROUTES, ("",))
         return names
+
+    def readings(self, item_id: str) -> Readings:
+        """The readings that a test declares, by name; one without a name when it declares none."""
+        found: Readings = getattr(self.tests[item_id].obj, READINGS, PLAIN)
+        return found
 
     def sentence(self, item_id: str) -> str:
         """The first paragraph of the docstring: the line that the student reads."""

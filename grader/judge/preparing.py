@@ -54,7 +54,7 @@ def prepare(
     modules = Modules(assignment.reference, specs, assignment.globals) if stock.reference_here else None
     reference = ReferenceSide(modules, book, probes)
     kept = read_kept(assignment.suite)
-    found, records = stock.contents(book)
+    found, records = stock.contents(plugin, book)
     wanted = wanted_items(assignment, settings)
     missing = [item for item in wanted if item.id not in records]
     if not stock.reference_here:

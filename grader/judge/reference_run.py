@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,6 +16,7 @@ from grader.judge.drawing import draw, inner_of, is_drawn, item_seed
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.sides import ReferenceSide
 from grader.suite.agreement import PartialCredit
+from grader.suite.marks import Readings
 
 
 @dataclass
@@ -23,6 +25,7 @@ class Recorded:
 
     item: Item
     routes: tuple[str, ...]
+    readings: Readings
     sentence: str
     cases: list[dict[str, object]] = field(default_factory=list)
     keys: tuple[Key, ...] = ()
@@ -45,7 +48,7 @@ def record(
     records: dict[str, Recorded] = {}
     problems: list[str] = []
     for item in items:
-        recorded = Recorded(item, plugin.routes(item.id), plugin.sentence(item.id))
+        recorded = Recorded(item, plugin.routes(item.id), plugin.readings(item.id), plugin.sentence(item.id))
         records[item.id] = recorded
         function = plugin.tests[item.id].obj
         if item.training is not None:
@@ -69,7 +72,7 @@ def _run(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, hand
 
     def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
         try:
-            _perform(test, fixtures, recorded, seed)
+            _perform(test, fixtures, recorded, reference, seed)
         except PartialCredit as partial:
             if partial.credit == 1.0:
                 return
@@ -84,13 +87,22 @@ def _run(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, hand
             raise
 
 
-def _perform(test: pytest.Function, fixtures: dict[str, object], recorded: Recorded, seed: str) -> None:
+def chosen(fixtures: Mapping[str, object], route: str, reading: Mapping[str, object]) -> dict[str, object]:
+    """The arguments of a test that say how the item is being earned, as far as it takes them."""
+    return {name: value for name, value in (("route", route), ("reading", reading)) if name in fixtures}
+
+
+def _perform(
+    test: pytest.Function, fixtures: dict[str, object], recorded: Recorded, reference: ReferenceSide, seed: str
+) -> None:
     function = test.obj
     inner = inner_of(function)
 
     def body(**drawn: object) -> None:
-        for route in recorded.routes:
-            inner(**{**drawn, "route": route} if "route" in drawn or "route" in fixtures else drawn)
+        # Every reading is played by the reference itself, so that whatever a test asks of it is known from here on.
+        for route, reading in itertools.product(recorded.routes, recorded.readings.values()):
+            student = {"student": reference.reads(reading)} if "student" in fixtures else {}
+            inner(**{**drawn, **student, **chosen(fixtures, route, reading)})
         given = {name: value for name, value in drawn.items() if name not in fixtures}
         if given not in recorded.cases:
             recorded.cases.append(given)

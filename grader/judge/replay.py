@@ -6,38 +6,49 @@ import dataclasses
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from grader.judge.bindings import Binding, Bindings
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
-from grader.judge.reference_run import Recorded
-from grader.judge.sides import Desk, Ended, NoReference, ReferenceSide, StudentSide, other_shape
+from grader.judge.reference_run import Recorded, chosen
+from grader.judge.sides import Answers, Desk, Ended, NoReference, ReferenceSide, StudentSide, other_shape
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation
 from grader.model import DOUBT_REASON, CheckResult, Observation, Raised, Values, unjudged
-from grader.probing import MAX_CANDIDATES
-from grader.suite.agreement import Disagreement, PartialCredit
+from grader.suite.agreement import Disagreement, PartialCredit, closeness
 from grader.suite.cases import Case
 from grader.text import clean
 from grader.wire.frames import encode
 
 Body = Callable[[str, dict[str, object]], None]
+Bodies = Mapping[str, Body]  # by the name of the reading
 LEFT_SECONDS = 1.0  # of an item's time, below which an agreement or a failure may be one of the clock
 
 
 @dataclass
 class Attempt:
-    """How one route went: the best thing that any binding reached."""
+    """How one route went with one binding: under the reading that went best.
+
+    `agreed` counts the cases before the one that disagreed.
+    """
 
     route: str
+    reading: str = ""
     credit: float = 0.0
     verdict: Verdict | None = None
     disagreement: Disagreement | None = None
     drawn: dict[str, object] | None = None
-    binding: str = ""
+    binding: Binding = field(default_factory=Binding)
     partial: str = ""
     doubtful: bool = False
+    agreed: int = 0
+
+    @property
+    def closeness(self) -> tuple[float, ...]:
+        """How near it came to passing, for comparison with other attempts."""
+        return (self.credit, self.agreed, *closeness(self.disagreement))
 
 
 @dataclass
@@ -80,9 +91,8 @@ class Replay:
         outcome: list[CheckResult] = []
 
         def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
-            body = _body(inner_of(test.obj), fixtures)
             try:
-                outcome.append(self._decide(recorded, body))
+                outcome.append(self._decide(recorded, _bodies(inner_of(test.obj), fixtures, recorded)))
             except NoReference as lacking:
                 outcome.append(unjudged(recorded.item.id, str(lacking)))
 
@@ -95,18 +105,18 @@ class Replay:
             return unjudged(recorded.item.id, clean(trouble, 6000), time.perf_counter() - started)
         return _with_facts(outcome[0], self._desk, time.perf_counter() - started)
 
-    def _decide(self, recorded: Recorded, body: Body) -> CheckResult:
+    def _decide(self, recorded: Recorded, bodies: Bodies) -> CheckResult:
         attempts: list[Attempt] = []
         for route in recorded.routes:
-            attempt = self._try_route(route, recorded, body)
+            attempt = self._try_route(route, recorded, bodies)
             attempts.append(attempt)
             if attempt.credit == 1.0:
-                return _passed(recorded, attempt, attempts, self._desk)
+                return _passed(recorded, attempt, attempts)
         best = max(attempts, key=lambda attempt: attempt.credit)
         if best.credit > 0:
             return _partly(recorded, best)
         shown = next((a for a in attempts if a.verdict is None or a.verdict.status != "not_attempted"), attempts[0])
-        only = self._only_where(recorded, shown, body)
+        only = self._only_where(recorded, shown, bodies[shown.reading])
         if shown.disagreement is None:
             assert shown.verdict is not None
             return CheckResult(
@@ -117,7 +127,7 @@ class Replay:
                 case=_case_text(shown.drawn),
                 route=shown.route,
             )
-        return _disagreed(recorded, shown, self._explain(shown, recorded, body), only)
+        return _disagreed(recorded, shown, self._explain(shown, recorded, bodies[shown.reading]), only)
 
     def _only_where(self, recorded: Recorded, shown: Attempt, body: Body) -> str:
         """A sentence if the item fails just where one size is 1, as after a `squeeze`; else ""."""
@@ -126,7 +136,7 @@ class Replay:
         if ended or not any(1 in sizes_of(drawn).values() for drawn in recorded.cases):
             return ""
         kept = (desk.last, desk.prints, desk.print_text, desk.item_text)
-        desk.binding = 0
+        desk.binding = shown.binding
         fails: list[Mapping[str, int]] = []
         agrees: list[Mapping[str, int]] = []
         for drawn in recorded.cases:
@@ -140,52 +150,67 @@ class Replay:
         names = [name for name in names if not any(case.get(name) == 1 for case in agrees)]
         return f"Only where {names[0]} is 1: with other sizes it agrees.\n" if names else ""
 
-    def _try_route(self, route: str, recorded: Recorded, body: Body) -> Attempt:
-        self._desk.binding, self._desk.binding_count = 0, 1
-        first: Attempt | None = None
-        while True:
-            attempt = self._try_binding(route, recorded, body)
+    def _try_route(self, route: str, recorded: Recorded, bodies: Bodies) -> Attempt:
+        """The binding that passes, else the one that comes closest, the declared one first."""
+        bindings, best = Bindings(), None
+        binding = bindings.next()
+        while binding is not None:
+            self._desk.binding = binding
+            attempt = self._try_binding(route, recorded, bodies)
             if attempt.credit == 1.0:
                 return attempt
-            if first is None or attempt.credit > first.credit:
-                first = attempt
-            self._desk.binding += 1
-            if self._desk.binding >= min(self._desk.binding_count, MAX_CANDIDATES):
-                return first
+            if best is None or attempt.closeness > best.closeness:
+                best = attempt
+            binding = bindings.next(binding)
+        assert best is not None
+        return best
 
-    def _try_binding(self, route: str, recorded: Recorded, body: Body) -> Attempt:
-        attempt = Attempt(route, credit=1.0)
-        self._desk.binding_name = ""
+    def _try_binding(self, route: str, recorded: Recorded, bodies: Bodies) -> Attempt:
+        """The first reading that agrees on every case, else the last that disagrees, or comes closest."""
+        attempts = {name: Attempt(route, name, credit=1.0, binding=self._desk.binding) for name in recorded.readings}
         for drawn in recorded.cases:
-            self._desk.seen.clear()
-            attempt.drawn = drawn
-            try:
-                body(route, drawn)
-            except PartialCredit as partial:
-                attempt.credit, attempt.partial = min(attempt.credit, partial.credit), partial.message
-                attempt.doubtful = attempt.doubtful or partial.doubtful
-            except Disagreement as disagreement:
-                attempt.credit, attempt.disagreement = 0.0, disagreement
-                return attempt
-            except Ended as ended:
-                attempt.credit, attempt.verdict = 0.0, of_observation(ended.observation)
-                return attempt
-            except Exception:
-                # A test may stumble over a result of an unexpected shape; that is the student's fault, not the test's.
-                if (mismatch := other_shape(self._desk.seen)) is None:
-                    raise
-                attempt.credit, attempt.disagreement = 0.0, Disagreement([mismatch])
-                return attempt
-        attempt.binding = self._desk.binding_name
-        return attempt
+            self._desk.answers = Answers() if len(attempts) > 1 else None
+            for name, attempt in attempts.items():
+                self._try_case(attempt, drawn, bodies[name])
+            self._desk.answers = None
+            if not (left := {name: one for name, one in attempts.items() if one.credit > 0}):
+                return max(attempts.values(), key=lambda attempt: attempt.closeness)
+            attempts = left
+        return max(attempts.values(), key=lambda attempt: attempt.credit)
+
+    def _try_case(self, attempt: Attempt, drawn: dict[str, object], body: Body) -> None:
+        if self._desk.answers is not None:
+            self._desk.answers.rewind()
+        self._desk.seen.clear()
+        attempt.drawn = drawn
+        try:
+            body(attempt.route, drawn)
+        except PartialCredit as partial:
+            attempt.credit, attempt.partial = min(attempt.credit, partial.credit), partial.message
+            attempt.doubtful = attempt.doubtful or partial.doubtful
+        except Disagreement as disagreement:
+            attempt.credit, attempt.disagreement = 0.0, disagreement
+            return
+        except Ended as ended:
+            attempt.credit, attempt.verdict = 0.0, of_observation(ended.observation)
+            return
+        except Exception:
+            # A test may stumble over a result of an unexpected shape; that is the student's fault, not the test's.
+            if (mismatch := other_shape(self._desk.seen)) is None:
+                raise
+            attempt.credit, attempt.disagreement = 0.0, Disagreement([mismatch])
+            return
+        attempt.agreed += 1
 
 
-def _body(inner: Callable[..., object], fixtures: dict[str, object]) -> Body:
-    def body(route: str, drawn: dict[str, object]) -> None:
-        arguments = {**fixtures, **drawn}
-        inner(**{**arguments, "route": route} if "route" in fixtures else arguments)
+def _bodies(inner: Callable[..., object], fixtures: dict[str, object], recorded: Recorded) -> Bodies:
+    def body_of(reading: Mapping[str, object]) -> Body:
+        def body(route: str, drawn: dict[str, object]) -> None:
+            inner(**{**fixtures, **drawn, **chosen(fixtures, route, reading)})
 
-    return body
+        return body
+
+    return {name: body_of(reading) for name, reading in recorded.readings.items()}
 
 
 def outcome_of(body: Body, route: str, drawn: dict[str, object]) -> Disagreement | Verdict | None:
@@ -203,10 +228,11 @@ def outcome_of(body: Body, route: str, drawn: dict[str, object]) -> Disagreement
     return None
 
 
-def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt], desk: Desk) -> CheckResult:
+def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt]) -> CheckResult:
     notes = [attempt.partial] if attempt.partial else []
-    if desk.binding > 0 and attempt.binding:
-        notes.append(f"Right under this reading: {attempt.binding}.")
+    other = attempt.reading if attempt.reading != next(iter(recorded.readings)) else ""
+    if attempt.binding.number > 0 or other:
+        notes.append(f"Right under this reading: {_reading(attempt.binding.name, other)}.")
     if len(attempts) > 1:
         notes.append(f"Earned on the route “{attempt.route}”, after “{attempts[0].route}” failed.")
     return CheckResult(
@@ -215,10 +241,14 @@ def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt], desk:
         credit=1.0,
         reason=DOUBT_REASON if attempt.doubtful else "",
         route=attempt.route,
-        binding=attempt.binding,
-        ambiguous=desk.undeclared,
+        binding=_reading(attempt.binding.name, other),
+        ambiguous=attempt.binding.undeclared,
         notes=tuple(notes),
     )
+
+
+def _reading(binding: str, reading: str) -> str:
+    return "; ".join(filter(None, (binding, reading)))
 
 
 def _partly(recorded: Recorded, attempt: Attempt) -> CheckResult:
@@ -229,7 +259,7 @@ def _partly(recorded: Recorded, attempt: Attempt) -> CheckResult:
         reason="partly right",
         message=clean(attempt.partial, 4000),
         route=attempt.route,
-        binding=attempt.binding,
+        binding=_reading(attempt.binding.name, attempt.reading),
         case=_case_text(attempt.drawn),
     )
 

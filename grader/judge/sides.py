@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Protocol
 import torch
 
 from grader.assignment.assignment import Limits
+from grader.judge.bindings import Binding
 from grader.judge.calls import Call, Key, as_mapping, cloned, detached, key_of, make_call
 from grader.model import Notes, Observation, TimedOut, Values
 from grader.sandbox.base import Process, ask
@@ -131,9 +133,57 @@ class ReferenceSide:
             raise NoReference(f"{why}, and this run has a recording and no reference solution.")
         return self._modules
 
+    def reads(self, reading: Mapping[str, object]) -> Side:
+        """The reference as a student who follows this reading."""
+        return _Reading(self, reading) if reading else self
+
     def fresh(self) -> ReferenceSide:
         """Itself: the reference keeps no state between calls, as every run of the suite shows."""
         return self
+
+
+class _Reading:
+    """The reference under another reading: its options go to every probe that knows them."""
+
+    def __init__(self, reference: ReferenceSide, reading: Mapping[str, object]) -> None:
+        self._reference = reference
+        self._reading = reading
+
+    def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
+        """The expected values of this reading."""
+        known = inspect.signature(probe).parameters
+        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+        own = {name: value for name, value in self._reading.items() if takes_all or name in known}
+        return self._reference.run(probe, case, **{**options, **own})
+
+    def fresh(self) -> _Reading:
+        """Itself."""
+        return self
+
+
+@dataclass
+class Answers:
+    """What the submission answered on one case, so that it is compared with several readings and asked once."""
+
+    _all: dict[Key, list[Observation]] = field(default_factory=dict)
+    _used: dict[Key, int] = field(default_factory=dict)
+
+    def rewind(self) -> None:
+        """The test's body starts again."""
+        self._used.clear()
+
+    def again(self, key: Key) -> Observation | None:
+        """The answer to this call when the body came here before."""
+        place, known = self._used.get(key, 0), self._all.get(key, [])
+        if place >= len(known):
+            return None
+        self._used[key] = place + 1
+        return known[place]
+
+    def keep(self, key: Key, observation: Observation) -> None:
+        """Keep a new answer."""
+        self._all.setdefault(key, []).append(observation)
+        self._used[key] = len(self._all[key])
 
 
 @dataclass
@@ -143,10 +193,7 @@ class Desk:
     ask: Callable[[str, Encoded, Limits, float], Observation]
     fresh_worker: Callable[[], Process]
     limits: Limits
-    binding: int = 0
-    binding_count: int = 1
-    binding_name: str = ""
-    undeclared: bool = False
+    binding: Binding = field(default_factory=Binding)
     deadline: float = 0.0
     prints: int = 0
     print_text: str = ""
@@ -154,21 +201,20 @@ class Desk:
     notes: dict[str, None] = field(default_factory=dict)
     seen: list[tuple[Call, Mapping[str, object]]] = field(default_factory=list)
     last: tuple[Call, Observation] | None = None
+    answers: Answers | None = None
 
     def begin(self, limits: Limits) -> None:
         """A new item with its own limits."""
         self.limits = limits
         self.deadline = time.monotonic() + limits.wall_seconds
-        self.binding, self.binding_count, self.binding_name = 0, 1, ""
+        self.binding = Binding()
+        self.answers = None
         self.notes.clear()
         self.item_text = ""
         self.last = None
 
     def hear(self, notes: Notes) -> None:
         """Keep what the worker said beside its values."""
-        self.binding_count = max(self.binding_count, notes.binding_count)
-        self.binding_name = notes.binding or self.binding_name
-        self.undeclared = notes.undeclared
         self.prints += notes.prints
         if notes.prints and len(self.print_text) < 2000:
             self.print_text += notes.print_text
@@ -194,19 +240,28 @@ class StudentSide:
         left = desk.deadline - time.monotonic()
         if left <= 0:
             raise Ended(TimedOut(seconds=desk.limits.wall_seconds))
-        request = call.request(desk.binding, False, desk.limits)
-        if self._process is None:
-            observation = desk.ask("run", request, desk.limits, left)
-        else:
-            observation = ask(self._process, "run", request, desk.limits, left)
+        known = desk.answers.again(call.key) if desk.answers is not None and self._process is None else None
+        observation = known or self._ask(call, left)
         desk.last = (call, observation)
-        desk.hear(observation.notes)
         if not isinstance(observation, Values):
             raise Ended(observation)
         desk.seen.append((call, observation.values))
         if call.expected is not None and (mismatch := other_kind("", observation.values, call.expected)):
             raise Disagreement([mismatch])
         return observation.values
+
+    def _ask(self, call: Call, left: float) -> Observation:
+        desk = self._desk
+        request = call.request(desk.limits, desk.binding.asked(call.key.probe))
+        if self._process is None:
+            observation = desk.ask("run", request, desk.limits, left)
+        else:
+            observation = ask(self._process, "run", request, desk.limits, left)
+        desk.hear(observation.notes)
+        desk.binding.hear(call.key.probe, observation.notes)
+        if desk.answers is not None and self._process is None:
+            desk.answers.keep(call.key, observation)
+        return observation
 
     def fresh(self) -> StudentSide:
         """The same submission in a worker of its own."""

@@ -15,6 +15,7 @@ import torch
 from grader.assignment.assignment import Assignment
 from grader.errors import AuthorError
 from grader.judge.calls import Call, Key
+from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
 from grader.judge.settings import Settings
 from grader.judge.sides import Book
@@ -125,22 +126,22 @@ class Stock:
         """Whether the recording that was found has all of these."""
         return self._raw is not None and self.index is not None and set(items) <= set(self.index.items)
 
-    def contents(self, book: Book) -> tuple[Contents | None, dict[str, Recorded]]:
+    def contents(self, plugin: JudgePlugin, book: Book) -> tuple[Contents | None, dict[str, Recorded]]:
         """What was found, its calls written into the book, and its items; for after the suite's classes are there."""
         if self._raw is None:
             return None, {}
         try:
             found = unpack(self._raw, case_classes(self._assignment.suite))
             if different := apart(found.fingerprint, self._here):
-                return self._other_machine(different, found, book)
+                return self._other_machine(different, found, plugin, book)
             self.calls = found.calls
-            return found, _restored(found, self._assignment, book)
+            return found, _restored(found, plugin, book)
         except WireError as error:
             self._give_up(str(error))
             return None, {}
 
     def _other_machine(
-        self, different: Sequence[str], found: Contents, book: Book
+        self, different: Sequence[str], found: Contents, plugin: JudgePlugin, book: Book
     ) -> tuple[Contents | None, dict[str, Recorded]]:
         why = f"this machine computes otherwise than the one that made it ({', '.join(different)})"
         if self.reference_here:
@@ -148,7 +149,7 @@ class Stock:
             return None, {}
         self.refusal = f"The recording {self.folder} cannot be used here: {why}. Make one on a machine like this one."
         self.notes.append(self.refusal)
-        return found, _restored(found, self._assignment, book)
+        return found, _restored(found, plugin, book)
 
     def keep(self, contents: Contents) -> None:
         """Put a recording on the shelf, for the next run; not what partly comes from a given one's machine."""
@@ -216,12 +217,12 @@ def _stored_call(call: Call) -> StoredCall:
     )
 
 
-def _restored(contents: Contents, assignment: Assignment, book: Book) -> dict[str, Recorded]:
+def _restored(contents: Contents, plugin: JudgePlugin, book: Book) -> dict[str, Recorded]:
     """The items by id. Raises WireError for items and calls that are none of this assignment's."""
     keys = [Key(entry.probe, entry.case, entry.options) for entry in contents.calls]
     if any(key.seed != entry.seed for key, entry in zip(keys, contents.calls, strict=True)):
         raise WireError("a call has another seed than its case says")
-    known = {item.id: item for item in assignment.items if item.kind == "automatic" and item.training is None}
+    known = {item.id: item for item in plugin.assignment.items if item.kind == "automatic" and item.training is None}
     if strangers := [entry.id for entry in contents.items if entry.id not in known]:
         raise WireError(f"the assignment has no item {', '.join(strangers)[:200]}")
     # Nothing of a recording that is refused may stand in the book.
@@ -232,6 +233,7 @@ def _restored(contents: Contents, assignment: Assignment, book: Book) -> dict[st
         entry.id: Recorded(
             known[entry.id],
             entry.routes,
+            plugin.readings(entry.id),
             entry.sentence,
             list(entry.cases),
             tuple(keys[number] for number in entry.calls),

@@ -311,7 +311,7 @@ class SubmissionJudge:
             return
         smallest = min(keys, key=lambda key: key.weight)
         limits = self._trial.assignment.limits
-        request = self._trial.book.calls[smallest].request(0, True, limits)
+        request = self._trial.book.calls[smallest].request(limits, trace=True)
         try:
             observation = self._workers.ask("run", request, limits)
         except SandboxError:

@@ -220,7 +220,6 @@ class TrainingRun:
             probe=getattr(probe, "__name__", ""),
             inputs=cloned(inputs),
             options=options,
-            binding=0,
             seed=self._seed,
             trace=False,
             limits=self._limits,

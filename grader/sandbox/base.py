@@ -25,6 +25,7 @@ from grader.model import (
     TimedOut,
     Values,
 )
+from grader.probing import MAX_CANDIDATES, MAX_CHOICES, MAX_NAME
 from grader.sandbox.gpu import Gpu
 from grader.text import clean
 from grader.wire.frames import Channel, ChannelClosed, Encoded, Frame, FrameTimeout, WireError, encode
@@ -196,7 +197,14 @@ def parse_gpu_memory(tree: Mapping[str, object]) -> float | None:
 
 
 def request_tree(
-    *, probe: str, inputs: object, options: object, binding: int, seed: int, trace: bool, limits: Limits
+    *,
+    probe: str,
+    inputs: object,
+    options: object,
+    seed: int,
+    limits: Limits,
+    binding: Sequence[str] = (),
+    trace: bool = False,
 ) -> Encoded:
     """The tree of a `run` request."""
     return encode(
@@ -204,7 +212,7 @@ def request_tree(
             "probe": probe,
             "inputs": inputs,
             "options": options,
-            "binding": binding,
+            "binding": list(binding),
             "seed": seed,
             "trace": trace,
             "cpu_seconds": limits.cpu_seconds,
@@ -277,7 +285,7 @@ def parse_notes(value: object) -> Notes:
         return Notes()
     return Notes(
         binding=_text(value, "binding", 400),
-        binding_count=_count(value, "binding_count"),
+        choices=_choices(value.get("choices")),
         undeclared=value.get("undeclared") is True,
         prints=_count(value, "prints"),
         print_text=_text(value, "print_text", 6000),
@@ -286,6 +294,19 @@ def parse_notes(value: object) -> Notes:
         module_types=_texts(value, "module_types"),
         seconds=float(str(value.get("seconds", 0.0))) if isinstance(value.get("seconds"), float) else 0.0,
     )
+
+
+def _choices(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if not isinstance(value, list) or len(value) > MAX_CHOICES:
+        raise WireError(f"the answer's choices are not a list of at most {MAX_CHOICES}")
+    choices = []
+    for entry in value:
+        if not isinstance(entry, list) or not 2 <= len(entry) <= MAX_CANDIDATES + 1:
+            raise WireError("a choice of the answer does not hold its name and those of its candidates")
+        if not all(isinstance(name, str) and len(name) <= MAX_NAME for name in entry):
+            raise WireError("a choice of the answer has a name that is none, or too long")
+        choices.append((entry[0], tuple(entry[1:])))
+    return tuple(choices)
 
 
 def _text(tree: Mapping[str, object], name: str, limit: int) -> str:

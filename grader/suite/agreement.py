@@ -54,6 +54,21 @@ class Disagreement(Exception):
         super().__init__("\n".join(line for mismatch in mismatches for line in mismatch.lines))
 
 
+def closeness(disagreement: Disagreement | None) -> tuple[float, ...]:
+    """How near a disagreement is to none, to be compared with another's; nothing is further than no values at all."""
+    if disagreement is None:
+        return (0.0,)
+    found = disagreement.mismatches
+    wrong = [_number(mismatch, "wrong", 1.0) / max(_number(mismatch, "of", 1.0), 1.0) for mismatch in found]
+    far = [math.log1p(_number(mismatch, "difference", math.inf)) for mismatch in found]
+    return (1.0, -float(len(found)), -sum(wrong), -sum(far))
+
+
+def _number(mismatch: Mismatch, name: str, otherwise: float) -> float:
+    value = mismatch.figures.get(name)
+    return float(value) if isinstance(value, (int, float)) else otherwise
+
+
 class PartialCredit(Exception):
     """Raised by `partial` and `doubtful`: the item ends with part of its points, or waits for a person."""
 

@@ -18,7 +18,7 @@ import torch
 from grader.errors import SubmissionError
 from grader.parsing.notebooks import code_sources
 from grader.parsing.statements import is_placeholder
-from grader.probing import MAX_CANDIDATES
+from grader.probing import MAX_CANDIDATES, BindingError, short
 from grader.worker.definitions import Cell, Definitions, split_percent, take_definitions
 from grader.worker.finding import FileFinder, is_init
 from grader.worker.importing import run_file
@@ -165,9 +165,8 @@ class Modules(TrainingRoom):
         self.scratch = ""  # where files that a notebook writes are put, in a worker
         self.notes: list[str] = []
         self.filled: set[str] = set()  # probes whose None is no sign of a hole
-        self._request = 0
-        self._radix = 1
-        self._chosen: list[str] = []
+        self._asked: tuple[str, ...] = ()
+        self.choices: list[tuple[str, tuple[str, ...]]] = []
         self.undeclared = False
 
     def __getitem__(self, file_id: str) -> LoadedFile:
@@ -214,8 +213,8 @@ class Modules(TrainingRoom):
         self._namespaces.drop()
 
     @contextmanager
-    def probing(self, binding: int = 0) -> Iterator[None]:
-        """One run of a probe, with the binding of that number.
+    def probing(self, binding: Sequence[str] = ()) -> Iterator[None]:
+        """One run of a probe, with the choices of these names.
 
         Inside, imports find the files under test, late ones in functions included; at its end, the files' globals are
         put back.
@@ -235,30 +234,35 @@ class Modules(TrainingRoom):
         """What is known of a name that the code under test looked for in vain; "" for nothing."""
         return next((why for file in self._loaded.values() if (why := file.missed(name))), "")
 
-    def ask(self, binding: int) -> None:
-        """Start a probe run in which the binding of that number is used."""
-        self._request, self._radix, self._chosen = binding, 1, []
+    def ask(self, binding: Sequence[str] = ()) -> None:
+        """Start a probe run. The n-th choice falls on the candidate of the n-th name, later ones on the first."""
+        self._asked = tuple(binding)
+        self.choices = []
         self.undeclared = False
 
     def choose(self, candidates: Sequence[tuple[str, T]]) -> T:
-        """The candidate for the binding that was asked for. Several calls in one probe form one number together."""
-        index = self._request % len(candidates)
-        self._request //= len(candidates)
-        self._radix = min(self._radix * len(candidates), MAX_CANDIDATES)
-        name, value = candidates[index]
-        if len(candidates) > 1:
-            self._chosen.append(name)
-        return value
+        """The candidate that was asked for, by its name, so that a binding is the same on every case; or the only one.
+
+        Raises BindingError when there are several, and none of that name.
+        """
+        names = [short(name) for name, _ in candidates]
+        place = len(self.choices)
+        wanted = self._asked[place] if place < len(self._asked) and len(names) > 1 else names[0]
+        self.choices.append((wanted, tuple(names[:MAX_CANDIDATES])))
+        if wanted not in names:
+            raise BindingError(f"“{wanted}” fitted before and does not here, only “{'”, “'.join(names)}”"[:600])
+        return candidates[names.index(wanted)][1]
 
     def choose_binding(self, candidates: Sequence[tuple[str, T]]) -> T:
         """As `choose`, for weights: any candidate but the first is an order that the student did not declare."""
-        self.undeclared = self.undeclared or self._request % len(candidates) != 0
-        return self.choose(candidates)
+        chosen = self.choose(candidates)
+        self.undeclared = self.undeclared or self.choices[-1][0] != short(candidates[0][0])
+        return chosen
 
     @property
-    def binding(self) -> tuple[str, int]:
-        """(name of what was chosen, number of possible bindings) of the last run."""
-        return "; ".join(self._chosen), self._radix
+    def binding(self) -> str:
+        """The names of what was chosen in the last run, where there was a choice."""
+        return "; ".join(name for name, names in self.choices if len(names) > 1)
 
     def _load(self, path: str) -> LoadedFile:
         try:

@@ -16,6 +16,7 @@ from types import TracebackType
 import numpy
 import torch
 
+from grader.probing import MAX_CHOICES
 from grader.text import clean
 from grader.worker import adapting
 from grader.worker.capture import Capture, captured, muted
@@ -41,11 +42,11 @@ MEMORY_WORDS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What the judge asks for: a probe with its arguments, the number of the binding, a seed, and whether to trace."""
+    """What the judge asks for: a probe with its arguments, the names of choices, a seed, and whether to trace."""
 
     probe: str
     arguments: Mapping[str, object]
-    binding: int = 0
+    binding: tuple[str, ...] = ()
     seed: int = 0
     trace: bool = False
 
@@ -67,10 +68,9 @@ def perform(
             answer = attempt(work, probes[work.probe], modules, files)
     reset_defaults()
     prints, text = capture.take()
-    name, count = modules.binding
     notes = {
-        "binding": name[:300],
-        "binding_count": count,
+        "binding": modules.binding[:300],
+        "choices": [[name, *names] for name, names in modules.choices[:MAX_CHOICES]],
         "undeclared": modules.undeclared,
         "prints": prints,
         "print_text": text,

@@ -138,7 +138,7 @@ def handle(frame: Frame, session: Session, probes: Mapping[str, Probe]) -> dict[
     work = Work(
         probe=str(tree["probe"]),
         arguments={**_dict(tree["inputs"]), **_dict(tree["options"])},
-        binding=int(str(tree["binding"])),
+        binding=tuple(map(str, _list(tree["binding"]))),
         seed=int(str(tree["seed"])),
         trace=tree["trace"] is True,
     )

@@ -10,7 +10,7 @@ import torch
 from randomizer import handing_out
 from torch import nn
 
-from grader.probing import bind_names, gradient
+from grader.probing import bind_names, gradient, handed
 from grader.worker.loading import MissingDefinition
 
 # --- part 1: embedding, attention, block -------------------------------------------------------------------------
@@ -28,8 +28,7 @@ def attention(modules, config, weights, x, upstream):
     net = parts.llm(modules).GenericSelfAttention(given.config_of(config)).eval()
     bound = bind_names(modules, net, weights)
     batch, time, _ = x.shape
-    x.requires_grad_()
-    out = net(x, torch.ones(batch, 1, time, time))
+    out = net(handed(x), torch.ones(batch, 1, time, time))
     out.backward(upstream)
     return {"out": out, "gradients": parts.all_gradients(bound, x=x)}
 
@@ -48,7 +47,11 @@ def attention_to_one(modules, config, weights, x, looks_at, shared, dtype):
     mask = mask[:1] if shared else mask[:, None]
     seen = torch.stack([row[order] for row, order in zip(x, looks_at, strict=True)])
     alone = net(seen.reshape(batch * time, 1, channels), torch.ones(batch * time, 1, 1, 1))
-    return {"out": net(x, mask), "alone": alone.reshape(batch, time, channels), "one head": single(x, mask)}
+    return {
+        "out": net(*handed((x, mask))),
+        "alone": alone.reshape(batch, time, channels),
+        "one head": single(*handed((x, mask))),
+    }
 
 
 def attention_dropout(modules, config, weights, x):
@@ -61,7 +64,7 @@ def attention_dropout(modules, config, weights, x):
     def output(weights, x, train, **settings):
         net = attention_class(given.config_of({**config, **settings})).train(train)
         bind_names(modules, net, weights)
-        return net(x, torch.ones(x.shape[0], 1, x.shape[1], x.shape[1]))
+        return net(handed(x), torch.ones(x.shape[0], 1, x.shape[1], x.shape[1]))
 
     return {
         "weights all dropped": output(unbiased, x, True, attn_pdrop=1.0),
@@ -80,8 +83,7 @@ def block(modules, config, weights, x, mask, upstream, stand_in):
         own = {name: value for name, value in own.items() if not name.startswith("attn.")}
         net.attn = given.StandInAttention(weights["mix"])
     bound = bind_names(modules, net, own)
-    x.requires_grad_()
-    out = net(x, mask)
+    out = net(*handed((x, mask)))
     out.backward(upstream)
     return {"out": out, "gradients": parts.all_gradients(bound, x=x)}
 
@@ -111,8 +113,8 @@ def transformer_cache(modules, config, weights, prefix, idx, targets, mask, stan
     net, _ = parts.build(modules, "GenericTransformer", config, weights, stand_in)
     net.transformer["embedding"] = given.StandInEmbedding(weights["table"])
     parts.use_mask(net, mask)
-    cache = net.transformer["embedding"](prefix).detach().requires_grad_()
-    logits, loss = net(idx, targets, hidden_cache=cache)
+    cache = net.transformer["embedding"](prefix).detach()
+    logits, loss = net(idx, targets, hidden_cache=handed(cache))
     parts.backward(loss)
     whole, _ = net(torch.cat([prefix, idx], dim=1))
     without, _ = net(idx)

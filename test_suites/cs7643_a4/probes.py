@@ -32,7 +32,7 @@ from layouts import context_candidates, lstm_candidates, step_candidates
 from stand_ins import stand_in_attention, stand_in_forward, stand_in_layers
 from torch import nn
 
-from grader.probing import bind, gradient, layers
+from grader.probing import bind, gradient, handed, layers
 
 # --- RNN and LSTM ----------------------------------------------------------------------------------------------------
 
@@ -41,12 +41,11 @@ def rnn_step(modules, x, h, output_size, weights, upstream, part):
     """One step of VanillaRNN: its `part` ("hidden" or "output"), with gradients."""
     net = modules["rnn"].VanillaRNN(x.shape[1], h.shape[1], output_size)
     size = {"hidden": h.shape[1], "output": output_size}[part]
-    x.requires_grad_()
-    h.requires_grad_()
     bound = bound_or_hole(
-        lambda: bind(modules, step_candidates(net, part, x.shape[1], h.shape[1], size), weights), lambda: net(x, h)
+        lambda: bind(modules, step_candidates(net, part, x.shape[1], h.shape[1], size), weights),
+        lambda: net(*handed((x, h))),
     )
-    output, hidden = net(x, h)
+    output, hidden = net(*handed((x, h)))
     value = {"hidden": hidden, "output": output}[part]
     backward({part: value}, upstream)
     own = {name: found for name, found in bound.gradients().items() if name.startswith(part)}
@@ -56,9 +55,10 @@ def rnn_step(modules, x, h, output_size, weights, upstream, part):
 def lstm(modules, x, hidden_size, weights, upstream):
     """The LSTM over a batch of sequences, with gradients."""
     net = modules["lstm"].LSTM(x.shape[2], hidden_size)
-    x.requires_grad_()
-    bound = bound_or_hole(lambda: bind(modules, lstm_candidates(net, x.shape[2], hidden_size), weights), lambda: net(x))
-    values = state_of(net(x), "LSTM")
+    bound = bound_or_hole(
+        lambda: bind(modules, lstm_candidates(net, x.shape[2], hidden_size), weights), lambda: net(handed(x))
+    )
+    values = state_of(net(handed(x)), "LSTM")
     backward(values, upstream)
     return {**values, "gradients": {"x": gradient(x), **bound.gradients()}}
 
@@ -118,9 +118,8 @@ def compute_attention(modules, state, encoder_outputs, sizes, upstream, **_):
     net = build_decoder(modules, sizes, "RNN", attention=False).eval()
     if not hasattr(net, "compute_attention"):
         missing(modules, "decoder", "Decoder.compute_attention")
-    hidden = state["hidden"].requires_grad_()
-    encoder_outputs.requires_grad_()
-    value = net.compute_attention(hidden, encoder_outputs)
+    hidden = state["hidden"]
+    value = net.compute_attention(*handed((hidden, encoder_outputs)))
     backward({"attention": value}, upstream)
     return {
         "attention": value,
@@ -131,10 +130,10 @@ def compute_attention(modules, state, encoder_outputs, sizes, upstream, **_):
 def decoder(modules, tokens, state, sizes, weights, upstream, **_):
     """One step of an RNN decoder without attention, with gradients."""
     net = build_decoder(modules, sizes, "RNN", attention=False).eval()
-    hidden = state["hidden"].requires_grad_()
+    hidden = state["hidden"]
     roles = ["embedding", "recurrent", "to_words"]
-    bound = bound_or_hole(lambda: bind_roles(modules, net, weights, roles), lambda: net(tokens, hidden))
-    output, new = net(tokens, hidden)
+    bound = bound_or_hole(lambda: bind_roles(modules, net, weights, roles), lambda: net(tokens, handed(hidden)))
+    output, new = net(tokens, handed(hidden))
     backward({"output": output, "hidden": new}, upstream)
     return {"output": output, "hidden": new, "gradients": {"previous hidden": gradient(hidden), **bound.gradients()}}
 
@@ -145,16 +144,18 @@ def decoder_lstm(modules, tokens, state, sizes, weights, upstream, **_):
     `output_as_in_rnn_mode` is what its own RNN mode makes of the same recurrent output.
     """
     net = build_decoder(modules, sizes, "LSTM", attention=False).eval()
-    given = tuple(state[name].requires_grad_() for name in ("hidden", "cell"))
-    bound = bound_or_hole(lambda: bind_lstm_mode(modules, net, weights, ["to_words"]), lambda: net(tokens, given))
+    given = (state["hidden"], state["cell"])
+    bound = bound_or_hole(
+        lambda: bind_lstm_mode(modules, net, weights, ["to_words"]), lambda: net(tokens, handed(given))
+    )
     seen = watch(bound.module("recurrent"))
-    output, new = net(tokens, given)
+    output, new = net(tokens, handed(given))
     values = state_of(new, "LSTM")
     backward(values, upstream)
     found = {name: value for name, value in bound.gradients().items() if not name.startswith("to_words")}
     found |= {f"previous {name}": gradient(tensor) for name, tensor in state.items()}
     twin = build_decoder(modules, sizes, "RNN", attention=False).eval()
-    own = in_rnn_mode(twin, net, seen, lambda: twin(tokens, given[0])[0])
+    own = in_rnn_mode(twin, net, seen, lambda: twin(tokens, handed(given[0]))[0])
     return {"output": output, **values, "output_as_in_rnn_mode": own, "gradients": found}
 
 
@@ -162,14 +163,12 @@ def decoder_attention(modules, tokens, state, encoder_outputs, sizes, weights, m
     """One step with attention: the new state, with gradients. `convention` says which semester's attention it is."""
     net = build_decoder(modules, sizes, model, attention=True).eval()
     joins = takes(type(net).__init__, "attention")
-    leaves = [tensor.requires_grad_() for tensor in (state["hidden"], state["cell"])]
-    given = leaves[0] if model == "RNN" else tuple(leaves)
-    encoder_outputs.requires_grad_()
+    given = state["hidden"] if model == "RNN" else (state["hidden"], state["cell"])
     if route == "stand-in":
         net.compute_attention = stand_in_attention
 
     def call():
-        return attend(modules, net, tokens, given, encoder_outputs)
+        return attend(modules, net, tokens, *handed((given, encoder_outputs)))
 
     bound = bound_or_hole(lambda: bind_roles(modules, net, weights, ["embedding", "recurrent"], model), call)
     if joins:
@@ -192,9 +191,9 @@ def decoder_dropout(modules, tokens, state, sizes, **_):
     net = build_decoder(modules, sizes, "RNN", attention=False, dropout=1.0)
     others = (tokens + 1) % sizes[3]
     net.train()
-    dropped = [net(each, state["hidden"])[1] for each in (tokens, others)]
+    dropped = [net(each, handed(state["hidden"]))[1] for each in (tokens, others)]
     net.eval()
-    return {"train": dropped, "eval": [net(each, state["hidden"])[1] for each in (tokens, tokens, others)]}
+    return {"train": dropped, "eval": [net(each, handed(state["hidden"]))[1] for each in (tokens, tokens, others)]}
 
 
 # --- Seq2Seq ---------------------------------------------------------------------------------------------------------
@@ -230,13 +229,13 @@ def layer_method(modules, tokens, x, sizes, weights, named, upstream, method, **
     """One method of the one-layer Transformer alone, with gradients."""
     net = build_layer(modules, sizes)
     call = getattr(net, method)
-    given = tokens if method == "embed" else x.requires_grad_()
+    given = tokens if method == "embed" else x
     if method == "multi_head_attention":
         bound = bind_heads(modules, net, named)
     else:
         roles = METHODS[method]
-        bound = bound_or_hole(lambda: bind_without(modules, net, weights, roles), lambda: call(given))
-    value = call(given)
+        bound = bound_or_hole(lambda: bind_without(modules, net, weights, roles), lambda: call(handed(given)))
+    value = call(handed(given))
     backward({"value": value}, {"value": upstream["scores" if method == "final_layer" else "hidden"]})
     of_input = {} if method == "embed" else {"input": gradient(x)}
     return {"value": value, "gradients": {**of_input, **bound.gradients()}}

@@ -18,6 +18,7 @@ from grader.probing import MAX_CANDIDATES, BindingError, layers
 
 View = Callable[[Tensor], Tensor]
 INPUTS = ("query", "key", "value")
+OUTPUT = ("output.weight", "output.bias")
 OPTIONAL = ("query.bias", "key.bias", "value.bias", "output.weight", "output.bias")
 
 
@@ -207,6 +208,22 @@ def convention(layout: Layout) -> str:
     """Which of the optional roles the student has, for the reference to leave out the others."""
     held = {place.role for place in layout.places}
     return ",".join(role for role in OPTIONAL if role in held)
+
+
+def conventions(*outputs: tuple[str, ...]) -> dict[str, dict[str, object]]:
+    """Readings of which optional roles there are, the output projection having one of these sets of them.
+
+    A bias of the keys moves all scores of a row alike: nothing shows whether there is one.
+    """
+    found: dict[str, dict[str, object]] = {}
+    for output, biases in itertools.product(
+        outputs, (("query.bias", "value.bias"), ("query.bias",), ("value.bias",), ())
+    ):
+        held = {*output, *biases, "key.bias"}
+        lacking = [role for role in OPTIONAL if role not in held]
+        name = f"without {', '.join(lacking)}" if lacking else "with all biases"
+        found[name] = {"held": ",".join(sorted(held))} if lacking else {}
+    return found
 
 
 def without(roles: Mapping[str, Tensor], held: str) -> dict[str, Tensor]:

@@ -31,16 +31,15 @@ from recurrent import (
 from stand_ins import Descent, Scheduler, stand_in_attention, stand_in_blocks, stand_in_patches
 from torch import Tensor, nn
 from translation import (
-    READINGS,
     argument_forms,
     by_inputs,
+    context_first,
     decoder_layers,
     drawn_order,
     encoder_layers,
     leak_of,
     misfit,
     mix_states,
-    mixing,
     own_translator,
     read_as,
     seq2seq_file,
@@ -49,7 +48,7 @@ from translation import (
 )
 from vision import described, learnt, make_vit
 
-from grader.probing import BindingError, bind_layers, gradient
+from grader.probing import BindingError, bind_layers, gradient, handed
 
 Weights = Mapping[str, Tensor]
 Sizes = Mapping[str, int]
@@ -77,19 +76,21 @@ def rnn_sizes(modules: Any, sizes: Sizes) -> dict[str, object]:
 def rnn_forward(
     modules: Any, tokens: Tensor, sizes: Sizes, weights: Weights, upstream: Tensor, read: int = 0, centred: str = "rows"
 ) -> dict[str, object]:
-    """Scores of the classes after all but the last row of tokens, which is padding. `read` shifts the last step."""
+    """Scores of the classes after all but the last row of tokens, which is padding.
+
+    `read` shifts the last step and `centred` hides what a softmax over the batch does: readings of the reference.
+    """
     model = make_rnn(modules, sizes).eval()
     read_gradients = write_rnn(modules, model, weights)
     lengths = torch.full((tokens.shape[1],), len(tokens) - 1 + read)
     with constant_randomness():
         out = model(tokens, lengths)
     if tuple(out.shape) != tuple(upstream.shape):
-        return {"scores": out, "centred": "rows", "gradients": dict.fromkeys(("embedding", *RNN_NAMES))}
+        return {"scores": out, "gradients": dict.fromkeys(("embedding", *RNN_NAMES))}
     kind = distribution_kind(out.detach())
-    centred = "columns" if "columns" in (kind, centred) else "rows"
-    scores = scores_of(out, kind, centred)
+    scores = scores_of(out, kind, "columns" if "columns" in (kind, centred) else "rows")
     (scores * upstream).sum().backward()
-    return {"scores": scores, "centred": centred, "gradients": read_gradients()}
+    return {"scores": scores, "gradients": read_gradients()}
 
 
 def rnn_probabilities(modules: Any, tokens: Tensor, sizes: Sizes, weights: Weights) -> dict[str, object]:
@@ -158,8 +159,7 @@ def rnn_loss(modules: Any, prediction: Tensor, label: Tensor, route: str = "own"
         model = make_rnn(modules, sizes)
     else:
         model = bare_rnn(modules["rnn"].RNN, sizes, 0.0)
-    prediction.requires_grad_()
-    loss, correct = model.compute_loss(prediction.clone(), label)  # a leaf could not be changed in place
+    loss, correct = model.compute_loss(*handed((prediction, label)))
     loss.backward()
     return {"loss": loss.reshape(()), "correct": int(correct), "gradients": {"prediction": gradient(prediction)}}
 
@@ -213,21 +213,21 @@ def decoder(
     upstream: Tensor,
     mixes: str = "",
 ) -> dict[str, object]:
-    """One step: log-probabilities of the words, where scores are returned, and new states. `mixes`: reference only."""
+    """One step: log-probabilities of the words, where scores are returned, and new states.
+
+    `mixes` is a reading of the reference: what stands beside the context in what fc gets.
+    """
     batch, length, size = states.shape
     vocab = len(weights["decoder.embedding"])
     file = seq2seq_file(modules, vocab, length, size)
     net = file.AttnLSTMDecoder(size, size, vocab, 0.0).eval()
     given = {"hidden": hidden, "cell": cell, "states": states}
-    for leaf in given.values():
-        leaf.requires_grad_()
     form = argument_forms(modules, net, tokens, hidden, cell, states)
-    turned, chosen = mixing(modules)
+    turned = context_first(modules)
     bound = bind_layers(modules, net, decoder_layers(weights, turned))
     if mixes == "state":
         mix_states(file, net)
-    net.enc_hiddens, *inputs = form
-    found = leaves(net(*inputs))
+    found = leaves(_called(net, handed(form)))
     scores = [torch.log_softmax(own, 1) for leaf in found if (own := flat(leaf, batch, vocab)) is not None][:1]
     news = [own for leaf in found if (own := flat(leaf, batch, size)) is not None]
     backwards = [by_inputs(value, given) for value in (*scores, *news)]
@@ -236,11 +236,15 @@ def decoder(
     return {
         "scores": scores,
         "new": news,
-        "mixes": chosen,
         "gradients": drawn_order(bound.gradients(), turned),
         "backwards": backwards[len(scores) :],
         "scores_backwards": backwards[: len(scores)],
     }
+
+
+def _called(net: Any, form: tuple[Tensor, ...]) -> Any:
+    net.enc_hiddens, *inputs = form
+    return net(*inputs)
 
 
 def translator_twice(modules: Any, tokens: Tensor, states: Tensor, src: Tensor, trg: Tensor) -> dict[str, object]:
@@ -266,8 +270,8 @@ def decoder_twice(modules: Any, tokens: Tensor, hidden: Tensor, cell: Tensor, st
     _, length, size = states.shape
     vocab = int(tokens.max()) + 3
     net = seq2seq_file(modules, vocab, length, size).AttnLSTMDecoder(size, size, vocab, 0.5).eval()
-    net.enc_hiddens, *inputs = argument_forms(modules, net, tokens, hidden, cell, states)
-    first, second = leaves(net(*inputs)), leaves(net(*inputs))
+    form = argument_forms(modules, net, tokens, hidden, cell, states)
+    first, second = (leaves(_called(net, handed(form))) for _ in range(2))
     return {"difference": max((one - two).abs().max().item() for one, two in zip(first, second, strict=True))}
 
 
@@ -278,22 +282,21 @@ def seq2seq(
     weights: Weights,
     upstream: Tensor,
     route: str = "own",
-    reading: str = "",
+    fed: str = "",
     mixes: str = "",
 ) -> dict[str, object]:
-    """Log-probabilities of the words at positions 1 and later. `reading` and `mixes`: on the reference only."""
-    named = modules.choose([(name, name) for name in READINGS])
+    """Log-probabilities of the words at positions 1 and later. `fed` and `mixes` are readings of the reference."""
     if route == "own":
-        model, chosen, gradients_of = own_translator(modules, src, weights, mixes)
+        model, gradients_of = own_translator(modules, src, weights, mixes)
     else:
-        model, chosen, gradients_of = translator_of_stand_ins(modules, src, weights)
+        model, gradients_of = translator_of_stand_ins(modules, src, weights)
     with constant_randomness():
-        out = read_as(model, src, trg, reading) if reading else model(src, trg)[:, :, 1:]
+        out = read_as(model, src, trg, fed) if fed else model(src, trg)[:, :, 1:]
     scores = torch.log_softmax(out, dim=1)
     if tuple(scores.shape) == tuple(upstream.shape):
         (scores * upstream).sum().backward()
-    fits = misfit(modules, src, trg, weights)
-    return {"scores": scores, "gradients": gradients_of(), "reading": named, "mixes": chosen, "misfit": fits}
+    fits = "" if fed or mixes else misfit(modules, src, trg, weights)
+    return {"scores": scores, "gradients": gradients_of(), "misfit": fits}
 
 
 def seq2seq_leak(
@@ -301,7 +304,7 @@ def seq2seq_leak(
 ) -> dict[str, object]:
     """How much outputs change with targets at their own and later positions, and how much with the source."""
     if route == "own":
-        model, *_ = own_translator(modules, src, weights, "")
+        model, *_ = own_translator(modules, src, weights)
     else:
         model, *_ = translator_of_stand_ins(modules, src, weights)
     return leak_of(model, src, other_src, trg, other)
@@ -315,8 +318,7 @@ def patches(modules: Any, image: Tensor, patch: Sequence[int], weight: Tensor, u
     net = modules["vit"].Patchification(image.shape[1], tuple(patch), len(weight))
     bias = torch.zeros(len(weight))
     bound = bind_layers(modules, net, {"convolution": (nn.Conv2d, {"weight": weight, "bias?": bias})})
-    image.requires_grad_()
-    out = net(image.clone())
+    out = net(handed(image))
     if tuple(out.shape) == tuple(upstream.shape):
         (out * upstream).sum().backward()
     own = bound.gradients()["convolution.weight"]
@@ -326,13 +328,14 @@ def patches(modules: Any, image: Tensor, patch: Sequence[int], weight: Tensor, u
 def attention(
     modules: Any, x: Tensor, heads: int, roles: Weights, upstream: Tensor, held: str | None = None, dropout: float = 0.0
 ) -> dict[str, object]:
-    """Attention in evaluation mode, and how much a second call differs. `held`: on the reference only, the optional
-    parameters that the student has."""
+    """Attention in evaluation mode, and how much a second call differs.
+
+    `held` is a reading of the reference: which of the optional parameters there are.
+    """
     net = modules["vit"].Attention(x.shape[2], heads, dropout).eval()
     written = roles if held is None else without(roles, held)
     layout = bind_attention(modules, net, heads, written)
-    x.requires_grad_()
-    out = net(x.clone())
+    out = net(handed(x))
     if out.shape == upstream.shape:
         (out * upstream).sum().backward()
     own = gradients(layout, written)
@@ -355,8 +358,7 @@ def block(modules: Any, x: Tensor, heads: int, mix: Tensor, weights: Weights, up
             "second": (nn.Linear, {"weight": weights["second"], "bias": weights["second_bias"]}),
         }
         bound = bind_layers(modules, net, wanted)
-        x.requires_grad_()
-        out = net(x.clone())
+        out = net(handed(x))
     if out.shape == upstream.shape:
         (out * upstream).sum().backward()
     return {"out": out, "gradients": {"x": gradient(x), **bound.gradients()}}

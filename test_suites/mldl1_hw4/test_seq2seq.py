@@ -9,7 +9,7 @@ from hypothesis import given
 from probes import decoder, decoder_twice, encoder, seq2seq, seq2seq_leak, translator_twice
 from seq2seq_cases import decoding_cases, dropout_cases, encoding_cases, leaking_cases, translation_cases
 from torch import Tensor
-from translation import READINGS
+from translation import MIXES, READINGS
 
 from grader.suite import assert_agrees, item, require, routes
 
@@ -35,14 +35,11 @@ def _nearest(wanted: Tensor, among: Sequence[Tensor]) -> Tensor:
     return min(same, key=lambda value: (value - wanted).abs().max().nan_to_num(float("inf")).item(), default=wanted)
 
 
-@item("seq2seq.decoder")
+@item("seq2seq.decoder", readings=MIXES)
 @given(case=decoding_cases())
-def test_decoder(student, reference, case):
+def test_decoder(student, reference, case, reading):
     """One step: softmax(states · hidden) weighs the encoder's states; fc and tanh mix them in before the LSTM."""
-    reference.run(decoder, case)
-    actual = student.run(decoder, case)
-    mixes = "state" if actual["mixes"] == "state" else "input"
-    expected = reference.run(decoder, case, mixes=mixes)
+    actual, expected = student.run(decoder, case), reference.run(decoder, case, **reading)
     new, old = _tensors(actual["new"]), _tensors(expected["new"])
     require(
         len(new) >= 2, f"the decoder should return its new hidden and cell state; {len(new)} such tensor(s) came back"
@@ -76,17 +73,15 @@ def test_evaluation(student, reference, case):
         )
 
 
-@item("seq2seq.forward")
+@item("seq2seq.forward", readings=READINGS)
 @routes("own", "stand-in")
 @given(case=translation_cases())
-def test_forward(student, reference, case, route):
+def test_forward(student, reference, case, route, reading):
     """The decoder starts from the encoder's last states and attends its hidden states, token by token."""
-    reference.run(seq2seq, case, route=route)
+    # What the decoder may be fed is an item of its own; here every order of feeding counts. A stand-in mixes nothing.
+    options = reading if route == "own" else {name: value for name, value in reading.items() if name != "mixes"}
     actual = student.run(seq2seq, case, route=route)
-    reading = actual["reading"] if actual["reading"] in READINGS else READINGS[0]
-    mixes = "state" if actual["mixes"] == "state" else "input"
-    # What the decoder may be fed is an item of its own; here every order of feeding counts.
-    expected = reference.run(seq2seq, case, route=route, reading=reading, mixes=mixes)
+    expected = reference.run(seq2seq, case, route=route, **options)
     assert_agrees(actual, expected, only=("scores", "gradients"))
     require(actual["misfit"] == "", f"with your own encoder and decoder, each of which runs alone: {actual['misfit']}")
 

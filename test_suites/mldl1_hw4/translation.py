@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,13 +11,13 @@ from building import constant_randomness, leaves
 from stand_ins import StandInDecoder, StandInEncoder
 from torch import Tensor, nn
 
-from grader.probing import bind_layers
+from grader.probing import bind_layers, handed
 
 Weights = Mapping[str, Tensor]
 LSTM_NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 # What the decoder is fed when position t is predicted: the target before t, or its own prediction; the first token
 # once or twice. The last two feed the target that is to be predicted.
-READINGS = (
+FED = (
     "teacher forcing",
     "greedy",
     "teacher forcing from position 0",
@@ -25,6 +25,14 @@ READINGS = (
     "leak",
     "leak from position 0",
 )
+# What the figure leaves open beside the context.
+MIXES: dict[str, dict[str, object]] = {
+    "the embedded token is mixed with the context": {},
+    "the state is mixed with the context": {"mixes": "state"},
+}
+READINGS: dict[str, dict[str, object]] = {
+    f"{fed}, {what}": ({"fed": fed} if fed != FED[0] else {}) | mixes for what, mixes in MIXES.items() for fed in FED
+}
 
 
 def seq2seq_file(modules: Any, vocab: int, length: int, hidden: int) -> Any:
@@ -69,13 +77,10 @@ def drawn_order(found: Mapping[str, Tensor | None], turned: bool) -> dict[str, T
     return {**found, "fc.weight": None if fc is None else halves(fc, turned)}
 
 
-def mixing(modules: Any) -> tuple[bool, str]:
-    """(whether the context stands first in what fc gets, what is mixed with it): free in the handout."""
-    turned = modules.choose([("context last", False), ("context first", True)])
-    mixes = modules.choose(
-        [("the embedded token is mixed with the context", "input"), ("the state is mixed with the context", "state")]
-    )
-    return turned, mixes
+def context_first(modules: Any) -> bool:
+    """Whether the context stands first in what fc gets: free in the handout."""
+    turned: bool = modules.choose([("context last", False), ("context first", True)])
+    return turned
 
 
 def mix_states(file: Any, net: nn.Module) -> None:
@@ -108,8 +113,8 @@ def _forms(tokens: Tensor, hidden: Tensor, cell: Tensor, states: Tensor) -> list
     return forms
 
 
-def _runs(net: nn.Module, form: Sequence[Tensor]) -> bool:
-    net.enc_hiddens, *inputs = form
+def _runs(net: nn.Module, form: tuple[Tensor, ...]) -> bool:
+    net.enc_hiddens, *inputs = handed(form)
     try:
         with torch.no_grad():
             return bool(leaves(net(*inputs)))
@@ -118,11 +123,11 @@ def _runs(net: nn.Module, form: Sequence[Tensor]) -> bool:
 
 
 def own_translator(
-    modules: Any, src: Tensor, weights: Weights, mixes: str
-) -> tuple[nn.Module, str, dict[str, Tensor | None]]:
-    """(model with the drawn weights, what its decoder mixes, a function that reads all gradients)"""
+    modules: Any, src: Tensor, weights: Weights, mixes: str = ""
+) -> tuple[nn.Module, Callable[[], dict[str, Tensor | None]]]:
+    """(model with the drawn weights, a function that reads all gradients)"""
     file, model = _model(modules, src, weights)
-    turned, chosen = mixing(modules)
+    turned = context_first(modules)
     reads = bind_layers(modules, model.encoder, encoder_layers(weights))
     writes = bind_layers(modules, model.decoder, decoder_layers(weights, turned))
     if mixes == "state":
@@ -132,10 +137,10 @@ def own_translator(
         both = (("encoder", reads.gradients()), ("decoder", drawn_order(writes.gradients(), turned)))
         return {f"{side}.{name}": value for side, found in both for name, value in found.items()}
 
-    return model, chosen, gradients
+    return model, gradients
 
 
-def translator_of_stand_ins(modules: Any, src: Tensor, weights: Weights) -> tuple[nn.Module, str, Any]:
+def translator_of_stand_ins(modules: Any, src: Tensor, weights: Weights) -> tuple[nn.Module, Any]:
     """The student's LSTMSeq2Seq around stand-ins for its encoder and decoder."""
     _, model = _model(modules, src, weights)
     nested = modules.choose([("(scores, hidden, cell)", False), ("(scores, (hidden, cell))", True)])
@@ -149,7 +154,7 @@ def translator_of_stand_ins(modules: Any, src: Tensor, weights: Weights) -> tupl
         found = {"encoder": model.encoder.embedding.weight, **leaves_of}
         return {f"stand-in {name}": None if leaf.grad is None else leaf.grad.clone() for name, leaf in found.items()}
 
-    return model, "", gradients
+    return model, gradients
 
 
 def _model(modules: Any, src: Tensor, weights: Weights) -> tuple[Any, Any]:
@@ -158,20 +163,20 @@ def _model(modules: Any, src: Tensor, weights: Weights) -> tuple[Any, Any]:
     return file, file.LSTMSeq2Seq(vocab, vocab, size, size, torch.device("cpu"), 0.0).eval()
 
 
-def read_as(model: nn.Module, src: Tensor, trg: Tensor, reading: str) -> Tensor:
+def read_as(model: nn.Module, src: Tensor, trg: Tensor, fed_with: str) -> Tensor:
     """The output of a model with teacher forcing, as another reading would have it: its targets are shifted for that.
 
     src, trg (B, L) -> (B, V, L - 1)
     """
     first, blank = trg[:, :1], torch.zeros_like(trg[:, :1])
-    if reading == "leak":
+    if fed_with == "leak":
         return model(src, torch.cat([trg[:, 1:], blank], 1))[:, :, 1:]
-    if reading == "leak from position 0":
+    if fed_with == "leak from position 0":
         return model(src, torch.cat([trg, blank], 1))[:, :, 2:]
-    if reading == "teacher forcing from position 0":
+    if fed_with == "teacher forcing from position 0":
         return model(src, torch.cat([first, trg], 1))[:, :, 2:]
-    if reading.startswith("greedy"):
-        extra = int(reading != "greedy")
+    if fed_with.startswith("greedy"):
+        extra = int(fed_with != "greedy")
         fed = first.expand(-1, trg.shape[1] + extra).clone()
         for step in range(1, fed.shape[1]):
             with torch.no_grad():

@@ -15,6 +15,7 @@ from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt
 from grader.judge.sides import Desk, Ended
 from grader.model import TimedOut
+from grader.suite.marks import PLAIN
 from grader.suite import Case, cases, require, sizes
 from grader.wire.frames import encode
 
@@ -47,7 +48,7 @@ def explained(wrong, large, *, seconds=0.0, seed="s", ends=()):
     variants = SimpleNamespace(matching=lambda *_: [])
     item = SimpleNamespace(id="item")
     drawn = {"case": large}
-    recorded = Recorded(item, ("",), "A sentence.", cases=[{"case": Wide(1, 1, 0)}, drawn])
+    recorded = Recorded(item, ("",), PLAIN, "A sentence.", cases=[{"case": Wide(1, 1, 0)}, drawn])
     attempt = Attempt("", drawn=drawn)
     with pytest.raises(Exception, match="wrong") as caught:
         require(False, "It is wrong.")
@@ -136,7 +137,7 @@ def repeated(answers, *, virgin):
         body("", {})
     attempt.disagreement = caught.value
     explainer = Explainer(plugin, desk, variants, lambda: nullcontext(virgin), lambda: renewals.append(1), "s")
-    recorded = Recorded(SimpleNamespace(id="item"), ("",), "A sentence.", cases=[{}])
+    recorded = Recorded(SimpleNamespace(id="item"), ("",), PLAIN, "A sentence.", cases=[{}])
     return explainer(attempt, recorded, body), len(renewals)
 
 

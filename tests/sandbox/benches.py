@@ -49,7 +49,7 @@ class Bench:
         if self.process is None or self.process.dead:
             self.process = self.sandbox.start(self.site, LIMITS)
         inputs = {"name": name, "arguments": list(arguments)} if probe == "call" else {"name": name} if name else {}
-        tree = {"binding": 0, "seed": 0, "trace": False, **more}
+        tree = {"binding": [], "seed": 0, "trace": False, **more}
         request = request_tree(probe=probe, inputs=inputs, options={}, limits=limits, **tree)
         return ask(self.process, "run", request, limits)
 

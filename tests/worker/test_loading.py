@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader.probing import MAX_CANDIDATES
+from grader.probing import MAX_CANDIDATES, MAX_CHOICES, MAX_NAME, BindingError
 from grader.worker import absent, importing, loading
 from grader.worker.capture import Capture
 from grader.worker.clock import clock
@@ -265,32 +265,55 @@ def test_old_notebooks_are_read(load):
 # --- choosing bindings ----------------------------------------------------------------------------------------
 
 
-def test_several_choices_form_one_number(tmp_path):
+def test_choices_fall_on_the_names_that_are_asked_for(tmp_path):
     modules = Modules(tmp_path, [])
     first, second = [("a", 0), ("b", 1)], [("x", 0), ("y", 1), ("z", 2)]
-    seen = []
-    for number in range(6):
-        modules.ask(number)
-        seen.append((modules.choose(first), modules.choose(second)))
-        assert modules.binding[1] == 6
-    assert len(set(seen)) == 6
-    assert seen[0] == (0, 0), "number 0 is the declared order"
-    assert modules.binding[0] == "b; z"
+    for asked, chosen in (((), (0, 0)), (("b",), (1, 0)), (("a", "z"), (0, 2)), (("b", "y"), (1, 1))):
+        modules.ask(asked)
+        assert (modules.choose(first), modules.choose(second)) == chosen
+        assert modules.choices == [("ab"[chosen[0]], ("a", "b")), ("xyz"[chosen[1]], ("x", "y", "z"))]
+    assert modules.binding == "b; y"
+
+
+def test_a_name_is_the_same_candidate_wherever_it_stands(tmp_path):
+    modules = Modules(tmp_path, [])
+    modules.ask(("y",))
+    assert modules.choose([("y", 5), ("x", 6)]) == 5
+    modules.ask(("y",))
+    assert modules.choose([("w", 4), ("x", 6), ("y", 7)]) == 7
+
+
+def test_a_choice_that_is_not_to_be_had_says_which_are(tmp_path):
+    modules = Modules(tmp_path, [])
+    modules.ask(("y",))
+    with pytest.raises(BindingError, match="“y” fitted before and does not here, only “w”, “x”"):
+        modules.choose([("w", 4), ("x", 6)])
+    assert modules.choices == [("y", ("w", "x"))]
 
 
 def test_a_single_candidate_is_no_choice(tmp_path):
     modules = Modules(tmp_path, [])
-    modules.ask(0)
-    assert modules.choose([("only", 5)]) == 5
-    assert modules.binding == ("", 1)
+    for asked in ((), ("another",)):
+        modules.ask(asked)
+        assert modules.choose([("only", 5)]) == 5
+        assert (modules.binding, modules.choices) == ("", [("only", ("only",))])
 
 
-def test_the_number_of_bindings_is_capped(tmp_path):
-    modules = Modules(tmp_path, [])
-    modules.ask(3)
-    for _ in range(4):
-        modules.choose([(str(number), number) for number in range(24)])
-    assert modules.binding[1] == MAX_CANDIDATES
+def test_what_is_said_of_choices_is_capped_and_long_names_stay_apart(load):
+    names = ["x" * 200 + "a", "x" * 200 + "b"]
+    modules = load(GOOD)
+
+    def probe(m):
+        many = [(str(number), number) for number in range(100)]
+        found = [m.choose([(name, name) for name in names])] + [m.choose(many) for _ in range(40)]
+        return {"last": found[0][-1]}
+
+    answer = run(modules, probe)
+    choices = answer["notes"]["choices"]
+    assert len(choices) == MAX_CHOICES
+    assert max(len(names) for names in choices) == MAX_CANDIDATES + 1
+    assert max(len(name) for names in choices for name in names) <= MAX_NAME
+    assert run(modules, probe, binding=(choices[0][2],))["values"] == {"last": "b"}
 
 
 # --- modules that are absent ------------------------------------------------------------------------------------

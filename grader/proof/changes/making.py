@@ -46,9 +46,7 @@ class Change:
         return f"{base}{self.file}:{self.line} {self.operator}: {self.before} → {self.after}"
 
 
-def changes_in(
-    source: Source, operators: Mapping[str, Operator], kind: Kind = MUTANT, base: str = ""
-) -> list[Change]:
+def changes_in(source: Source, operators: Mapping[str, Operator], kind: Kind = MUTANT, base: str = "") -> list[Change]:
     """The changes of one file by some operators, in order of line.
 
     What makes code wrong stands in solution regions, for the rest is given; right code may stand anywhere.
@@ -76,8 +74,14 @@ def identity(*parts: str) -> str:
 
 
 def _change(  # noqa: PLR0913
-    source: Source, node: ast.AST, operator: str, edit: Edit, text: str, counts: Counter[tuple[str, ...]],
-    kind: Kind, base: str,
+    source: Source,
+    node: ast.AST,
+    operator: str,
+    edit: Edit,
+    text: str,
+    counts: Counter[tuple[str, ...]],
+    kind: Kind,
+    base: str,
 ) -> Change:
     before, after = _shown(source, node, edit)
     scope = source.scope(node)
@@ -106,7 +110,9 @@ def _shown(source: Source, node: ast.AST, edit: Edit) -> tuple[str, str]:
     whole = _enclosing(source, node, first, last)
     if whole is not None:
         return _pieces(source, [whole], edit)
-    return _pieces(source, [source.lines_around(change.start, change.end) for change in sorted(edit.replacements)], edit)
+    return _pieces(
+        source, [source.lines_around(change.start, change.end) for change in sorted(edit.replacements)], edit
+    )
 
 
 def _enclosing(source: Source, node: ast.AST, first: int, last: int) -> tuple[int, int] | None:

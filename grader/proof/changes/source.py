@@ -195,7 +195,9 @@ class Source:
 
     def exchange(self, left: ast.expr, right: ast.expr) -> Edit:
         """The edit that lets two expressions of one statement change places."""
-        return Edit((Replacement(*self.span(left), self.bracketed(right)), Replacement(*self.span(right), self.bracketed(left))))
+        return Edit(
+            (Replacement(*self.span(left), self.bracketed(right)), Replacement(*self.span(right), self.bracketed(left)))
+        )
 
     def applied(self, edit: Edit) -> str:
         """The whole text after an edit."""

@@ -110,8 +110,6 @@ def with_tabs(text: str) -> str:
     return re.sub(r"^(?: {4})+", lambda found: "\t" * (len(found[0]) // 4), text, flags=re.MULTILINE)
 
 
-
-
 # --- cells ----------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from grader.probing import bind_layers, gradient
+from grader.probing import bind_layers, gradient, handed
 
 
 def scaled(modules, x, weights, scale):
@@ -10,7 +10,6 @@ def scaled(modules, x, weights, scale):
     features, width = weights["weight"].shape
     net = modules["model"].ScaledLinear(width, features, scale)
     bound = bind_layers(modules, net, {"linear": (nn.Linear, weights)})
-    x.requires_grad_()
-    out = net(x)
+    out = net(handed(x))
     out.square().sum().backward()
     return {"out": out, "gradients": {"x": gradient(x), **bound.gradients()}}

@@ -97,7 +97,9 @@ def split(source: Source, node: ast.AST) -> Iterator[Edit]:
             layers = f"torch.nn.ModuleList([{kind}({inside}, {size}) for _ in range(3)])"
             yield _with_calls(source, call, layers, uses, f"torch.cat([part(_a) for part in self.{name}], dim=-1)")
         elif "num_heads" in source.segment(source.class_of(node) or node) and inside == outside:
-            layers = f"torch.nn.ModuleList([torch.nn.Linear({inside}, ({outside}) // num_heads) for _ in range(num_heads)])"
+            layers = (
+                f"torch.nn.ModuleList([torch.nn.Linear({inside}, ({outside}) // num_heads) for _ in range(num_heads)])"
+            )
             yield _with_calls(source, call, layers, uses, f"torch.cat([head(_a) for head in self.{name}], dim=-1)")
 
 

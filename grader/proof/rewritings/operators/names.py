@@ -59,7 +59,11 @@ def activation_shared(source: Source, node: ast.AST) -> Iterator[Edit]:
         return
     name = source.segment(node.func)
     if name in ("torch.sigmoid", "torch.tanh", "torch.relu", "torch.softmax", "F.softmax", "torch.stack", "torch.cat"):
-        layers = {"torch.sigmoid": "torch.nn.Sigmoid()", "torch.tanh": "torch.nn.Tanh()", "torch.relu": "torch.nn.ReLU()"}
+        layers = {
+            "torch.sigmoid": "torch.nn.Sigmoid()",
+            "torch.tanh": "torch.nn.Tanh()",
+            "torch.relu": "torch.nn.ReLU()",
+        }
         values = [name, f"lambda *args, **kwargs: {name}(*args, **kwargs)", *([layers[name]] if name in layers else [])]
         for value in values:
             yield Edit((above(source, node, f"act = {value}"), Replacement(*source.span(node.func), "act")))
@@ -87,7 +91,12 @@ def loop_shown(source: Source, node: ast.AST) -> Iterator[Edit]:
         yield source.replace(node, f"tqdm({text}, leave=False)")
     if isinstance(outer.target, ast.Name):
         target = source.segment(outer.target)
-        yield Edit((Replacement(*source.span(outer.target), f"_, {target}"), Replacement(*source.span(node), f"enumerate({text})")))
+        yield Edit(
+            (
+                Replacement(*source.span(outer.target), f"_, {target}"),
+                Replacement(*source.span(node), f"enumerate({text})"),
+            )
+        )
         yield source.replace(node, f"list({text})")
         yield source.replace(node, f"(entry for entry in {text})")
 

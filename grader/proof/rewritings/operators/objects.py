@@ -32,7 +32,14 @@ def call_defined(source: Source, node: ast.AST) -> Iterator[Edit]:
         start = source.text.index("forward", source.span(function)[0])
         renamed = Replacement(start, start + len("forward"), "compute")
         yield Edit((renamed, Replacement(end, end, f"\n\n{indent}forward = compute\n")))
-        yield Edit((renamed, Replacement(end, end, f"\n\n{indent}def forward(self, *a, **k):\n{indent}    return self.compute(*a, **k)\n")))
+        yield Edit(
+            (
+                renamed,
+                Replacement(
+                    end, end, f"\n\n{indent}def forward(self, *a, **k):\n{indent}    return self.compute(*a, **k)\n"
+                ),
+            )
+        )
 
 
 def property_made(source: Source, node: ast.AST) -> Iterator[Edit]:
@@ -115,8 +122,16 @@ def under(source: Source, node: ast.AST) -> Iterator[Edit]:
     deeper = textwrap.indent(text, "    ")
     yield Edit((Replacement(start, end, f"if torch.__version__:\n{deeper}"),))
     yield Edit((Replacement(start, end, f"try:\n{deeper}\nexcept NameError:\n    raise"),))
-    yield Edit((Replacement(start, end, f"def make_{node.name.lower()}():\n{deeper}\n    return {node.name}\n\n\n"
-                            f"{node.name} = make_{node.name.lower()}()"),))
+    yield Edit(
+        (
+            Replacement(
+                start,
+                end,
+                f"def make_{node.name.lower()}():\n{deeper}\n    return {node.name}\n\n\n"
+                f"{node.name} = make_{node.name.lower()}()",
+            ),
+        )
+    )
     name = source.text.index(node.name, start)
     if f"super({node.name}" not in text:
         own = f"My{node.name}"
@@ -125,7 +140,11 @@ def under(source: Source, node: ast.AST) -> Iterator[Edit]:
         yield Edit((Replacement(start, end, f"{inner}\n\n\nclass {node.name}({own}):\n    pass"),))
     del name
     forward = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "forward"), None)
-    if forward is not None and not any(called(part) == "super" for part in ast.walk(forward)) and node.body[-1] is forward:
+    if (
+        forward is not None
+        and not any(called(part) == "super" for part in ast.walk(forward))
+        and node.body[-1] is forward
+    ):
         first = source.start_of_line(forward.lineno)
         method = textwrap.dedent(source.text[first:end]).replace("def forward", "def run_forward", 1)
         rest = source.text[start:first].rstrip()

@@ -77,4 +77,6 @@ def _returned(source: Source, node: ast.AST) -> list[ast.expr]:
         return []
     values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
     kinds = ast.Call | ast.BinOp | ast.Name
-    return [value for value in values if isinstance(value, kinds) and called(value) not in NO_TENSOR and len(values) < 3]
+    return [
+        value for value in values if isinstance(value, kinds) and called(value) not in NO_TENSOR and len(values) < 3
+    ]
