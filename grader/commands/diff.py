@@ -11,7 +11,8 @@ from grader.commands.shared import open_assignment
 from grader.errors import EXIT_DONE, UsageError
 from grader.model import Report
 from grader.reports import difference, full
-from grader.run.grading import reports_of
+from grader.results.journal import NAME as JOURNAL
+from grader.run.grading import MARKS, reports_of
 
 
 def run(before: Path, after: Path, assignments: Path | None) -> int:
@@ -26,9 +27,16 @@ def run(before: Path, after: Path, assignments: Path | None) -> int:
 
 
 def _scores_had(folder: Path, assignment: Assignment) -> list[Report]:
-    """The reports that a folder's files hold, since the manifest may have changed. A missing one is scored now."""
-    return [_had(folder / report.key / "report.json", report) for report in reports_of(folder, assignment)]
+    """The reports that a folder's files hold, since the manifest may have changed.
+
+    What is missing, or older than the folder's journal or marks, is scored now.
+    """
+    return [_had(folder, report) for report in reports_of(folder, assignment)]
 
 
-def _had(path: Path, now: Report) -> Report:
-    return full.load(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else now
+def _had(folder: Path, now: Report) -> Report:
+    path = folder / now.key / "report.json"
+    sources = [source for name in (JOURNAL, MARKS) if (source := folder / name).exists()]
+    if not path.is_file() or any(source.stat().st_mtime_ns > path.stat().st_mtime_ns for source in sources):
+        return now
+    return full.load(path.read_text(encoding="utf-8"), str(path))

@@ -17,9 +17,10 @@ _ELEMENTS = 24  # of a tensor
 _LIMIT = 12_000
 
 
-def shown(desk: Desk) -> str:
-    """The calls of the case that an item ended with: what went in, what the reference and the submission answered."""
-    seen = list(desk.seen[-_CALLS:])
+def shown(desk: Desk, case: str) -> str:
+    """The calls of the reported case (else the last ones): what went in, what reference and submission answered."""
+    own = [entry for entry in desk.seen if str(entry[0].key.case) in case]
+    seen = (own or desk.seen)[-_CALLS:]
     lines: list[str] = []
     for call, actual in seen:
         lines += _call(call, actual)
@@ -54,6 +55,6 @@ def _tree(path: str, value: object) -> Iterator[str]:
         flat = value.detach().reshape(-1)
         values = " ".join(f"{entry:.6g}" for entry in flat[:_ELEMENTS].tolist())
         more = f" … ({flat.numel() - _ELEMENTS} more)" if flat.numel() > _ELEMENTS else ""
-        yield f"{path}: {kind_of(value)} {tuple(value.shape)}: {values}{more}"
+        yield f"{path}: {kind_of(value)}: {values}{more}"
     else:
         yield f"{path}: {one_line(str(value), 300)}"

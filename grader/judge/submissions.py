@@ -238,7 +238,7 @@ class SubmissionJudge:
             if self._trial.refusal:
                 return unjudged(recorded.item.id, self._trial.refusal)
             result = replace(self._replay.judge(recorded), output=self._output())
-            return replace(result, staff=shown(self._desk)) if self._job.show else result
+            return replace(result, staff=shown(self._desk, result.case)) if self._job.show else result
         assert self._training is not None
         self._desk.begin(self._trial.assignment.limits_of(recorded.item))  # the test may run probes besides
         return self._training.judge(recorded)
