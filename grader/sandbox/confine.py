@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grader.sandbox import gpu, scratch
+from grader.sandbox import gpu, mounts, scratch
 from grader.sandbox.launch import LIBRARIES
 
 CLONE_NEWUSER = 0x10000000
@@ -151,7 +151,7 @@ def _confine_files(wanted: Confinement, as_root: bool, may_chroot: bool, may_mou
     if wanted.device == "cuda":
         return _confine_to_the_driver(wanted, owner)
     root = wanted.root
-    if may_chroot and may_mount and scratch.mount(root, owner):
+    if may_chroot and may_mount and mounts.mount_scratch(root, owner):
         os.chroot(root)
         # Without a user of its own the worker owns the submission's files, and could change them.
         fact = "only the submission (root directory changed)"

@@ -8,7 +8,6 @@ system of its own with a fixed size; elsewhere each file is limited, and the fol
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 
@@ -17,38 +16,6 @@ INODES = 8192
 LINKS = 2000  # entries of a submission that are mirrored; beyond that only the first are
 PREFIX = ".scratch-"
 SUBMISSION, SCRATCH = "submission", "scratch"
-
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
-
-libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
-
-
-def mount(root: str, owner: int) -> bool:
-    """Put a file system of its own over `root`: `submission/`, which is what lay there, and `scratch/`.
-
-    The process must have a mount namespace of its own; nobody else sees it. False when nothing can be mounted.
-    """
-    options = f"size={SIZE_MIB}m,nr_inodes={INODES},mode=755"
-    os.chdir(root)  # the way to what is about to be covered
-    if not _mounted(None, "/", None, MS_REC | MS_PRIVATE):
-        return False
-    if not _mounted("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options):
-        return False
-    inside, folder = f"{root.rstrip('/')}/{SUBMISSION}", f"{root.rstrip('/')}/{SCRATCH}"
-    os.mkdir(inside)  # noqa: PTH102 - pathlib may not be imported here yet
-    if not _mounted(".", inside, None, MS_BIND):
-        raise OSError(ctypes.get_errno(), "the submission could not be mounted beside its scratch folder")
-    _mounted(None, inside, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)  # Landlock is there besides
-    os.mkdir(folder, 0o700)  # noqa: PTH102
-    mirror(inside, folder, f"/{SUBMISSION}", owner)
-    return True
-
-
-def _mounted(source: str | None, target: str, kind: str | None, flags: int, options: str = "") -> bool:
-    assert libc is not None
-    texts = [None if text is None else text.encode() for text in (source, target, kind)]
-    return int(libc.mount(*texts, ctypes.c_ulong(flags), options.encode() or None)) == 0
 
 
 def make(root: str, number: int, owner: int) -> str:

@@ -19,6 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
 
+import torch
+from torch import nn
+
 from grader.parsing import cheap
 from grader.parsing.statements import (
     Statement,
@@ -233,7 +236,7 @@ class _Taker:
         """Why the statement could not be run; "" when it was."""
         if self._left <= 0:
             return "the assignments above it took too long"
-        started, held = time.monotonic(), peak_mib()
+        started = time.monotonic()
         try:
             with muted(), clock(min(COMPUTED_SECONDS, self._left)):
                 exec(self._compiled(node, cell), self._namespace)
@@ -243,7 +246,8 @@ class _Taker:
             return f"it raised {type(error).__name__}: {str(error)[:200]}"
         finally:
             self._left -= time.monotonic() - started
-        return "" if peak_mib() - held <= COMPUTED_MIB else f"it takes more than {COMPUTED_MIB} MiB of memory"
+        held = sum(held_mib(self._namespace.get(name)) for name in bound_names(node))
+        return "" if held <= COMPUTED_MIB else f"it takes more than {COMPUTED_MIB} MiB of memory"
 
     def _branch(self, node: ast.stmt, cell: Cell) -> None:
         if isinstance(node, ast.If):
@@ -316,13 +320,13 @@ def place(node: ast.stmt, cell: Cell) -> str:
     return f"cell {cell.number}, line {node.lineno}"
 
 
-def peak_mib() -> float:
-    """The most memory that this process had, in MiB; 0 where that cannot be found out."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def held_mib(value: object) -> float:
+    """What the tensors of a model, or of a short list of them, hold, in MiB."""
+    if isinstance(value, nn.Module):
+        return sum(tensor.nbytes for tensor in (*value.parameters(), *value.buffers())) / (1 << 20)
+    if isinstance(value, list | tuple):
+        return sum(held_mib(entry) for entry in value[:100])
+    return value.nbytes / (1 << 20) if isinstance(value, torch.Tensor) else 0.0
 
 
 def defined_by(broken: str) -> list[str]:

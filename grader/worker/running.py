@@ -16,6 +16,7 @@ from types import TracebackType
 import numpy
 import torch
 
+from grader.parsing.statements import is_placeholder
 from grader.probing import MAX_CHOICES
 from grader.text import clean
 from grader.worker import adapting
@@ -123,6 +124,8 @@ def attempt(work: Work, probe: Probe, modules: Modules, files: StudentFiles) -> 
     except LoadFailure as failure:
         if isinstance(failure.error, NotImplementedError):
             return {"status": "not_implemented", "what": clean(str(failure.error), 300)}
+        if isinstance(failure.error, SyntaxError) and is_placeholder(failure.error.text or ""):
+            return not_filled_in(f"line {failure.error.lineno} of {failure.path}")
         if isinstance(failure.error, UnreadableFile):
             return raised(failure.error, files)
         return raised(failure.error, files, prefix=f"{failure.path} cannot be imported: ")
@@ -136,7 +139,8 @@ def attempt(work: Work, probe: Probe, modules: Modules, files: StudentFiles) -> 
         answer = raised(error, files, suffix=said_besides(error, modules, files))
         if not isinstance(error, Exception) or time.perf_counter() - started > RERUN_SECONDS:
             return answer
-        return looked_into(answer, error, again, files)
+        explained = isinstance(error, NameError) and bool(why_unknown(error, modules))
+        return answer if explained else looked_into(answer, error, again, files)
 
 
 def looked_into(

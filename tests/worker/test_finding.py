@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from grader.worker import definitions, loading
+from grader.worker import importing
 from grader.worker.clock import clock
 from grader.worker.finding import module_name
 from grader.worker.loading import FileSpec, LoadFailure, Modules
@@ -175,8 +175,7 @@ def test_a_file_that_cannot_be_imported_says_so_under_its_own_name(made):
 
 
 def test_the_clock_of_an_importing_file_stands_still(made, monkeypatch):
-    for module in (loading, definitions):
-        monkeypatch.setattr(module, "clock", lambda: clock(0.4))
+    monkeypatch.setattr(importing, "clock", lambda seconds: clock(0.4))
     slow = "import time\ntime.sleep(0.3)\n"
     files = {"a.py": slow + A, "b.py": f"import a\n{slow}x = 1\n", "c.py": "import b\nwhile True:\n    pass\n"}
     modules = made(files, {"a": "a.py", "b": "b.py", "c": "c.py"})
