@@ -15,8 +15,8 @@ from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt
 from grader.judge.sides import Desk, Ended
 from grader.model import TimedOut
-from grader.suite.marks import PLAIN
 from grader.suite import Case, cases, require, sizes
+from grader.suite.marks import PLAIN
 from grader.wire.frames import encode
 
 
