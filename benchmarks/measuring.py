@@ -50,7 +50,7 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(middle, low, high)
 
 
-def run(command: Sequence[str | Path], *, more: Mapping[str, str] | None = None, cwd: Path) -> tuple[Cost, str]:
+def run(command: Sequence[object], *, more: Mapping[str, str] | None = None, cwd: Path) -> tuple[Cost, str]:
     """Run a child to its end: its cost and what it printed. Raises RuntimeError when it fails."""
     environment = {**os.environ, **THREADS, **(more or {})}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:

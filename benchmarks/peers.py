@@ -1,6 +1,8 @@
 """What grading costs: this grader against gradescope-utils, pytest, and the bare checks. Linux only.
 
-    python -m benchmarks.peers [--rounds 7] [--seconds 330] [--json FILE]
+    python -m benchmarks.peers [--rounds 7] [--seconds 330] [--all] [--json FILE]
+
+`--all` adds graders that bring a tree of packages of their own and take long: see `benchmarks.others`.
 
 Every way of grading judges the same submission with the same twelve checks. Each round runs every way once, in an
 order that rotates; ratios are taken within a round, because machines are shared and clocks drift, and what is shown are
@@ -12,17 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
-import torch
-
+from benchmarks import others
 from benchmarks.measuring import Cost, machine, run, spread
 from benchmarks.memory import worker_memory
 
@@ -48,12 +48,13 @@ class Row:
 FLOOR, ONE, SUBMISSION, WRONG = "floor", "one", "submission", "disagreeing"
 ROWS = (
     Row(FLOOR, "floor: the checks in one warm process, no isolation", FLOOR),
-    Row(SUBMISSION, "ours, one more submission of a batch", FLOOR, "≤ 5"),
+    Row(SUBMISSION, "ours, one more submission of a batch", FLOOR, "≤ 2.5"),
     Row("mean", f"ours, batch of {BATCH + 1}, start included, per submission", FLOOR),
-    Row(WRONG, "ours, one more submission of which every item disagrees", SUBMISSION, "≤ 3"),
-    Row(ONE, "ours, one submission from nothing", PEER, "≤ 0.75"),
-    Row(PEER, "gradescope-utils, one process each", SUBMISSION, "≥ 15"),
-    Row("pytest", "pytest, one process each", SUBMISSION, "≥ 15"),
+    Row(WRONG, "ours, one more submission of which every item disagrees", SUBMISSION, "≤ 2"),
+    Row(ONE, "ours, one submission from nothing", PEER, "≤ 0.6"),
+    Row(PEER, "gradescope-utils, one process each", SUBMISSION, "≥ 25"),
+    Row("pytest", "pytest, one process each", SUBMISSION, "≥ 35"),
+    *(Row(peer.name, peer.title, SUBMISSION) for peer in others.PEERS),
     Row("help", "`grader --help`", PEER),
 )
 
@@ -63,8 +64,8 @@ class Bench:
     """Where things lie during a measurement."""
 
     folder: Path
-    python: Path
-    peer: bool
+    python: Path | None
+    others: Mapping[str, Path] = field(default_factory=dict)
 
     def copies(self, submission: Path, count: int) -> Path:
         """A folder with that many copies of a submission."""
@@ -89,11 +90,12 @@ class Bench:
 
     def floor(self) -> Cost:
         """The bare checks."""
-        _, text = run([self.python, SUITES / "floor.py", CORRECT / "speed.py", str(FLOOR_COUNT)], cwd=self.folder)
+        _, text = run([sys.executable, SUITES / "floor.py", CORRECT / "speed.py", str(FLOOR_COUNT)], cwd=self.folder)
         return Cost(**json.loads(text))
 
     def gradescope(self) -> Cost:
         """gradescope-utils on one submission."""
+        assert self.python is not None
         results = self.folder / "gradescope.json"
         script = SUITES / "gradescope_suite.py"
         cost, _ = run([self.python, script, CORRECT / "speed.py", results], cwd=self.folder)
@@ -105,7 +107,7 @@ class Bench:
     def pytest(self) -> Cost:
         """pytest with its JSON report on one submission."""
         report = ["--json-report", f"--json-report-file={self.folder / 'report.json'}"]
-        command = [self.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={SUITES}", *report]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={SUITES}", *report]
         more = {"SUBMISSION": str(CORRECT / "speed.py")}
         cost, _ = run([*command, SUITES / "test_with_pytest.py"], more=more, cwd=self.folder)
         return cost
@@ -123,20 +125,22 @@ class Bench:
             "pytest": self.pytest,
             "help": lambda: run([grader, "--help"], cwd=self.folder)[0],
         }
-        return {**ways, PEER: self.gradescope} if self.peer else ways
+        if self.python is not None:
+            ways[PEER] = self.gradescope
+        for peer in others.PEERS:
+            if (python := self.others.get(peer.name)) is not None:
+                ways[peer.name] = partial(peer.cost, python, python.parent.parent, CORRECT / "speed.py", CHECKS)
+        return ways
 
 
-def prepare(folder: Path) -> Bench:
-    """A private environment that shares this one's packages through a path file, with the peers in it."""
-    target = folder / "peers"
-    venv.create(target, with_pip=False, symlinks=True)
-    packages = next(target.glob("lib/python*/site-packages"))
-    (packages / "shared.pth").write_text(f"{Path(torch.__file__).parent.parent}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(packages), PEER]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        print(f"{PEER} cannot be installed, its rows are left out:\n{done.stderr[-500:]}", file=sys.stderr)
-    return Bench(folder, target / "bin" / "python", done.returncode == 0)
+def prepare(folder: Path, everything: bool) -> Bench:
+    """Private environments that share this one's packages through a path file, with the peers in them."""
+    python = others.environment(folder / "peers", (PEER,), alone=True)
+    further = {}
+    for peer in others.PEERS if everything else ():
+        if (found := others.environment(folder / peer.name, peer.packages)) is not None:
+            further[peer.name] = found
+    return Bench(folder, python, further)
 
 
 def one_round(ways: Mapping[str, Callable[[], Cost]], shift: int) -> dict[str, Cost]:
@@ -192,6 +196,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rounds", type=int, default=7, help="counted rounds (default: 7)")
     parser.add_argument("--seconds", type=float, default=300.0, help="start no round that would end later than this")
+    parser.add_argument("--all", action="store_true", help="otter-grader, nbgrader and PrairieLearn's grader as well")
     parser.add_argument("--json", type=Path, help="write all figures of all rounds there")
     return parser.parse_args()
 
@@ -202,7 +207,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         # Workers run as users of their own, who must be able to reach the submissions.
         Path(folder).chmod(0o755)
-        bench = prepare(Path(folder))
+        bench = prepare(Path(folder), options.all)
         before = machine(VERSIONS)
         rounds = measure(bench, options.rounds, options.seconds)
         memory = worker_memory(WORKLOAD / "test_suites" / "speed", CORRECT)

@@ -1,4 +1,4 @@
-"""After a disagreement: is it steady, which known mistake is it, and what is the smallest case that shows it?"""
+"""After a disagreement: which known mistake is it, and what is the smallest case that shows it?"""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import contextlib
 import inspect
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
-from grader.judge.calls import Key, digest_of
 from grader.judge.drawing import draw, is_drawn, item_seed
 from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt, Body, Explained, outcome_of
 from grader.judge.sides import Desk
 from grader.judge.variants import Variants
-from grader.judge.verdicts import Verdict
 from grader.suite.agreement import Disagreement
 from grader.suite.cases import Case
 
@@ -30,57 +27,25 @@ class _Enough(BaseException):
 class Explainer:
     """Explains disagreements of one submission.
 
-    `aside` puts a second worker in the place of the present one for a while, and says whether it is virgin; `renew`
-    replaces the present one. Without a `seed` no new cases are drawn, since no reference can answer them: the smallest
-    recorded one that shows the disagreement is taken.
+    Without a `seed` no new cases are drawn, since no reference can answer them: the smallest recorded one that shows
+    the disagreement is taken.
     """
 
-    def __init__(
-        self,
-        plugin: JudgePlugin,
-        desk: Desk,
-        variants: Variants,
-        aside: Callable[[], AbstractContextManager[bool]],
-        renew: Callable[[], None],
-        seed: str | None,
-    ) -> None:
+    def __init__(self, plugin: JudgePlugin, desk: Desk, variants: Variants, seed: str | None) -> None:
         self._plugin = plugin
         self._desk = desk
         self._variants = variants
-        self._aside = aside
-        self._renew = renew
         self._seed = seed
 
-    def __call__(self, attempt: Attempt, recorded: Recorded, body: Body) -> Explained:
-        """Explain `attempt`, whose disagreement is known, with its own binding."""
-        assert attempt.disagreement is not None
+    def __call__(self, attempt: Attempt, recorded: Recorded, body: Body, found: Disagreement) -> Explained:
+        """Explain `attempt`, whose case has just been repeated and gave `found`, with its own binding."""
         drawn = attempt.drawn or {}
-        self._desk.binding = attempt.binding
         # A slow disagreement may have used the item's time up; explaining it gets some of its own.
         self._desk.deadline = max(self._desk.deadline, time.monotonic() + SHRINK_SECONDS)
-        before = self._fingerprint()
-        with self._aside() as virgin:
-            again = self._repeat(attempt, body, drawn)
-            if not virgin and self._fingerprint() != before:
-                # Two processes with different pasts differ; which of them tells the truth only a virgin one can say.
-                self._renew()
-                again = self._repeat(attempt, body, drawn)
-            if again is None:
-                return Explained(attempt.disagreement, drawn, unsteady=True)
-            if not isinstance(again, Disagreement):
-                return Explained(attempt.disagreement, drawn)
-            hint = self._hint(attempt.route, recorded, body, drawn)
-            smaller = self._choose if self._seed is None else self._shrink
-            smallest, at = smaller(attempt.route, recorded, body, drawn, again)
-            return Explained(smallest, at, hint)
-
-    def _repeat(self, attempt: Attempt, body: Body, drawn: dict[str, object]) -> Disagreement | Verdict | None:
-        self._desk.seen.clear()
-        return outcome_of(body, attempt.route, drawn)
-
-    def _fingerprint(self) -> list[tuple[Key, str]]:
-        """What the submission answered since `seen` was cleared, to the last bit."""
-        return [(call.key, digest_of(values)) for call, values in self._desk.seen]
+        hint = self._hint(attempt.route, recorded, body, drawn)
+        smaller = self._choose if self._seed is None else self._shrink
+        smallest, at = smaller(attempt.route, recorded, body, drawn, found)
+        return Explained(smallest, at, hint)
 
     def _hint(self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]) -> str:
         """The hint of the one known mistake that fits; further cases decide between several."""
@@ -90,8 +55,7 @@ class Explainer:
                 break
             if other is drawn:
                 continue
-            self._desk.seen.clear()
-            if isinstance(outcome_of(body, route, other), Disagreement):
+            if isinstance(outcome_of(self._desk, body, route, other), Disagreement):
                 matches = self._variants.matching(recorded.item.id, self._desk.seen, matches) or matches
         return matches[0].hint if matches else ""
 
@@ -104,7 +68,7 @@ class Explainer:
         for case in sorted(later, key=weight):
             if weight(case) >= weight(drawn) or time.monotonic() > until:
                 break
-            outcome = outcome_of(body, route, case)
+            outcome = outcome_of(self._desk, body, route, case)
             if isinstance(outcome, Disagreement):
                 return outcome, case
         return found, drawn
@@ -128,7 +92,7 @@ class Explainer:
                 if left[0] <= 0 or time.monotonic() > until:
                     raise _Enough
                 left[0] -= 1
-                outcome = outcome_of(body, route, case)
+                outcome = outcome_of(self._desk, body, route, case)
                 known[key] = outcome if isinstance(outcome, Disagreement) else None
             if (disagreement := known[key]) is not None:
                 best.append((weight(case), disagreement, case))

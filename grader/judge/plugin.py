@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from _pytest.runner import runtestprotocol
+from _pytest.outcomes import OutcomeException
 
 from grader.assignment.assignment import Assignment
 from grader.errors import AuthorError
 from grader.judge.sides import Side
 from grader.suite.marks import ITEM, PLAIN, READINGS, ROUTES, Readings
 from grader.suite.training import Training
+
+OUTCOMES = (Exception, OutcomeException)
 
 
 class Handed(Protocol):
@@ -160,14 +162,17 @@ class JudgePlugin:
     def run(self, item_id: str, *, log: bool) -> str:
         """Set up, run and tear down one test. Returns "" or the text of what went wrong outside the stage's body."""
         test = self.tests[item_id]
-        if log:
-            # The whole protocol, so that pytest-json-report describes the suite's run on the reference.
-            self._reports.clear()
-            test.ihook.pytest_runtest_protocol(item=test, nextitem=None)
-            reports = list(self._reports)
-        else:
-            reports = runtestprotocol(test, log=False, nextitem=None)
-        return "\n".join(report.longreprtext for report in reports if report.failed)
+        if not log:
+            return _run_silently(test)
+        # The whole protocol, so that pytest-json-report describes the suite's run on the reference.
+        self._reports.clear()
+        test.ihook.pytest_runtest_protocol(item=test, nextitem=None)
+        return "\n".join(report.longreprtext for report in self._reports if report.failed)
+
+    def let_go(self) -> None:
+        """Tear down what tests of one module share: nothing of it outlives a submission."""
+        with suppress(*OUTCOMES):
+            self.session._setupstate.teardown_exact(None)
 
     def account(self, item_id: str) -> str:
         """What pytest-json-report says of one test's run on the reference, as JSON; "" when it is off."""
@@ -219,6 +224,27 @@ class JudgePlugin:
                 word = "needs the fixture `training`" if item.training else "uses `training`, but the manifest has none"
                 odd.append(f"{test.path.name}::{test.name}: the test of {item.id!r} {word}")
         return odd
+
+
+def _run_silently(test: pytest.Function) -> str:
+    """One test with its fixtures, as pytest runs it, but without its reports: they cost more than most probes do.
+
+    Modules stay set up for the next test.
+    """
+    state = test.session._setupstate
+    test._initrequest()
+    try:
+        state.teardown_exact(test)
+        state.setup(test)
+        test.runtest()
+    except OUTCOMES as error:
+        return str(test.repr_failure(pytest.ExceptionInfo.from_exception(error)))
+    finally:
+        with suppress(*OUTCOMES):
+            assert test.parent is not None
+            state.teardown_exact(test.parent)  # type: ignore[arg-type]  # any node will do
+        test.funcargs = {}
+    return ""
 
 
 def pytest_arguments(suite: Path, report: Path | None) -> list[str]:

@@ -1,16 +1,17 @@
-"""One item on one submission: replay the recorded cases over routes and bindings, then explain a failure."""
+"""One item on one submission: replay the recorded cases over routes and bindings."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from grader.judge.bindings import Binding, Bindings
+from grader.judge.calls import Call
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded, chosen
@@ -23,6 +24,7 @@ from grader.text import clean
 from grader.wire.frames import encode
 
 Body = Callable[[str, dict[str, object]], None]
+Seen = Sequence[tuple[Call, Mapping[str, object]]]
 Bodies = Mapping[str, Body]  # by the name of the reading
 LEFT_SECONDS = 1.0  # of an item's time, below which an agreement or a failure may be one of the clock
 
@@ -31,7 +33,7 @@ LEFT_SECONDS = 1.0  # of an item's time, below which an agreement or a failure m
 class Attempt:
     """How one route went with one binding: under the reading that went best.
 
-    `agreed` counts the cases before the one that disagreed.
+    `agreed` counts the cases before the one that disagreed, `seen` is what was answered there.
     """
 
     route: str
@@ -44,6 +46,7 @@ class Attempt:
     partial: str = ""
     doubtful: bool = False
     agreed: int = 0
+    seen: Seen = ()
 
     @property
     def closeness(self) -> tuple[float, ...]:
@@ -51,7 +54,7 @@ class Attempt:
         return (self.credit, self.agreed, *closeness(self.disagreement))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Explained:
     """What was found out about a disagreement."""
 
@@ -61,7 +64,19 @@ class Explained:
     unsteady: bool = False
 
 
-Explain = Callable[[Attempt, Recorded, Body], Explained]
+@dataclass(frozen=True)
+class Look:
+    """What one replay of an item found: its result, or a disagreement that is yet to be explained; in how long.
+
+    `shown` is the attempt to show: None for what was passed, and where the grader is to blame.
+    """
+
+    result: CheckResult | None
+    shown: Attempt | None = None
+    seconds: float = 0.0
+
+
+Perform = Callable[[Bodies], Look]
 
 
 class Replay:
@@ -74,75 +89,71 @@ class Replay:
         student: StudentSide,
         desk: Desk,
         handed: Handed,
-        explain: Explain,
     ) -> None:
         self._plugin = plugin
         self._reference = reference
         self._student = student
         self._desk = desk
         self._handed = handed
-        self._explain = explain
 
-    def judge(self, recorded: Recorded) -> CheckResult:
-        """The item's result. Never raises: what goes wrong on the grader's side is a grader error."""
+    def look(self, recorded: Recorded) -> Look:
+        """Replay the item once. Never raises: what goes wrong on the grader's side is a grader error."""
+        return self.staged(recorded, lambda bodies: self.decide(recorded, bodies))
+
+    def staged(self, recorded: Recorded, perform: Perform) -> Look:
+        """What `perform` makes of the item's test. Never raises."""
         started = time.perf_counter()
-        limits = self._plugin.assignment.limits_of(recorded.item)
-        self._desk.begin(limits)
-        outcome: list[CheckResult] = []
+        self._desk.begin(self._plugin.assignment.limits_of(recorded.item))
+        looks: list[Look] = []
 
-        def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
+        def play(test: pytest.Function, fixtures: dict[str, object]) -> None:
             try:
-                outcome.append(self._decide(recorded, _bodies(inner_of(test.obj), fixtures, recorded)))
+                looks.append(perform(_bodies(inner_of(test.obj), fixtures, recorded)))
             except NoReference as lacking:
-                outcome.append(unjudged(recorded.item.id, str(lacking)))
+                looks.append(Look(unjudged(recorded.item.id, str(lacking))))
 
         try:
-            with self._plugin.staged(Stage(self._student, self._reference, self._handed, perform)):
+            with self._plugin.staged(Stage(self._student, self._reference, self._handed, play)):
                 trouble = self._plugin.run(recorded.item.id, log=False)
         except Exception as error:
             trouble = f"{type(error).__name__}: {error}"
-        if not outcome:
-            return unjudged(recorded.item.id, clean(trouble, 6000), time.perf_counter() - started)
-        return _with_facts(outcome[0], self._desk, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        if not looks:
+            return Look(unjudged(recorded.item.id, clean(trouble, 6000)), seconds=seconds)
+        return replace(looks[0], seconds=seconds)
 
-    def _decide(self, recorded: Recorded, bodies: Bodies) -> CheckResult:
+    def decide(self, recorded: Recorded, bodies: Bodies) -> Look:
+        """Try the routes, and the bindings of each, until one earns everything."""
         attempts: list[Attempt] = []
         for route in recorded.routes:
             attempt = self._try_route(route, recorded, bodies)
             attempts.append(attempt)
             if attempt.credit == 1.0:
-                return _passed(recorded, attempt, attempts)
+                return Look(_passed(recorded, attempt, attempts))
         best = max(attempts, key=lambda attempt: attempt.credit)
         if best.credit > 0:
-            return _partly(recorded, best)
+            return Look(_partly(recorded, best), best)
         shown = next((a for a in attempts if a.verdict is None or a.verdict.status != "not_attempted"), attempts[0])
-        only = self._only_where(recorded, shown, bodies[shown.reading])
-        if shown.disagreement is None:
-            assert shown.verdict is not None
-            return CheckResult(
-                item=recorded.item.id,
-                status=shown.verdict.status,
-                reason=shown.verdict.reason,
-                message=clean(only + shown.verdict.message, 4000),
-                case=_case_text(shown.drawn),
-                route=shown.route,
-            )
-        return _disagreed(recorded, shown, self._explain(shown, recorded, bodies[shown.reading]), only)
+        if shown.verdict is None:
+            return Look(None, shown)
+        only = self.only_where(recorded, shown, bodies[shown.reading])
+        return Look(_ended(recorded, shown, shown.verdict, only), shown)
 
-    def _only_where(self, recorded: Recorded, shown: Attempt, body: Body) -> str:
+    def only_where(self, recorded: Recorded, shown: Attempt, body: Body) -> str:
         """A sentence if the item fails just where one size is 1, as after a `squeeze`; else ""."""
         desk = self._desk
         ended = desk.last is not None and not isinstance(desk.last[1], (Values, Raised))
         if ended or not any(1 in sizes_of(drawn).values() for drawn in recorded.cases):
             return ""
-        kept = (desk.last, desk.prints, desk.print_text, desk.item_text)
+        kept, seen = (desk.last, desk.prints, desk.print_text, desk.item_text), list(desk.seen)
         desk.binding = shown.binding
         fails: list[Mapping[str, int]] = []
         agrees: list[Mapping[str, int]] = []
         for drawn in recorded.cases:
-            agreed = outcome_of(body, shown.route, drawn) is None
+            agreed = outcome_of(desk, body, shown.route, drawn) is None
             (agrees if agreed else fails).append(sizes_of(drawn))
         desk.last, desk.prints, desk.print_text, desk.item_text = kept
+        desk.seen[:] = seen
         if not fails or not agrees or desk.deadline - time.monotonic() < LEFT_SECONDS:
             return ""
         names = [name for name, size in fails[0].items() if size == 1]
@@ -189,7 +200,7 @@ class Replay:
             attempt.credit, attempt.partial = min(attempt.credit, partial.credit), partial.message
             attempt.doubtful = attempt.doubtful or partial.doubtful
         except Disagreement as disagreement:
-            attempt.credit, attempt.disagreement = 0.0, disagreement
+            attempt.credit, attempt.disagreement, attempt.seen = 0.0, disagreement, tuple(self._desk.seen)
             return
         except Ended as ended:
             attempt.credit, attempt.verdict = 0.0, of_observation(ended.observation)
@@ -199,6 +210,7 @@ class Replay:
             if (mismatch := other_shape(self._desk.seen)) is None:
                 raise
             attempt.credit, attempt.disagreement = 0.0, Disagreement([mismatch])
+            attempt.seen = tuple(self._desk.seen)
             return
         attempt.agreed += 1
 
@@ -213,18 +225,20 @@ def _bodies(inner: Callable[..., object], fixtures: dict[str, object], recorded:
     return {name: body_of(reading) for name, reading in recorded.readings.items()}
 
 
-def outcome_of(body: Body, route: str, drawn: dict[str, object]) -> Disagreement | Verdict | None:
+def outcome_of(desk: Desk, body: Body, route: str, drawn: dict[str, object]) -> Disagreement | Verdict | None:
     """Run one case again: None when it agrees (a partly earned one included)."""
+    desk.seen.clear()
     try:
         body(route, drawn)
-    except PartialCredit:
+    except (PartialCredit, NoReference):
         return None
     except Disagreement as disagreement:
         return disagreement
     except Ended as ended:
         return of_observation(ended.observation)
-    except (Exception, NoReference):
-        return None
+    except Exception:
+        mismatch = other_shape(desk.seen)
+        return None if mismatch is None else Disagreement([mismatch])
     return None
 
 
@@ -264,7 +278,19 @@ def _partly(recorded: Recorded, attempt: Attempt) -> CheckResult:
     )
 
 
-def _disagreed(recorded: Recorded, attempt: Attempt, explained: Explained, only: str) -> CheckResult:
+def _ended(recorded: Recorded, attempt: Attempt, verdict: Verdict, only: str) -> CheckResult:
+    return CheckResult(
+        item=recorded.item.id,
+        status=verdict.status,
+        reason=verdict.reason,
+        message=clean(only + verdict.message, 4000),
+        case=_case_text(attempt.drawn),
+        route=attempt.route,
+    )
+
+
+def disagreed(recorded: Recorded, attempt: Attempt, explained: Explained, only: str = "") -> CheckResult:
+    """The result of an item that came out different from the reference; `only` says where."""
     verdict = of_disagreement(explained.disagreement)
     message, reason = only + verdict.message, verdict.reason
     if explained.unsteady:
@@ -298,7 +324,8 @@ def _case_text(drawn: dict[str, object] | None) -> str:
     return clean(", ".join(repr(value) for value in drawn.values()), 600)
 
 
-def _with_facts(result: CheckResult, desk: Desk, seconds: float) -> CheckResult:
+def with_facts(result: CheckResult, desk: Desk, seconds: float) -> CheckResult:
+    """The result with what the desk heard while the item ran, and how long that took."""
     digest = observation_digest(desk.last[1]) if desk.last is not None else ""
     return replace(result, seconds=round(seconds, 6), notes=(*result.notes, *desk.notes), observation=digest)
 

@@ -190,7 +190,7 @@ class Answers:
 class Desk:
     """What the judge of one submission keeps while an item runs."""
 
-    ask: Callable[[str, Encoded, Limits, float], Observation]
+    ask: Callable[[Encoded, Limits, float], Observation]
     fresh_worker: Callable[[], Process]
     limits: Limits
     binding: Binding = field(default_factory=Binding)
@@ -254,7 +254,7 @@ class StudentSide:
         desk = self._desk
         request = call.request(desk.limits, desk.binding.asked(call.key.probe))
         if self._process is None:
-            observation = desk.ask("run", request, desk.limits, left)
+            observation = desk.ask(request, desk.limits, left)
         else:
             observation = ask(self._process, "run", request, desk.limits, left)
         desk.hear(observation.notes)

@@ -1,10 +1,9 @@
-"""One submission, part by part: a fresh worker for each, its items, and one traced run for the rules."""
+"""One submission in one worker: its items, part by part, one traced run a part for the rules, then what is in doubt."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from grader.judge.explaining import Explainer
 from grader.judge.handed import HandedIn, file_specs
 from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
-from grader.judge.replay import Attempt, Body, Explain, Explained, Replay
+from grader.judge.replay import Attempt, Body, Explained, Replay, with_facts
+from grader.judge.settling import Doubt, Explain, Settling
 from grader.judge.showing import shown
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
 from grader.judge.source_rules import printing_places, source_violations
@@ -24,15 +24,15 @@ from grader.judge.training import TrainingJudge
 from grader.judge.training_run import Alone, Gym
 from grader.judge.variants import Variants
 from grader.judge.verdicts import of_observation
+from grader.judge.workers import Workers
 from grader.model import CheckResult, Notes, Observation, Raised, Values, Violation, unjudged
 from grader.rules import check_prints, check_trace
-from grader.sandbox.base import Process, Sandbox, Site, ask
-from grader.sandbox.missing import missing_module
+from grader.sandbox.base import Sandbox, Site
+from grader.suite.agreement import Disagreement
 from grader.text import clean, one_line
-from grader.wire.frames import Encoded, encode
+from grader.wire.frames import encode
 
 NO_TRAINING = "nothing is trained in this run (grade with --training real or --training made)"
-MISSING_MODULES = 6  # lazily imported modules come in chains; more than this is not an oversight of the zygote
 
 Emit = Callable[[CheckResult | Violation], None]
 
@@ -78,75 +78,9 @@ class Trial:
 
     def forget(self) -> None:
         """Drop what one submission added to what all share: none may see, or cost memory for, what came before it."""
+        self.plugin.let_go()
         self.reference.used.clear()
         self.book.forget()
-
-
-class Workers:
-    """The present worker of a submission; a dead one is replaced when it is next needed."""
-
-    def __init__(self, sandbox: Sandbox, site: Site, limits: Limits) -> None:
-        self._sandbox = sandbox
-        self._site = site
-        self._limits = limits
-        self._present: Process | None = None
-        self._second: Process | None = None
-
-    def present(self) -> Process:
-        """A living worker. An infrastructure fault is retried once. Raises SandboxError."""
-        if self._present is None or self._present.dead:
-            self._present = self.fresh()
-        return self._present
-
-    def fresh(self) -> Process:
-        """A worker beside the present one."""
-        try:
-            return self._sandbox.start(self._site, self._limits)
-        except SandboxError:
-            time.sleep(0.2)
-            return self._sandbox.start(self._site, self._limits)
-
-    def renew(self) -> None:
-        """Let go of the present worker."""
-        if self._present is not None:
-            self._present.kill()
-            self._present = None
-
-    @contextmanager
-    def aside(self) -> Iterator[bool]:
-        """Use a second worker inside the block, which is kept for the next time. Yields whether it is virgin."""
-        self._present, self._second = self._second, self._present
-        try:
-            yield self._present is None or self._present.dead
-        finally:
-            self._present, self._second = self._second, self._present
-
-    def move(self, site: Site) -> None:
-        """Have the next workers elsewhere, such as on the GPU."""
-        if site != self._site:
-            self.let_go()
-            self._site = site
-
-    def let_go(self) -> None:
-        """Let go of both workers."""
-        with self.aside():
-            self.renew()
-        self.renew()
-
-    def ask(self, kind: str, request: Encoded, limits: Limits, wall: float | None = None) -> Observation:
-        """Ask the present worker; again in a new one when it missed a module that the zygote had not imported."""
-        observation = ask(self.present(), kind, request, limits, wall)
-        for _ in range(MISSING_MODULES):
-            name = missing_module(observation)
-            if name is None or not self._sandbox.preload([name]):
-                break
-            self.renew()
-            observation = ask(self.present(), kind, request, limits, wall)
-        return observation
-
-    def output(self) -> str:
-        """What the present worker's descriptors received."""
-        return "" if self._present is None else self._present.output()
 
 
 class SubmissionJudge:
@@ -167,16 +101,18 @@ class SubmissionJudge:
         self._site = site
         self._site_of_gpu = replace(site, device=trial.device, gpu=trial.gpu)
         self._workers = Workers(sandbox, site, most_generous(assignment))
-        self._desk = Desk(self._workers.ask, self._workers.fresh, assignment.limits)
+        self._desk = Desk(self._workers.run, self._workers.fresh, assignment.limits)
         student = StudentSide(self._desk, trial.book)
         handed = HandedIn(job.root, job.files, {file.id: file.path for file in assignment.files})
-        # Where a worker takes seconds to start, a disagreement is repeated in the one that is there.
-        aside, renew = (self._workers.aside, self._workers.renew) if sandbox.fresh_per_part else (_the_same, _keep)
+        self._replay = Replay(trial.plugin, trial.reference, student, self._desk, handed)
         seed = trial.seed if trial.variants.sides is not None else None  # shrinking asks the reference
-        explain: Explain = Explainer(trial.plugin, self._desk, trial.variants, aside, renew, seed)
+        explain: Explain = Explainer(trial.plugin, self._desk, trial.variants, seed)
         if job.first_failure:
             explain = _unexplained
-        self._replay = Replay(trial.plugin, trial.reference, student, self._desk, handed, explain)
+        # Where a worker takes seconds to start, a disagreement is repeated in the one that is there.
+        second = self._workers if sandbox.forks else OnlyWorker(self._workers)
+        self._settling = Settling(self._replay, self._desk, second, explain, self._finish)
+        self._doubts: list[Doubt] = []
         self._training: TrainingJudge | None = None
         if trial.source is not None:
             gym = Gym(
@@ -192,31 +128,37 @@ class SubmissionJudge:
         """Judge all wanted items. Returns the protections that were on."""
         with suppress(_Settled):
             self._judge_all()
-        self._workers.let_go()
+        self._workers.renew()
         return self._sandbox.protections
 
     def _judge_all(self) -> None:
         wanted = set(self._job.items)
         trial, job = self._trial, self._job
-        forks = self._sandbox.fresh_per_part
+        forks = self._sandbox.forks
         for violation in source_violations(trial.assignment, job.root, job.files, trial.template, forks=forks):
             self._emit(violation)
         for part in self._trial.assignment.parts:
             items = [item for item in self._trial.assignment.items if item.part == part.id and item.id in wanted]
             if items:
                 self._run_part(part, items)
+        self._workers.move(self._site)
+        self._settle()
         self._check_prints()
 
     def _run_part(self, part: Part, items: Sequence[Item]) -> None:
-        if self._sandbox.fresh_per_part:
-            self._workers.let_go()
         ready = [item for item in items if not self._skipped(item)]
         # A training finds its own worker; what needs a GPU besides is asked in a worker that has one.
         elsewhere = [item for item in ready if item.needs.gpu and item.training is None]
-        for site, group in ((self._site, [i for i in ready if i not in elsewhere]), (self._site_of_gpu, elsewhere)):
-            if group:
-                self._workers.move(site)
-                self._judge_group(part, group)
+        if here := [item for item in ready if item not in elsewhere]:
+            self._workers.move(self._site)
+            self._judge_group(part, here)
+        if elsewhere:
+            kept, self._doubts = self._doubts, []
+            self._workers.renew()
+            self._workers.move(self._site_of_gpu)
+            self._judge_group(part, elsewhere)
+            self._settle()
+            self._doubts = kept
 
     def _judge_group(self, part: Part, ready: Sequence[Item]) -> None:
         try:
@@ -229,19 +171,41 @@ class SubmissionJudge:
             self._emit_for_all(ready, trouble)
             return
         for item in ready:
-            self._emit(self._judge_item(self._trial.records[item.id]))
+            self._judge_item(part, self._trial.records[item.id])
         if needs_trace(self._trial.assignment, part.id):
             self._trace(part, ready)
 
-    def _judge_item(self, recorded: Recorded) -> CheckResult:
-        if recorded.item.training is None:
-            if self._trial.refusal:
-                return unjudged(recorded.item.id, self._trial.refusal)
-            result = replace(self._replay.judge(recorded), output=self._output())
-            return replace(result, staff=shown(self._desk, result.case)) if self._job.show else result
-        assert self._training is not None
-        self._desk.begin(self._trial.assignment.limits_of(recorded.item))  # the test may run probes besides
-        return self._training.judge(recorded)
+    def _judge_item(self, part: Part, recorded: Recorded) -> None:
+        virgin = self._workers.is_virgin(part.file) or not self._sandbox.forks
+        if recorded.item.training is not None:
+            assert self._training is not None
+            if not virgin:
+                self._workers.renew()  # a training is never repeated, so that nothing may be in its way
+            self._desk.begin(self._trial.assignment.limits_of(recorded.item))  # the test may run probes besides
+            self._emit(self._training.judge(recorded))
+            return
+        if self._trial.refusal:
+            self._emit(unjudged(recorded.item.id, self._trial.refusal))
+            return
+        self._workers.begin()
+        doubt = Doubt(recorded, self._replay.look(recorded), fair=virgin)
+        if doubt.settled or (doubt.fair and self._job.first_failure):
+            self._emit(self._finish(doubt.as_it_is(), doubt.look.seconds))
+            return
+        self._doubts.append(doubt)
+        if self._job.first_failure:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Settle what is in doubt in a second worker: see `grader.judge.settling`."""
+        doubts, self._doubts = self._doubts, []
+        if doubts:
+            for result in self._settling.settle(doubts):
+                self._emit(result)
+
+    def _finish(self, result: CheckResult, seconds: float) -> CheckResult:
+        result = replace(with_facts(result, self._desk, seconds), output=self._output())
+        return replace(result, staff=shown(self._desk, result.case)) if self._job.show else result
 
     def _check_prints(self) -> None:
         desk = self._desk
@@ -272,9 +236,11 @@ class SubmissionJudge:
         """Import the part's own file on a clock of its own; None when that went well."""
         if part.file is None:
             return None
-        limits = self._trial.assignment.limits
-        request = encode({"file": part.file, "cpu_seconds": limits.cpu_seconds})
-        observation = self._workers.ask("load", request, limits)
+        virgin = self._workers.is_virgin() or not self._sandbox.forks
+        observation = self._load_file(part.file)
+        if not isinstance(observation, Values) and not virgin:
+            self._workers.renew()
+            observation = self._load_file(part.file)
         self._desk.hear(observation.notes)
         for line in observation.notes.loading:
             if line.startswith(f"{self._job.files.get(part.file)} raised "):
@@ -284,6 +250,10 @@ class SubmissionJudge:
         if isinstance(observation, Raised):
             self._report_broken(part, f"{observation.kind}: {observation.message}")
         return observation
+
+    def _load_file(self, file: str) -> Observation:
+        limits = self._trial.assignment.limits
+        return self._workers.load(file, encode({"file": file, "cpu_seconds": limits.cpu_seconds}), limits)
 
     def _report_broken(self, part: Part, text: str) -> None:
         path = self._job.files.get(part.file or "")
@@ -313,7 +283,7 @@ class SubmissionJudge:
         limits = self._trial.assignment.limits
         request = self._trial.book.calls[smallest].request(limits, trace=True)
         try:
-            observation = self._workers.ask("run", request, limits)
+            observation = self._workers.run(request, limits)
         except SandboxError:
             return
         if not isinstance(observation, (Values, Raised)):
@@ -327,19 +297,26 @@ class SubmissionJudge:
         return check_trace(self._trial.assignment, part.id, notes.module_types, notes.operations)
 
 
-def _keep() -> None:
-    """Keep the present worker."""
-
-
-@contextmanager
-def _the_same() -> Iterator[bool]:
+class OnlyWorker:
     """Go on with the present worker."""
-    yield False
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+
+    def is_virgin(self) -> bool:
+        """It is taken for one."""
+        return True
+
+    def renew(self) -> None:
+        """It stays."""
+
+    def begin(self) -> None:
+        """Of each item it has an output of its own."""
+        self._workers.begin()
 
 
-def _unexplained(attempt: Attempt, recorded: Recorded, body: Body) -> Explained:
-    assert attempt.disagreement is not None
-    return Explained(attempt.disagreement, attempt.drawn or {})
+def _unexplained(attempt: Attempt, recorded: Recorded, body: Body, found: Disagreement) -> Explained:
+    return Explained(found, attempt.drawn or {})
 
 
 def _until_failure(emit: Emit) -> Emit:

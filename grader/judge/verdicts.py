@@ -72,7 +72,7 @@ def of_disagreement(disagreement: Disagreement) -> Verdict:
     values = [mismatch for mismatch in disagreement.mismatches if not mismatch.name.startswith("gradients.")]
     followers = len(disagreement.mismatches) - len(values) if values else 0
     shown = values or list(disagreement.mismatches)
-    lines = [line for mismatch in shown[:MAX_MISMATCHES] for line in mismatch.lines]
+    lines = [line for mismatch in shown[:MAX_MISMATCHES] for line in mismatch.told()]
     if (rest := len(shown) - MAX_MISMATCHES) > 0:
         lines.append(f"{rest} more value(s) differ.")
     if followers:

@@ -78,8 +78,12 @@ class Process(Protocol):
         """How it ended; waits a short time."""
         ...
 
-    def output(self) -> str:
-        """What arrived on descriptors 1 and 2, capped."""
+    def output(self, since: int = 0) -> str:
+        """What arrived on descriptors 1 and 2 after the first `since` bytes, capped."""
+        ...
+
+    def written(self) -> int:
+        """How many bytes arrived there."""
         ...
 
     def memory_mib(self) -> float | None:
@@ -91,7 +95,7 @@ class Sandbox(Protocol):
     """A back end."""
 
     protections: Mapping[str, str]
-    fresh_per_part: bool
+    forks: bool  # a fresh worker costs milliseconds, not seconds
 
     def start(self, site: Site, limits: Limits) -> Process:
         """A worker with the submission opened. Raises SandboxError: an infrastructure fault."""

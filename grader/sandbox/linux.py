@@ -55,10 +55,14 @@ class LinuxProcess:
             self._ending = _ask_ending(self._control, self.number)
         return self._ending
 
-    def output(self) -> str:
+    def output(self, since: int = 0) -> str:
         """What was written to the descriptors, read from the shared memory file."""
-        raw = os.pread(self._output, 1 << 14, 0).rstrip(b"\0")  # the file has its full size from the start
+        raw = os.pread(self._output, 1 << 14, since).rstrip(b"\0")  # the file has its full size from the start
         return clean(raw.decode("utf-8", errors="replace"), 4000)
+
+    def written(self) -> int:
+        """Where the worker writes next: it shares the open file with us."""
+        return os.lseek(self._output, 0, os.SEEK_CUR)
 
     def memory_mib(self) -> float | None:
         """Resident memory, read from outside: the worker cannot say otherwise."""
@@ -108,7 +112,7 @@ def _claim_gpu(process: LinuxProcess, limits: Limits, deadline: float) -> Gpu:
 class LinuxSandbox:
     """Workers over one control socket. One per judge."""
 
-    fresh_per_part = True
+    forks = True
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control

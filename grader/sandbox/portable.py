@@ -60,10 +60,16 @@ class PortableProcess:
             code = self._popen.wait(10.0)
         return Ending(signal=-code) if code < 0 else Ending(code=code)
 
-    def output(self) -> str:
+    def output(self, since: int = 0) -> str:
         """What was written to the descriptors."""
-        self._output.seek(0)
-        return clean(self._output.read(1 << 14).decode("utf-8", errors="replace"), 4000)
+        self._output.seek(since)
+        raw = self._output.read(1 << 14)
+        self._output.seek(0, os.SEEK_END)  # the worker writes where this file stands
+        return clean(raw.decode("utf-8", errors="replace"), 4000)
+
+    def written(self) -> int:
+        """The size of the file that it was written to."""
+        return os.fstat(self._output.fileno()).st_size
 
     def memory_mib(self) -> float | None:
         """Not seen from outside in a way that every system has."""
@@ -80,7 +86,7 @@ class PortableProcess:
 class PortableSandbox:
     """Spawned workers. One serves a whole submission, because starting one takes seconds on a laptop."""
 
-    fresh_per_part = False
+    forks = False
 
     def __init__(self, suite: Path) -> None:
         self._suite = suite

@@ -10,8 +10,9 @@ student's file. It forks workers on request.
 Requests on a control socket are JSON. `lease` answers with a worker's number and three descriptors (channel, pidfd,
 captured output); `exit` answers how a worker ended, once it has; `control` brings the socket of another judge;
 `preload` names modules that workers will need. A worker is always forked ahead, while the one before it runs.
-Workers are killed through pidfds, never through numbers. What a worker leaves behind is adopted by the zygote
-(it is a subreaper) and killed. When every control socket is closed the zygote ends, and the workers with it.
+Workers are killed through pidfds, never through numbers, and when the judge that they were leased to is gone. What a
+worker leaves behind is adopted by the zygote (it is a subreaper) and killed. When every control socket is closed the
+zygote ends, and the workers with it.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Zygote:
         self.selector = selectors.DefaultSelector()
         self.controls: set[socket.socket] = set()
         self.workers: dict[int, int] = {}  # pid -> number
+        self.leases: dict[int, tuple[int, socket.socket]] = {}  # pid -> pidfd and whose the worker is
         self.ended: dict[int, dict[str, int]] = {}
         self.waiting: list[Waiting] = []
         self.count = 0
@@ -95,9 +97,7 @@ class Zygote:
         except OSError:
             message, fds = b"", []
         if not message:
-            self.selector.unregister(control)
-            self.controls.discard(control)
-            control.close()
+            self.let_go(control)
             return
         request = json.loads(message)
         if request["do"] == "lease":
@@ -109,6 +109,15 @@ class Zygote:
         else:
             self.tell_exit(Waiting(control, request["worker"]))
 
+    def let_go(self, control: socket.socket) -> None:
+        """A judge is gone: end the workers that it left, which may be in a loop and read no channel."""
+        for pidfd, holder in self.leases.values():
+            if holder is control:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        self.selector.unregister(control)
+        self.controls.discard(control)
+        control.close()
+
     def lease(self, control: socket.socket) -> None:
         """Hand out the spare worker and fork the next one."""
         worker = self.spare or self.fork()
@@ -118,6 +127,7 @@ class Zygote:
             control.sendmsg([reply], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
         worker.channel.close()
         os.close(worker.output)
+        self.leases[worker.pid] = (worker.pidfd, control)
         self.spare = self.fork()
 
     def preload(self, control: socket.socket, modules: list[str]) -> None:
@@ -152,6 +162,7 @@ class Zygote:
         """A worker ended: note how, clear away what it left, tell who asked."""
         self.selector.unregister(pidfd)
         os.close(pidfd)
+        self.leases.pop(pid, None)
         _, status = os.waitpid(pid, 0)
         number = self.workers.pop(pid)
         if os.WIFSIGNALED(status):

@@ -11,7 +11,7 @@ own relative error says nothing. Integers, flags and strings must be equal.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -38,12 +38,21 @@ share_used: ContextVar[float] = ContextVar("share_used", default=0.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """What differs. `reason` is the short word for tables, `lines` are the sentences for the student."""
+    """What differs. `reason` is the short word for tables, `lines` are the sentences for the student.
+
+    `relation` finds a further sentence. That is dear, and most mismatches are never shown.
+    """
 
     name: str
     reason: str
     lines: tuple[str, ...]
     figures: Mapping[str, object] = field(default_factory=dict)
+    relation: Callable[[], str | None] = field(default=lambda: None, compare=False)
+
+    def told(self) -> tuple[str, ...]:
+        """All sentences."""
+        further = self.relation()
+        return self.lines if further is None else (*self.lines, further)
 
 
 class Disagreement(Exception):
@@ -51,7 +60,10 @@ class Disagreement(Exception):
 
     def __init__(self, mismatches: Sequence[Mismatch]) -> None:
         self.mismatches = tuple(mismatches)
-        super().__init__("\n".join(line for mismatch in mismatches for line in mismatch.lines))
+        super().__init__(self.mismatches)
+
+    def __str__(self) -> str:
+        return "\n".join(line for mismatch in self.mismatches for line in mismatch.told())
 
 
 def closeness(disagreement: Disagreement | None) -> tuple[float, ...]:
@@ -292,10 +304,12 @@ def _described(path: str, actual: Tensor, expected: Tensor, distance: Tensor, bo
         f"{expected[index].item():.6g} is expected; allowed is {bound:.1e}.",
         f"Shape {tuple(actual.shape)}, {actual.dtype}.",
     ]
-    if (known := relation(actual.double(), expected.double(), bound)) is not None:
-        lines.append(known)
     figures = {"wrong": wrong, "of": total, "difference": worst, "index": list(index), "bound": bound}
-    return Mismatch(name=path, reason="values differ", lines=tuple(lines), figures=figures)
+
+    def related() -> str | None:
+        return relation(actual.double(), expected.double(), bound)
+
+    return Mismatch(name=path, reason="values differ", lines=tuple(lines), figures=figures, relation=related)
 
 
 def kind_of(value: object) -> str:

@@ -19,6 +19,7 @@ from grader.errors import SubmissionError
 from grader.parsing.notebooks import code_sources
 from grader.parsing.statements import is_placeholder
 from grader.probing import MAX_CANDIDATES, BindingError, short
+from grader.worker import adapting
 from grader.worker.definitions import Cell, Definitions, split_percent, take_definitions
 from grader.worker.finding import FileFinder, is_init
 from grader.worker.importing import run_file
@@ -164,6 +165,9 @@ class Modules(TrainingRoom):
         self._failures: dict[str, LoadFailure] = {}
         self.scratch = ""  # where files that a notebook writes are put, in a worker
         self.notes: list[str] = []
+        self._notes_of: dict[str, list[str]] = {}
+        self._used: dict[str, None] = {}
+        self._noted = 0  # how many notes there were when the present request began
         self.filled: set[str] = set()  # probes whose None is no sign of a hole
         self._asked: tuple[str, ...] = ()
         self.choices: list[tuple[str, tuple[str, ...]]] = []
@@ -173,6 +177,7 @@ class Modules(TrainingRoom):
         spec = self._specs[file_id]
         if spec.path is None:
             raise MissingDefinition(f"{spec.expected} was not handed in")
+        self._used.setdefault(spec.path)
         if spec.path in self._failures:
             raise self._failures[spec.path].again()
         if spec.path not in self._loaded:
@@ -239,6 +244,14 @@ class Modules(TrainingRoom):
         self._asked = tuple(binding)
         self.choices = []
         self.undeclared = False
+        self._used.clear()
+        self._noted = len(self.notes)
+        adapting.said.clear()
+
+    def told(self) -> list[str]:
+        """What is to be said of this run and of the files that it used: a process may serve several parts."""
+        files = [note for path in self._used for note in self._notes_of.get(path, ())]
+        return list(dict.fromkeys([*files, *self.notes[self._noted :], *adapting.said]))
 
     def choose(self, candidates: Sequence[tuple[str, T]]) -> T:
         """The candidate that was asked for, by its name, so that a binding is the same on every case; or the only one.
@@ -265,11 +278,15 @@ class Modules(TrainingRoom):
         return "; ".join(name for name, names in self.choices if len(names) > 1)
 
     def _load(self, path: str) -> LoadedFile:
+        noted, said = len(self.notes), set(adapting.said)
         try:
             module = self._finder.load(path)
         except (Exception, SystemExit) as error:
             failure = self._failures.setdefault(path, LoadFailure(path, error))
             raise failure.again() from failure.error
+        finally:
+            news = [sentence for sentence in adapting.said if sentence not in said]
+            self._notes_of[path] = [*self.notes[noted:], *news]
         return LoadedFile(path, module, self._namespaces, self._definitions.get(path))
 
     def _execute(self, module: ModuleType, path: str) -> None:

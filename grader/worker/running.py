@@ -19,7 +19,6 @@ import torch
 from grader.parsing.statements import is_placeholder
 from grader.probing import MAX_CHOICES
 from grader.text import clean
-from grader.worker import adapting
 from grader.worker.capture import Capture, captured, muted
 from grader.worker.loading import LoadFailure, MissingDefinition, Modules, Probe, UnreadableFile
 from grader.worker.ownership import StudentFiles
@@ -75,7 +74,7 @@ def perform(
         "undeclared": modules.undeclared,
         "prints": prints,
         "print_text": text,
-        "loading": [clean(note, 300) for note in (*modules.notes[:20], *adapting.said)],
+        "loading": [clean(note, 300) for note in modules.told()[:24]],
         "seconds": time.perf_counter() - started,
         "operations": operations,
         "module_types": module_types,

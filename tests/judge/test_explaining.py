@@ -1,15 +1,12 @@
 """Shrinking a disagreement: the smallest case that shows it, within a budget of probes and seconds."""
 
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
-import torch
 from hypothesis import given
 
-from grader.judge.calls import Call, Key
 from grader.judge.explaining import SHRINK_PROBES, SHRINK_SECONDS, Explainer
 from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt
@@ -17,7 +14,6 @@ from grader.judge.sides import Desk, Ended
 from grader.model import TimedOut
 from grader.suite import Case, cases, require, sizes
 from grader.suite.marks import PLAIN
-from grader.wire.frames import encode
 
 
 @dataclass(frozen=True)
@@ -53,9 +49,9 @@ def explained(wrong, large, *, seconds=0.0, seed="s", ends=()):
     with pytest.raises(Exception, match="wrong") as caught:
         require(False, "It is wrong.")
     attempt.disagreement = caught.value
-    return Explainer(plugin, desk, variants, lambda: nullcontext(True), lambda: None, seed)(
-        attempt, recorded, body
-    ), runs
+    with pytest.raises(Exception, match="wrong") as caught:
+        body("", drawn)
+    return Explainer(plugin, desk, variants, seed)(attempt, recorded, body, caught.value), runs
 
 
 LARGE = Wide(400, 300, 7)
@@ -65,7 +61,6 @@ def test_the_smallest_case_is_found():
     found, runs = explained(lambda case, _: case.first >= 5, LARGE)
     assert found.drawn["case"].first == 5
     assert found.drawn["case"].second == 1
-    assert not found.unsteady
     assert len(runs) <= SHRINK_PROBES + 1
 
 
@@ -92,19 +87,6 @@ def test_recorded_cases_that_agreed_are_not_tried_again():
     assert Wide(1, 1, 0) not in runs
 
 
-def test_what_agrees_when_repeated_is_unsteady():
-    found, runs = explained(lambda case, run: False, LARGE)
-    assert found.unsteady
-    assert len(runs) == 1
-
-
-def test_what_ends_when_repeated_is_not_shrunk():
-    found, runs = explained(lambda case, run: True, LARGE, ends=(LARGE,))
-    assert not found.unsteady
-    assert found.drawn["case"] == LARGE
-    assert len(runs) == 1
-
-
 def test_an_end_while_shrinking_is_no_smaller_case():
     small = tuple(Wide(first, 1, 0) for first in range(1, 30))
     found, _ = explained(lambda case, _: case.first >= 5, LARGE, ends=small)
@@ -114,47 +96,3 @@ def test_an_end_while_shrinking_is_no_smaller_case():
 def test_the_same_seed_shrinks_to_the_same_case():
     first, second = (explained(lambda case, _: case.second >= 9, LARGE)[0] for _ in range(2))
     assert first.drawn == second.drawn
-
-
-def repeated(answers, *, virgin):
-    """(explanation, how often the worker was renewed) for a submission that gives these values, run by run.
-
-    Values below zero are wrong. The first ones are what was seen when the item failed.
-    """
-    renewals = []
-    desk = Desk(None, None, None)
-    call = Call(Key("probe", "case", ""), encode({"inputs": {}, "options": {}}))
-
-    def body(route, drawn):
-        value = answers.pop(0)
-        desk.seen.append((call, {"out": torch.tensor(value)}))
-        require(value > 0, "It is wrong.")
-
-    plugin = SimpleNamespace(tests={"item": SimpleNamespace(obj=lambda student, reference: None)})
-    variants = SimpleNamespace(matching=lambda *_: [])
-    attempt = Attempt("", drawn={})
-    with pytest.raises(Exception, match="wrong") as caught:
-        body("", {})
-    attempt.disagreement = caught.value
-    explainer = Explainer(plugin, desk, variants, lambda: nullcontext(virgin), lambda: renewals.append(1), "s")
-    recorded = Recorded(SimpleNamespace(id="item"), ("",), PLAIN, "A sentence.", cases=[{}])
-    return explainer(attempt, recorded, body), len(renewals)
-
-
-def test_a_used_worker_that_gives_the_same_wrong_values_will_do():
-    found, renewals = repeated([-1.0, -1.0], virgin=False)
-    assert not found.unsteady
-    assert renewals == 0
-
-
-def test_only_a_virgin_worker_decides_when_values_differ():
-    assert [repeated([-1.0, -2.0, last], virgin=False)[1] for last in (-1.0, 1.0)] == [1, 1]
-    assert repeated([-1.0, -2.0, 1.0], virgin=False)[0].unsteady
-    assert repeated([-1.0, 1.0, 1.0], virgin=False)[0].unsteady
-    assert not repeated([-1.0, 1.0, -1.0], virgin=False)[0].unsteady
-
-
-def test_a_virgin_worker_is_not_asked_twice():
-    found, renewals = repeated([-1.0, 1.0], virgin=True)
-    assert found.unsteady
-    assert renewals == 0

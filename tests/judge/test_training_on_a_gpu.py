@@ -128,9 +128,10 @@ def test_what_needs_a_gpu_is_asked_where_there_is_one():
     large = Item(id="large", question="1", points=Decimal(1), part="1", needs=Needs(gpu=True))
     here, there = Site(root="/nowhere", files=()), SITE
     judge = SimpleNamespace(
-        _sandbox=SimpleNamespace(fresh_per_part=False), _skipped=lambda item: False, _site=here, _site_of_gpu=there,
-        _workers=SimpleNamespace(move=lambda site: asked.append(site.device)),
+        _skipped=lambda item: False, _site=here, _site_of_gpu=there, _doubts=[],
+        _workers=SimpleNamespace(move=lambda site: asked.append(site.device), renew=lambda: None),
+        _settle=lambda: asked.append("settled"),
         _judge_group=lambda part, items: asked.append([item.id for item in items]),
     )  # fmt: skip
     SubmissionJudge._run_part(judge, part, [large, plain])
-    assert asked == ["cpu", ["plain"], "cuda", ["large"]]
+    assert asked == ["cpu", ["plain"], "cuda", ["large"], "settled"]

@@ -1,5 +1,6 @@
 """A run that is killed or interrupted and continued with the same command gives the same results."""
 
+import contextlib
 import csv
 import json
 import os
@@ -142,6 +143,11 @@ def judge_of(process):
     return min(children(zygote_of(process)), key=started_at)
 
 
+def judges_of(process):
+    """The forks of the judge parent."""
+    return children(judge_of(process))
+
+
 def children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -155,7 +161,13 @@ def end(process):
     return process.wait(60)
 
 
-def test_killed_at_random_moments_and_continued(handed_in, undisturbed, tmp_path):
+def any_of(process):
+    """Whatever process of the run there is, the command line and workers included."""
+    return random.Random(process.pid).choice([process.pid, *descendants(process.pid)])
+
+
+@pytest.mark.parametrize("victim", [lambda process: process.pid, any_of], ids=["the command line", "any process"])
+def test_killed_at_random_moments_and_continued(handed_in, undisturbed, tmp_path, victim):
     files, seconds = undisturbed
     out = tmp_path / "out"
     moments = random.Random(20261120)
@@ -163,11 +175,23 @@ def test_killed_at_random_moments_and_continued(handed_in, undisturbed, tmp_path
         process = start(handed_in, out)
         time.sleep(share * seconds)
         family = descendants(process.pid)
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim(process), signal.SIGKILL)
         end(process)
         assert gone(family), "processes outlived the command line"
     finish(handed_in, out)
     same(files_of(out), files)
+
+
+def test_a_judge_that_is_killed_is_replaced_within_the_run(handed_in, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    process = start(handed_in, out)
+    wait_for_results(process, out, 10)
+    for judge in judges_of(process):
+        os.kill(judge, signal.SIGKILL)
+    errors = process.stderr.read()
+    assert end(process) == 0, errors[-2000:]
+    same(files_of(out), undisturbed[0])
 
 
 def test_killed_between_results_nothing_that_was_finished_is_run_again(handed_in, undisturbed, tmp_path):

@@ -6,7 +6,7 @@ import sys
 import pytest
 from benches import FIXTURES, LIMITS, Bench
 
-from grader.judge.submissions import Workers
+from grader.judge.workers import Workers
 from grader.model import Raised, Values
 from grader.sandbox.base import request_tree
 from grader.sandbox.missing import may_preload, missing_module
@@ -29,7 +29,7 @@ def ask(bench, name):
     workers = Workers(bench.sandbox, bench.site, LIMITS)
     inputs = {"name": name, "arguments": []}
     request = request_tree(probe="call", inputs=inputs, options={}, seed=0, limits=LIMITS)
-    return workers.ask("run", request, LIMITS)
+    return workers.run(request, LIMITS)
 
 
 def test_a_module_of_the_standard_library_is_fetched_and_the_question_asked_again(bench):
