@@ -131,8 +131,10 @@ def is_unfilled(code: CodeType) -> bool:
 
 
 def _is_idle(node: ast.stmt) -> bool:
-    if isinstance(node, ast.Pass | ast.Raise):
+    if isinstance(node, ast.Pass):
         return True
+    if isinstance(node, ast.Raise):
+        return node.exc is not None and "NotImplemented" in ast.unparse(node.exc)
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant) or ast.unparse(node.value).startswith("super(")
     if isinstance(node, ast.Return):
