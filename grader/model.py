@@ -267,12 +267,14 @@ class Examination:
     """What the reference alone shows about an item.
 
     `noise` is the largest share of a bound that float32's rounding uses up (None: nothing is compared with the
-    reference), `bound` the relative bound, `lets_pass` the wrong values that the test accepts.
+    reference), `bound` the relative bound, `lets_pass` the wrong values that the test accepts, `earned_by` the
+    adversaries without a solution that earn at least a part of it.
     """
 
     noise: float | None
     bound: float
     lets_pass: tuple[str, ...]
+    earned_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

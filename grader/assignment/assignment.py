@@ -168,6 +168,7 @@ class Item:
     `replaces`: an item that takes the place of that one: a computed answer when `needs.file` was handed in, a measured
     training when it was run on real data (on data made by code it stands beside it, and counts for nothing).
     `doubted_by`: checks that contradict what this item believes; when one of them fails, a pass waits for a person.
+    `unanchored`: why no truth that the judge holds can decide it, only the submission's own values.
     """
 
     id: str
@@ -184,6 +185,7 @@ class Item:
     replaces: str | None = None
     doubted_by: tuple[str, ...] = ()
     training: Training | None = None
+    unanchored: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

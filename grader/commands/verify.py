@@ -18,7 +18,16 @@ from grader.model import Examination, Refused, Submission
 from grader.proof import evidence
 from grader.proof.changes import report
 from grader.proof.changes.kinds import Kind
-from grader.proof.demands import Claim, Finding, judge_claim, never_failed, tolerance_problems, unknown_names
+from grader.proof.demands import (
+    Claim,
+    Finding,
+    forgery_of,
+    forgery_problems,
+    judge_claim,
+    never_failed,
+    tolerance_problems,
+    unknown_names,
+)
 from grader.proof.kept import Kept, edited_sources, read_kept
 from grader.proof.proving import prove
 from grader.proof.reference import lay_out
@@ -64,8 +73,13 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     # Without a recording: what is proven here is the reference run as well.
     order = Order(folders=folders, seed=PUBLIC_SEED, items=automatic_items(assignment), trainings=trainings)
     findings, examined = _findings(assignment, order, kept, jobs)
-    problems += [*tolerance_problems(examined), *evidence.problems(assignment)]
+    problems += [*tolerance_problems(examined), *forgery_problems(assignment, examined), *evidence.problems(assignment)]
     count = _show(findings, problems)
+    forgery = forgery_of(assignment, examined)
+    sys.stdout.write(
+        f"adversaries without a solution earn {forgery.anchored} points, and {forgery.unanchored} of items that are "
+        f"marked unanchored, of {forgery.total}\n"
+    )
     kinds = ", ".join(f"{sum(k.kind == kind for k in kept)} {kind}" for kind in ("correct", "wrong", "hostile"))
     items = len(automatic_items(assignment))
     verdict = "proven" if not count else f"{count} problem(s)"

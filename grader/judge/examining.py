@@ -2,7 +2,8 @@
 
 Noise: the reference, computed in float64, is put in the student's place; the largest share of a bound that float32's
 rounding uses up says how much room an honest submission has. Gate: the reference's own values, blanked, made constant
-or perturbed by one part in a thousand, are put there; a test that compares values must object.
+or perturbed by one part in a thousand, are put there; a test that compares values must object. Forgeries: adversaries
+answer there (`grader.judge.forging`); every test must object, for none of them has a solution.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import torch
 
 from grader.judge.calls import cloned
 from grader.judge.drawing import inner_of
+from grader.judge.forging import FORGERS, ForgingSide
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded, chosen
 from grader.judge.sides import Book, ReferenceSide, Side
 from grader.model import Examination
-from grader.suite.agreement import Disagreement, comparisons, share_used, tolerances
+from grader.suite.agreement import Disagreement, PartialCredit, comparisons, share_used, tolerances
 from grader.worker.loading import Probe
 
 Change = Callable[[torch.Tensor], torch.Tensor]
@@ -93,12 +95,17 @@ class Float64Side:
 
 
 def examine(
-    plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, handed: Handed, book: Book
+    plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, handed: Handed, template: Handed, book: Book
 ) -> Examination:
-    """Measure the noise of one item (None where float64 cannot be used) and try its gate."""
+    """Measure the noise of one item (None where float64 cannot be used), try its gate, and have adversaries try it.
 
-    def objections(side: Side) -> list[Exception | None]:
-        return _objections(plugin, recorded, Stage(side, reference, handed, _nothing))
+    `template` are the files that an adversary hands in.
+    """
+
+    def objections(
+        side: Side, files: Handed = handed, routes: tuple[str, ...] = recorded.routes
+    ) -> list[Exception | None]:
+        return _objections(plugin, replace(recorded, routes=routes), Stage(side, reference, files, _nothing))
 
     lets_pass = []
     for name, change in GATE.items():
@@ -108,7 +115,25 @@ def examine(
     share_used.set(0.0)
     comparisons.set(0)
     noise = _noise(objections(Float64Side(reference, book)))
-    return Examination(noise=noise, bound=tolerances.get()["float32"].rtol, lets_pass=tuple(lets_pass))
+    earned_by = [
+        name
+        for name, forge in FORGERS.items()
+        for route in recorded.routes
+        if _earns(objections(ForgingSide(reference, book, forge), template, (route,)))
+    ]
+    return Examination(
+        noise=noise,
+        bound=tolerances.get()["float32"].rtol,
+        lets_pass=tuple(lets_pass),
+        earned_by=tuple(dict.fromkeys(earned_by)),
+    )
+
+
+def _earns(objections: list[Exception | None]) -> bool:
+    """Whether a student with these objections has at least a part of the points."""
+    return bool(objections) and all(
+        error is None or (isinstance(error, PartialCredit) and error.credit > 0) for error in objections
+    )
 
 
 def _noise(objections: list[Exception | None]) -> float | None:

@@ -40,7 +40,7 @@ from grader.errors import AuthorError, GraderError
 from grader.judge.completing import complete
 from grader.judge.examining import examine
 from grader.judge.plugin import JudgePlugin, pytest_arguments
-from grader.judge.preparing import prepare, reference_handed, wanted_items
+from grader.judge.preparing import prepare, reference_handed, template_handed, wanted_items
 from grader.judge.reference_run import Recorded
 from grader.judge.seats import Seats
 from grader.judge.settings import Settings
@@ -136,10 +136,11 @@ class JudgeParent:
 
     def _examine(self, trial: Trial) -> None:
         handed = reference_handed(self.assignment)
+        template = template_handed(self.assignment, self.settings.template)
         for name, recorded in trial.records.items():
             if recorded.item.training is not None:
                 continue
-            found = examine(trial.plugin, recorded, trial.reference, handed, trial.book)
+            found = examine(trial.plugin, recorded, trial.reference, handed, template, trial.book)
             self.port.send({"say": "examined", "item": name, **dataclasses.asdict(found)})
         self.port.send({"say": "examined", "item": None})
 

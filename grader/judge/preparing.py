@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from grader.assignment.assignment import Assignment, Item
 from grader.errors import AuthorError
@@ -151,3 +152,10 @@ def reference_handed(assignment: Assignment) -> HandedIn:
     """The reference's files as a test may read them."""
     expected = {file.id: file.path for file in assignment.files}
     return HandedIn(assignment.reference, reference_files(assignment), expected)
+
+
+def template_handed(assignment: Assignment, template: Path) -> HandedIn:
+    """The files of one who hands in the untouched template."""
+    expected = {file.id: file.path for file in assignment.files}
+    present = {name: path for name, path in expected.items() if (template / path).is_file()}
+    return HandedIn(template, present, expected)

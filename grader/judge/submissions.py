@@ -41,8 +41,8 @@ Emit = Callable[[CheckResult | Violation], None]
 class Job:
     """What is to be graded: the submission's files, and the items that are wanted.
 
-    `first_failure`: end at the first broken rule or item that is not passed, and do not explain it. `show`: staff want
-    to see what went in and what both sides answered.
+    `first_failure`: end at the first broken rule that costs something or item that is not passed, unexplained.
+    `show`: staff want to see what went in and what both sides answered.
     """
 
     key: str
@@ -97,7 +97,7 @@ class SubmissionJudge:
         self._trial = trial
         self._sandbox = sandbox
         self._job = job
-        self._emit = _until_failure(emit) if job.first_failure else emit
+        self._emit = _until_failure(emit, assignment) if job.first_failure else emit
         self._site = site
         self._site_of_gpu = replace(site, device=trial.device, gpu=trial.gpu)
         self._workers = Workers(sandbox, site, most_generous(assignment))
@@ -319,12 +319,14 @@ def _unexplained(attempt: Attempt, recorded: Recorded, body: Body, found: Disagr
     return Explained(found, attempt.drawn or {})
 
 
-def _until_failure(emit: Emit) -> Emit:
-    """`emit`, and then the end of the submission if this was a failure."""
+def _until_failure(emit: Emit, assignment: Assignment) -> Emit:
+    """`emit`, and then the end of the submission if this was a failure; a rule that is only reported is none."""
+    costly = {rule.id for rule in assignment.rules if rule.consequence.action != "report"}
 
     def emit_and_settle(found: CheckResult | Violation) -> None:
         emit(found)
-        if isinstance(found, Violation) or found.status not in ("passed", "skipped"):
+        failed = found.rule in costly if isinstance(found, Violation) else found.status not in ("passed", "skipped")
+        if failed:
             raise _Settled
 
     return emit_and_settle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from grader.assignment.assignment import Assignment
 from grader.model import Examination, Graded
@@ -79,6 +80,46 @@ def tolerance_problems(found: Mapping[str, Examination]) -> list[str]:
         for name, entry in found.items()
         for what in entry.lets_pass
     ]
+    return problems
+
+
+MOST_UNANCHORED = Decimal("0.05")  # of the automatic points
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgery:
+    """What adversaries without a solution could earn, in points: of items that are `unanchored`, and of others."""
+
+    anchored: Decimal
+    unanchored: Decimal
+    total: Decimal
+
+
+def forgery_of(assignment: Assignment, found: Mapping[str, Examination]) -> Forgery:
+    """Sum up what the examined items would give them."""
+    earned = [assignment.item(name) for name, entry in found.items() if entry.earned_by]
+    return Forgery(
+        anchored=sum((item.points for item in earned if not item.unanchored), Decimal(0)),
+        unanchored=sum((item.points for item in earned if item.unanchored), Decimal(0)),
+        total=sum((item.points for item in assignment.items if item.kind == "automatic"), Decimal(0)),
+    )
+
+
+def forgery_problems(assignment: Assignment, found: Mapping[str, Examination]) -> list[str]:
+    """Items that can be earned without a solution and do not say why, and that say why and cannot."""
+    problems = []
+    for name, entry in found.items():
+        item = assignment.item(name)
+        if entry.earned_by and not item.unanchored:
+            by = ", ".join(entry.earned_by)
+            advice = "compare a value of the same call with the reference, or say why none can: `unanchored: <why>`"
+            problems.append(f"item {name!r} is earned without a solution, by answers of {by}; {advice}")
+        if item.unanchored and not entry.earned_by:
+            problems.append(f"item {name!r} is marked `unanchored`, and no adversary earns it; remove the mark")
+    forgery = forgery_of(assignment, found)
+    if forgery.unanchored > MOST_UNANCHORED * forgery.total:
+        share = f"{forgery.unanchored} of {forgery.total} points"
+        problems.append(f"adversaries earn {share} of unanchored items; at most {MOST_UNANCHORED:.0%} is allowed")
     return problems
 
 

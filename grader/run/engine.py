@@ -139,7 +139,8 @@ class Engine:
         """Judge the wanted items of each submission, `jobs` at a time. Yields (key, event) as things come in.
 
         On a GPU they are no more than its memory has room for.
-        `first_failure`: a submission ends with its first broken rule or item that is not passed, unexplained.
+        `first_failure`: a submission ends with its first broken rule that costs something or item that is not passed,
+        unexplained.
         """
         waiting = [_Open(submission, wanted, first_failure) for submission, wanted in work]
         waiting.reverse()
@@ -166,7 +167,10 @@ class Engine:
             if message["item"] is None:
                 return found
             found[message["item"]] = Examination(
-                noise=message["noise"], bound=message["bound"], lets_pass=tuple(message["lets_pass"])
+                noise=message["noise"],
+                bound=message["bound"],
+                lets_pass=tuple(message["lets_pass"]),
+                earned_by=tuple(message["earned_by"]),
             )
 
     def complete(self) -> Path:

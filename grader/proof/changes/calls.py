@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from grader.proof.changes.source import Replacement, Edit, Source
+from grader.proof.changes.source import Edit, Replacement, Source
 
 MODULES = frozenset({"torch", "nn", "F", "functional", "np", "numpy", "math", "init", "utils", "linalg"})
 

@@ -73,7 +73,7 @@ def identity(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
 
 
-def _change(  # noqa: PLR0913
+def _change(
     source: Source,
     node: ast.AST,
     operator: str,

@@ -23,6 +23,7 @@ from grader.run.grading import PUBLIC_SEED, Progress, automatic_items
 
 Outcome = Literal["noticed", "timed out", "passed", "grader error"]
 BATCH = 40  # submissions that lie on the disk at one time
+LETTERS = str.maketrans("0123456789", "ghijklmnop")  # a folder named by a number would be taken for a student's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +80,15 @@ def _run_batch(engine: Engine, run: _Run, batch: Sequence[Change]) -> dict[str, 
         handed, fates = _taken(run, batch, scratch)
         present = [change for change in batch if change.id in handed]
         near = {change.id: items_of(run.assignment, change, run.items, run.kind) for change in present}
-        fates |= _graded(engine, present, [(handed[c.id], near[c.id]) for c in present], run.jobs)
+        fates |= _graded(engine, run, present, [(handed[c.id], near[c.id]) for c in present])
         if run.kind.right:
             return fates
         left = [change for change in present if fates[change.id].outcome == "passed"]
         # Under another key: that a judge of the first round has ended may be told late.
-        again = {change.id: replace(handed[change.id], key=f"{change.id}-others") for change in left}
+        again = {change.id: replace(handed[change.id], key=f"{handed[change.id].key}-others") for change in left}
         rest = {change.id: tuple(item for item in run.items if item not in near[change.id]) for change in left}
         left = [change for change in left if rest[change.id]]
-        fates |= _graded(engine, left, [(again[change.id], rest[change.id]) for change in left], run.jobs)
+        fates |= _graded(engine, run, left, [(again[change.id], rest[change.id]) for change in left])
     return fates
 
 
@@ -96,7 +97,7 @@ def _require_passing_reference(engine: Engine, run: _Run) -> None:
         nothing = Change(id="reference", file="", line=0, scope="", operator="", before="", after="", text="")
         handed, _ = _taken(run, [nothing], scratch)
         for _, event in engine.grade([(handed["reference"], run.items)], 1, first_failure=True):
-            if (fate := _noticed(nothing, event)) is not None:
+            if (fate := _noticed(nothing, event, run)) is not None:
                 text = f"the reference itself does not pass {fate.by} ({fate.why}); `grader verify` says more"
                 raise AuthorError(text, run.assignment.reference)
 
@@ -112,23 +113,24 @@ def _scratch() -> Iterator[Path]:
 
 def _taken(run: _Run, batch: Sequence[Change], scratch: Path) -> tuple[dict[str, Submission], dict[str, Fate]]:
     """{id: submission}, and the fates of what intake refuses."""
-    for change in batch:
-        root = scratch / "handed-in" / change.id
+    present = {change.id.translate(LETTERS): change for change in batch}
+    for key, change in present.items():
+        root = scratch / "handed-in" / key
         sources = {change.file: change.text} if change.text else {}
         run.bases[change.base or REFERENCE].write(run.assignment, root, sources)
         for name, content in change.files.items():
             (root / name).unlink(missing_ok=True)
             if content is not None:
                 (root / name).write_bytes(content)
-    paths = [scratch / "handed-in" / change.id for change in batch]
-    found = intake.take(paths, run.assignment, scratch / "taken", single=True)
-    handed = {entry.key: entry for entry in found if isinstance(entry, Submission)}
-    refused = {entry.key: entry.reason for entry in found if isinstance(entry, Refused)}
-    fates = {
-        change.id: Fate(change=change, outcome="noticed", by="intake", why=refused[change.id])
-        for change in batch
-        if change.id in refused
-    }
+    paths = [scratch / "handed-in" / key for key in present]
+    handed: dict[str, Submission] = {}
+    fates: dict[str, Fate] = {}
+    for entry in intake.take(paths, run.assignment, scratch / "taken", single=True):
+        change = present[entry.key]
+        if isinstance(entry, Refused):
+            fates[change.id] = Fate(change=change, outcome="noticed", by="intake", why=entry.reason)
+        else:
+            handed[change.id] = entry
     return handed, fates
 
 
@@ -156,19 +158,22 @@ def _closeness(part: Part, change: Change) -> int:
 
 
 def _graded(
-    engine: Engine, changes: Sequence[Change], work: Sequence[tuple[Submission, tuple[str, ...]]], jobs: int
+    engine: Engine, run: _Run, changes: Sequence[Change], work: Sequence[tuple[Submission, tuple[str, ...]]]
 ) -> dict[str, Fate]:
     present = {submission.key: change for change, (submission, _) in zip(changes, work, strict=True)}
     fates = {change.id: Fate(change=change, outcome="passed") for change in changes}
-    for key, event in engine.grade(work, jobs, first_failure=True):
-        if (fate := _noticed(present[key], event)) is not None:
+    for key, event in engine.grade(work, run.jobs, first_failure=True):
+        if (fate := _noticed(present[key], event, run)) is not None:
             fates[present[key].id] = fate
     return fates
 
 
-def _noticed(change: Change, event: Event) -> Fate | None:
+def _noticed(change: Change, event: Event, run: _Run) -> Fate | None:
     """What an event says against a submission; None when it says nothing."""
     if isinstance(event, Violation):
+        rule = next((rule for rule in run.assignment.rules if rule.id == event.rule), None)
+        if run.kind.right and rule is not None and rule.consequence.action == "report":
+            return None  # no point is lost
         return Fate(change=change, outcome="noticed", by=event.rule, why=event.message)
     if not isinstance(event, CheckResult) or event.status in ("passed", "skipped"):
         return None
@@ -180,7 +185,9 @@ def _noticed(change: Change, event: Event) -> Fate | None:
 
 
 def _share(result: CheckResult) -> float:
-    difference, bound = result.figures.get("difference"), result.figures.get("bound")
-    if isinstance(difference, float) and isinstance(bound, float) and bound > 0:
-        return difference / bound
-    return 0.0
+    """The largest of the differences, in bounds."""
+    shares = [0.0]
+    for entry in result.figures.values():
+        if isinstance(entry, Mapping) and entry.get("bound"):
+            shares.append(float(str(entry.get("difference", 0.0))) / float(str(entry["bound"])))
+    return max(shares)

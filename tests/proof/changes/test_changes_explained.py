@@ -27,7 +27,9 @@ def test_refusals_are_by_id_or_by_operator(tmp_path):
 
 @pytest.mark.parametrize("text", ["- {operator: loop, why: w}\n", "- {id: a, mutant: m, why: w}\n"])
 def test_a_refusal_says_what_takes_the_points(tmp_path, text):
-    with pytest.raises(AuthorError, match="entry 1: expected exactly id, rewriting, by and why, or operator, by and why"):
+    with pytest.raises(
+        AuthorError, match="entry 1: expected exactly id, rewriting, by and why, or operator, by and why"
+    ):
         read(tmp_path, text, REWRITING)
 
 

@@ -4,15 +4,15 @@ import ast
 import textwrap
 
 import pytest
+from changed import mutants, source_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from changed import mutants, source_of
 
 from grader.errors import AuthorError
 from grader.proof.changes.making import changes_in
-from grader.proof.mutants.operators import OPERATORS
 from grader.proof.changes.source import Source
 from grader.proof.mutants.making import mutants_of
+from grader.proof.mutants.operators import OPERATORS
 from grader.templates.markers import BEGIN, END
 
 NAMES = st.sampled_from(["x", "h", "mask", "self.w_i", "self.w_f", "self.norm(x)", "self.drop(h)", "n", "eps", "größe"])
@@ -119,7 +119,9 @@ def test_an_edit_that_reaches_out_of_its_region_is_left_out():
 
 def test_ids_outlive_new_lines_and_comments_elsewhere():
     before = changes_in(Source("net.py", TWO), OPERATORS)
-    moved = changes_in(Source("net.py", "# one line more\nimport torch\n" + TWO.replace("d = a * b", "d = a * b  # d")), OPERATORS)
+    moved = changes_in(
+        Source("net.py", "# one line more\nimport torch\n" + TWO.replace("d = a * b", "d = a * b  # d")), OPERATORS
+    )
     assert [mutant.id for mutant in moved] == [mutant.id for mutant in before]
     assert [mutant.line for mutant in moved] == [mutant.line + 2 for mutant in before]
 

@@ -140,7 +140,9 @@ def test_verify_ends_with_1_until_every_survivor_is_explained(tmp_path, capsys):
     assert out.count(": MARGIN is 0\n") == 2
     assert out.endswith("none survives unexplained\n")
 
-    (folders.suite / MUTANT.file).write_text(explained(survivors) + "- {id: gone, mutant: m, why: w}\n", encoding="utf-8")
+    (folders.suite / MUTANT.file).write_text(
+        explained(survivors) + "- {id: gone, mutant: m, why: w}\n", encoding="utf-8"
+    )
     assert verify(root) == 1
     assert "gone (m) is no mutant of the reference any more" in capsys.readouterr().out
 

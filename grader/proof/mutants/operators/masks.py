@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from grader.proof.changes.calls import called, integer, keyword, names_in, receiver, subject
-from grader.proof.changes.source import Replacement, Edit, Source
+from grader.proof.changes.source import Edit, Replacement, Source
 
 FILLS = frozenset({"masked_fill", "masked_fill_"})
 TRIANGLES = {"triu": "tril", "tril": "triu"}

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
-from grader.proof.mutants.operators.axes import AXIS_FIRST, AXIS_NAMES
 from grader.proof.changes.calls import attribute_of_self, called, integer, names_in
-from grader.proof.changes.source import SHOWN, Replacement, Edit, Source
+from grader.proof.changes.source import SHOWN, Edit, Replacement, Source
+from grader.proof.mutants.operators.axes import AXIS_FIRST, AXIS_NAMES
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "*", ast.Pow: "*", ast.Mod: "*",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from grader.proof.changes.calls import attribute_of_self, called, integer, keyword, of_module, subject
-from grader.proof.changes.source import Replacement, Edit, Source
+from grader.proof.changes.source import Edit, Replacement, Source
 
 FRESH = frozenset({"zeros", "new_zeros", "zeros_like", "randn", "new_ones", "ones", "init_hidden"})
 # No tensors, or tensors without a gradient.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from grader.proof.changes.calls import called, keyword, of_module
+from grader.proof.changes.calls import called, of_module
 from grader.proof.changes.source import Edit, Source
 from grader.proof.rewritings.patterns import spelt
 

@@ -15,11 +15,10 @@ WAYS = (
     "torch.nn.functional.dropout(_a, _p, self.training)",
     "torch.nn.functional.dropout(_a, p=_p, training=self.training, inplace=False)",
     "torch.nn.Dropout(_p).train(self.training)(_a)",
-    "(_a * torch.rand_like(_a).ge(_p) / (1 - _p) if self.training and _p < 1 else _a * float(_p < 1 or not self.training))",
+    "(_a * torch.rand_like(_a).ge(_p) / max(1 - _p, 1e-9) if self.training else _a)",
     "(_a * torch.bernoulli(torch.full_like(_a, 1 - _p)) / max(1 - _p, 1e-9) if self.training else _a)",
     "(_a if _p == 0 or not self.training else torch.dropout(_a, _p, True))",
 )
-PADDINGS = ("0", "1", "-1")
 
 
 def dropout(source: Source, node: ast.AST) -> Iterator[Edit]:
@@ -45,12 +44,24 @@ layer = spelt(
 )
 
 
-def padding_index(source: Source, node: ast.AST) -> Iterator[Edit]:
-    """An embedding of words that knows which of them is padding: 0, 1 or the last, as courses number it."""
+def padding_first(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """An embedding of words that knows that word 0 is padding."""
+    yield from _with_padding(source, node, "0")
+
+
+def padding_second(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """An embedding of words that knows that word 1 is padding."""
+    yield from _with_padding(source, node, "1")
+
+
+def padding_last(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """An embedding of words that knows that the last word is padding."""
+    if isinstance(node, ast.Call) and node.args:
+        yield from _with_padding(source, node, f"{source.bracketed(node.args[0])} - 1")
+
+
+def _with_padding(source: Source, node: ast.AST, index: str) -> Iterator[Edit]:
     if not isinstance(node, ast.Call) or called(node) != "Embedding" or keyword(node, "padding_idx") is not None:
         return
-    if "pos" in source.segment(source.statement(node)).split("=")[0]:
-        return
-    for index in PADDINGS:
-        value = f"{source.bracketed(node.args[0])} - 1" if index == "-1" else index
-        yield with_argument(source, node, f"padding_idx={value}")
+    if "pos" not in source.segment(source.statement(node)).split("=")[0]:
+        yield with_argument(source, node, f"padding_idx={index}")

@@ -96,23 +96,11 @@ def split(source: Source, node: ast.AST) -> Iterator[Edit]:
             kind, size = source.segment(call.func), outside.removeprefix("3 * ")
             layers = f"torch.nn.ModuleList([{kind}({inside}, {size}) for _ in range(3)])"
             yield _with_calls(source, call, layers, uses, f"torch.cat([part(_a) for part in self.{name}], dim=-1)")
-        elif "num_heads" in source.segment(source.class_of(node) or node) and inside == outside:
+        elif inside == outside and name[-1] in "qkv" and "num_heads" in source.segment(source.class_of(node) or node):
             layers = (
                 f"torch.nn.ModuleList([torch.nn.Linear({inside}, ({outside}) // num_heads) for _ in range(num_heads)])"
             )
             yield _with_calls(source, call, layers, uses, f"torch.cat([head(_a) for head in self.{name}], dim=-1)")
-
-
-def bare(source: Source, node: ast.AST) -> Iterator[Edit]:
-    """A linear layer as two parameters."""
-    for name, call, uses in _layers(source, node, ("Linear",)):
-        if len(call.args) != 2 or not _all_called(source, uses):
-            continue
-        inside, outside = (source.bracketed(argument) for argument in call.args)
-        first = f"torch.nn.Parameter(torch.randn({outside}, {inside}) / ({inside}) ** 0.5)"
-        indent = " " * source.statement(call).col_offset
-        second = f"{first}\n{indent}self.{name}_bias = torch.nn.Parameter(torch.zeros({outside}))"
-        yield _with_calls(source, call, second, uses, f"(_a @ self.{name}.t() + self.{name}_bias)")
 
 
 def buffered(source: Source, node: ast.AST) -> Iterator[Edit]:

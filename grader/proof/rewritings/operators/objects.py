@@ -90,9 +90,18 @@ def decorated(source: Source, node: ast.AST) -> Iterator[Edit]:
         yield source.inserted(start, f"@torch.jit.export\n{indent}")
         yield source.inserted(start, f"@torch.autocast('cpu', enabled=False)\n{indent}")
         counted = (
-            "def counted(function):\n    import functools\n\n    @functools.wraps(function)\n"
-            "    def call(*args, **kwargs):\n        call.count += 1\n        return function(*args, **kwargs)\n\n"
-            "    call.count = 0\n    return call\n\n"
+            "def counted(function):
+    def call(*args, **kwargs):
+        call.count += 1
+"
+            "        return function(*args, **kwargs)
+
+    call.__wrapped__ = function
+    call.count = 0
+"
+            "    return call
+
+"
         )
         yield Edit((above(source, node, counted), Replacement(start, start, f"@counted\n{indent}")))
 

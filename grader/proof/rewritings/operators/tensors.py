@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from grader.proof.changes.calls import called
+from grader.proof.changes.calls import called, names_in
 from grader.proof.changes.source import Edit, Source
 from grader.proof.rewritings.patterns import filled_in, spelt
 
@@ -77,6 +77,9 @@ def _returned(source: Source, node: ast.AST) -> list[ast.expr]:
         return []
     values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
     kinds = ast.Call | ast.BinOp | ast.Name
+    numbers = {name for part in ast.walk(function) if isinstance(part, ast.Assign) and called(part.value) == "int"
+               for target in part.targets for name in names_in(target)}
+    values = [value for value in values if not names_in(value) <= numbers]
     return [
         value for value in values if isinstance(value, kinds) and called(value) not in NO_TENSOR and len(values) < 3
     ]
