@@ -90,18 +90,9 @@ def decorated(source: Source, node: ast.AST) -> Iterator[Edit]:
         yield source.inserted(start, f"@torch.jit.export\n{indent}")
         yield source.inserted(start, f"@torch.autocast('cpu', enabled=False)\n{indent}")
         counted = (
-            "def counted(function):
-    def call(*args, **kwargs):
-        call.count += 1
-"
-            "        return function(*args, **kwargs)
-
-    call.__wrapped__ = function
-    call.count = 0
-"
-            "    return call
-
-"
+            "def counted(function):\n    def call(*args, **kwargs):\n        call.count += 1\n"
+            "        return function(*args, **kwargs)\n\n    call.__wrapped__ = function\n    call.count = 0\n"
+            "    return call\n\n"
         )
         yield Edit((above(source, node, counted), Replacement(start, start, f"@counted\n{indent}")))
 
