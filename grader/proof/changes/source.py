@@ -150,9 +150,10 @@ class Source:
 
     def in_regions(self) -> Iterator[ast.expr | ast.stmt]:
         """Those of them that stand in solution regions."""
-        yield from (node for node in self.anywhere() if self._within_region(node))
+        yield from (node for node in self.anywhere() if self.is_asked_for(node))
 
-    def _within_region(self, node: ast.expr | ast.stmt) -> bool:
+    def is_asked_for(self, node: ast.expr | ast.stmt) -> bool:
+        """Whether a node stands in a solution region: students write it, the rest is given."""
         last = node.end_lineno or node.lineno
         return any(region.covers(node.lineno) and region.covers(last) for region in self.regions)
 

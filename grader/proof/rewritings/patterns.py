@@ -56,7 +56,7 @@ def matches(node: ast.AST | None, pattern: ast.AST | None, holes: Holes) -> bool
         if not isinstance(node, ast.expr) or isinstance(node, ast.Starred):
             return False
         known = holes.setdefault(pattern.id, node)
-        return known is node or ast.dump(known) == ast.dump(node)
+        return known is node or ast.unparse(known) == ast.unparse(node)
     said = _dotted(pattern)
     if said:
         return _dotted(node) == said

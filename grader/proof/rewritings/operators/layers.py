@@ -125,8 +125,13 @@ def buffered(source: Source, node: ast.AST) -> Iterator[Edit]:
 def _layers(
     source: Source, node: ast.AST, kinds: tuple[str, ...]
 ) -> Iterator[tuple[str, ast.Call, list[ast.Attribute]]]:
-    """(name, call, places that read it) of a layer that an `__init__` builds in the statement `node`."""
-    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.value, ast.Call):
+    """(name, call, places that read it) of a layer that a student builds in the statement `node` of an `__init__`."""
+    if (
+        not isinstance(node, ast.Assign)
+        or not source.is_asked_for(node)
+        or len(node.targets) != 1
+        or not isinstance(node.value, ast.Call)
+    ):
         return
     name, outer = attribute_of_self(node.targets[0]), source.class_of(node)
     function = source.function(node)

@@ -14,7 +14,7 @@ IMPORTS = {
     "import torch.nn.functional as F": (
         "from torch.nn import functional as F", "import torch\nF = torch.nn.functional", "from torch.nn.functional import *  # noqa\nimport torch.nn.functional as F",
     ),
-    "import torch": ("import torch as th\nimport torch", "import torch, os, sys", "from torch import *  # noqa\nimport torch"),
+    "import torch": ("import torch as th\nimport torch", "import torch, os, sys"),
     "import math": ("import math as m\nimport math", "from math import *  # noqa\nimport math"),
 }  # fmt: skip
 RENAMED = {"hidden": "скрытое", "x": "вход", "inputs": "entrées", "scores": "оценки", "outputs": "выходы",
