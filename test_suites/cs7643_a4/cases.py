@@ -138,7 +138,7 @@ class EncoderCase(Case):
         draw = self.draw()
         following = self.decoder_hidden if self.bridge else self.encoder_hidden
         return {
-            "tokens": draw.integers(self.batch, self.time, high=self.vocabulary),
+            "tokens": draw.integers(self.batch, self.time, low=2, high=self.vocabulary),
             "sizes": [self.vocabulary, self.emb_size, self.encoder_hidden, following],
             "weights": {
                 "embedding": embedding(draw, self.vocabulary, self.emb_size),
@@ -186,7 +186,7 @@ class DecoderCase(Case):
         hidden, emb = self.decoder_hidden, self.emb_size
         source = hidden if self.equal else self.encoder_hidden
         return {
-            "tokens": draw.integers(self.batch, 1, high=self.vocabulary),
+            "tokens": draw.integers(self.batch, 1, low=2, high=self.vocabulary),
             "state": {"hidden": draw.normal(1, self.batch, hidden), "cell": draw.normal(1, self.batch, hidden)},
             "encoder_outputs": draw.normal(self.batch, self.time, source),
             "sizes": [emb, source, hidden, self.vocabulary],

@@ -37,7 +37,7 @@ class LayerCase(Case):
         draw = self.draw()
         hidden, shape = self.hidden, (self.batch, self.time)
         return {
-            "tokens": draw.integers(*shape, high=self.input_size),
+            "tokens": draw.integers(*shape, low=2, high=self.input_size),
             "x": draw.normal(*shape, hidden),
             "sizes": {
                 "input_size": self.input_size,

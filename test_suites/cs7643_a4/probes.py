@@ -280,7 +280,17 @@ def full_forward(modules, src, tgt, sizes, weights, inner, upstream, drop=(), me
         heart_of.register_forward_pre_hook(other_masks, with_kwargs=True)
     out = net(src, tgt)
     backward({"scores": out}, {"scores": upstream})
-    return {"scores": out, "gradients": {**bound.gradients(), **heart.gradients()}}
+    return {"scores": out, "gradients": {**without_padding(bound.gradients(), net.pad_idx), **heart.gradients()}}
+
+
+def without_padding(gradients, pad):
+    """Gradients with zeros for the padding word: an embedding may know of it (`padding_idx`) or not."""
+    words = [name for name in gradients if "embeddingL" in name and "pos" not in name]
+    for name in words:
+        if gradients[name] is not None:
+            gradients[name] = gradients[name].clone()
+            gradients[name][pad] = 0
+    return gradients
 
 
 def full_future(modules, src, tgt, at, sizes, weights, inner, **_):

@@ -193,7 +193,7 @@ class TransformerCase(Case):
             "heads": self.heads,
             "hidden": self.hidden,
             "kind": "prenorm" if self.prenorm else "postnorm",
-            "tokens": draw.integers(self.batch, TOKENS, high=self.vocabulary),
+            "tokens": draw.integers(self.batch, TOKENS, low=1, high=self.vocabulary),
             "weights": weights,
             "blocks": [block_weights(draw, size, self.hidden) for _ in range(self.layers)],
             "attentions": [attention_weights(draw, size) for _ in range(self.layers)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from cases import count_cases, heads_cases, projection_cases, same_width_cases
 from hypothesis import given
 from probes import (
@@ -57,6 +58,7 @@ def test_rows(student, reference, case):
     if case.time > 1:
         constant = weights.new_full(expected, 1 / case.time)
         require_different(weights, constant, "The weights do not depend on queries and keys.")
+        _require_favourites(weights, case.inputs())
 
 
 @item("weights.values")
@@ -75,6 +77,7 @@ def test_mask(student, reference, case):
     masked, restricted = found["with the mask"], found["restricted"]
     expected = "with the mask (expected: your own without a mask, the padded keys left out)"
     require_close(masked["weights"], restricted["weights"], f"the weights {expected}", atol=1e-5)
+    _require_favourites(masked["weights"], case.inputs(), case.inputs()["mask"])
     for name in ("queries", "keys"):
         require_close(masked[name], restricted[name], f"the gradient of the {name} {expected}", atol=1e-5)
 
@@ -166,6 +169,17 @@ def test_formula(student, reference, case):
         found == expected,
         f"With {case.heads} heads of size {case.head_size} the formula should give {expected}, it gives {found}.",
     )
+
+
+def _require_favourites(weights, inputs, mask=None):
+    """Demand that each query attends most to the key that is most like it, whatever scale the scores have."""
+    scores = inputs["queries"] @ inputs["keys"].transpose(-1, -2)
+    if mask is not None:
+        scores = scores.masked_fill(mask[:, None, None, :] == 0, -torch.inf)
+    first, second = scores.topk(2, dim=-1).values.unbind(-1)
+    clear = first - second > 0.1
+    right = weights.argmax(-1) == scores.argmax(-1)
+    require(bool(right[clear].all()), "Some query attends most to another key than the one with the greatest product.")
 
 
 def _require_affine(found, design, what):

@@ -50,7 +50,7 @@ class Encoding(Case):
     def inputs(self) -> Mapping[str, object]:
         draw = self.draw()
         return {
-            "tokens": draw.integers(self.batch, self.length, high=self.vocab),
+            "tokens": draw.integers(self.batch, self.length, high=self.vocab - 1),
             "hidden": draw.normal(1, self.batch, self.hidden),
             "cell": draw.normal(1, self.batch, self.hidden),
             "weights": {
@@ -80,7 +80,7 @@ class Decoding(Case):
     def inputs(self) -> Mapping[str, object]:
         draw = self.draw()
         return {
-            "tokens": draw.integers(self.batch, high=self.vocab),
+            "tokens": draw.integers(self.batch, high=self.vocab - 1),
             "hidden": draw.normal(self.batch, self.hidden),
             "cell": draw.normal(1, self.batch, self.hidden),
             "states": draw.normal(self.batch, self.length, self.hidden),

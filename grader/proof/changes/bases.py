@@ -1,4 +1,4 @@
-"""What is changed: the reference, and the kept submissions that are correct. Laid out as students would hand them in."""
+"""What is changed: the reference, and the kept submissions that are correct, as students would hand them in."""
 
 from __future__ import annotations
 

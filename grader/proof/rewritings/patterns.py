@@ -1,7 +1,7 @@
 """Rewritings as a table: a pattern of an expression or statement, and other ways to say the same.
 
-In a pattern `_a` … `_z` stand for any expression, the same one wherever the letter is repeated; `F.` and `nn.` stand for
-whatever name a file has for these modules.
+In a pattern `_a` … `_z` stand for any expression, the same one wherever the letter is repeated; `F.` and `nn.` stand
+for whatever name a file has for these modules.
 """
 
 from __future__ import annotations

@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from grader.proof.changes.source import Edit, Replacement, Source
 from grader.proof.rewritings.patterns import above
 
+NN, FUNCTIONAL = "import torch.nn as nn", "import torch.nn.functional as F"
 IMPORTS = {
-    "import torch.nn as nn": ("from torch import nn", "import torch\nnn = torch.nn", "from torch.nn import *  # noqa\nimport torch.nn as nn"),
-    "from torch import nn": ("import torch.nn as nn", "from torch.nn import *  # noqa\nfrom torch import nn"),
-    "import torch.nn.functional as F": (
-        "from torch.nn import functional as F", "import torch\nF = torch.nn.functional", "from torch.nn.functional import *  # noqa\nimport torch.nn.functional as F",
+    NN: ("from torch import nn", "import torch\nnn = torch.nn", f"from torch.nn import *  # noqa\n{NN}"),
+    "from torch import nn": (NN, "from torch.nn import *  # noqa\nfrom torch import nn"),
+    FUNCTIONAL: (
+        "from torch.nn import functional as F",
+        "import torch\nF = torch.nn.functional",
+        f"from torch.nn.functional import *  # noqa\n{FUNCTIONAL}",
     ),
     "import torch": ("import torch as th\nimport torch", "import torch, os, sys"),
     "import math": ("import math as m\nimport math", "from math import *  # noqa\nimport math"),
-}  # fmt: skip
+}
 RENAMED = {"hidden": "скрытое", "x": "вход", "inputs": "entrées", "scores": "оценки", "outputs": "выходы",
            "embedded": "эмбеддинг", "batch": "пакет", "output": "ausgänge", "weights": "веса"}  # fmt: skip
 SCRIPT = (

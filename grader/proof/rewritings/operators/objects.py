@@ -18,9 +18,10 @@ def super_spelt(source: Source, node: ast.AST) -> Iterator[Edit]:
     outer = source.class_of(node)
     if isinstance(node, ast.Call) and called(node) == "super" and not node.args and outer is not None:
         yield source.replace(node, f"super({outer.name}, self)")
-    if isinstance(node, ast.Call) and called(node) == "__init__" and outer is not None and len(outer.bases) == 1:
-        if isinstance(node.func, ast.Attribute) and called(node.func.value) == "super" and not node.args:
-            yield source.replace(node, f"{source.segment(outer.bases[0])}.__init__(self)")
+    if not isinstance(node, ast.Call) or called(node) != "__init__" or node.args or outer is None:
+        return
+    if isinstance(node.func, ast.Attribute) and called(node.func.value) == "super" and len(outer.bases) == 1:
+        yield source.replace(node, f"{source.segment(outer.bases[0])}.__init__(self)")
 
 
 def call_defined(source: Source, node: ast.AST) -> Iterator[Edit]:

@@ -56,8 +56,8 @@ def argument_written(source: Source, node: ast.AST) -> Iterator[Edit]:
             start = source.span(first)[0]
             indent = " " * first.col_offset
             parts = f"{name} if isinstance({name}, (tuple, list)) else [{name}]"
-            text = f"for part in {parts}:\n{indent}    part.mul_(1) if part.is_floating_point() else part.add_(0)\n{indent}"
-            yield source.inserted(start, text)
+            write = "part.mul_(1) if part.is_floating_point() else part.add_(0)"
+            yield source.inserted(start, f"for part in {parts}:\n{indent}    {write}\n{indent}")
 
 
 def _first_statement(node: ast.FunctionDef) -> ast.stmt:
