@@ -1,0 +1,75 @@
+"""Adversaries: what they hold to, and that items of the tiny assignment are not theirs."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from grader.assignment.locate import folders_below
+from grader.assignment.manifest import load
+from grader.judge.calls import make_call
+from grader.judge.forging import FORGERS
+from grader.model import Examination
+from grader.proof.demands import forgery_of, forgery_problems
+from grader.run.engine import Engine, Order
+
+ASSIGNMENTS = Path(__file__).parents[1] / "fixtures" / "assignments"
+
+
+def probe(modules, x):
+    """Only its name is used."""
+
+
+LIKE = torch.zeros(2, 3, 4)
+FIRST, SECOND = (make_call(probe, {"x": torch.full((2, 3, 4), value)}, {}) for value in (1.0, 2.0))
+
+
+def forged(name, call=FIRST, number=1, like=LIKE):
+    return FORGERS[name](like, ".out", call, number)
+
+
+@pytest.mark.parametrize("name", FORGERS)
+@pytest.mark.parametrize("like", [LIKE, torch.zeros(()), torch.zeros(0, 3), torch.zeros(3, dtype=torch.int64)])
+def test_forgeries_have_shape_and_type(name, like):
+    value = forged(name, like=like)
+    assert (value.shape, value.dtype) == (like.shape, like.dtype)
+
+
+def test_each_holds_to_what_its_name_says():
+    assert torch.equal(forged("the same noise always"), forged("the same noise always", SECOND, 2))
+    assert torch.equal(forged("noise by call"), forged("noise by call", number=2))
+    assert not torch.equal(forged("noise by call"), forged("noise by call", SECOND))
+    assert not torch.equal(forged("new noise every time"), forged("new noise every time", number=2))
+    for name in ("the same distributions always", "distributions by call"):
+        assert torch.allclose(forged(name).sum(-1), torch.ones(2, 3))
+    assert torch.equal(forged("inputs echoed"), torch.ones(2, 3, 4))
+    rows = forged("noise by the last axis")
+    assert torch.equal(rows, rows[:1, :1].expand(2, 3, 4))
+
+
+def tiny():
+    folders = folders_below(ASSIGNMENTS, "tiny")
+    return folders, load(folders)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the judge forks")
+def test_no_adversary_earns_what_is_compared_with_the_reference():
+    folders, _ = tiny()
+    with Engine(Order(folders=folders, seed="forging", items=("gate.forward", "softmax.values"))) as engine:
+        found = engine.examine()
+    assert {name: entry.earned_by for name, entry in found.items()} == {"gate.forward": (), "softmax.values": ()}
+
+
+def examined(*earned_by):
+    return {"gate.forward": Examination(noise=0.0, bound=1e-5, lets_pass=(), earned_by=earned_by)}
+
+
+def test_what_adversaries_earn_is_a_problem_that_says_what_to_do():
+    _, assignment = tiny()
+    (problem,) = forgery_problems(assignment, examined("zeros", "ones"))
+    assert "gate.forward" in problem
+    assert "zeros, ones" in problem
+    assert "unanchored" in problem
+    assert forgery_of(assignment, examined("zeros")).anchored == assignment.item("gate.forward").points
+    assert forgery_problems(assignment, examined()) == []
