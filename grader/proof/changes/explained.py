@@ -10,7 +10,7 @@ refused_rewritings.yaml, an entry for one by its id or for all of an operator, a
 
 - operator: einsum
   within: hw3.py:Attention     # a file, or a class or function of it; left out: everywhere
-  by: bare-tensors             # the item or rule
+  by: [bare-tensors]           # the items and rules
   why: the handout allows +, @ and softmax alone
 """
 
@@ -39,13 +39,17 @@ class Explained:
     text: str = ""
     operator: str = ""
     within: str = ""
-    by: str = ""
+    by: tuple[str, ...] = ()
 
     def covers(self, change: Change) -> bool:
         """Whether this speaks of a change."""
         if self.id:
             return change.id == self.id
         return change.operator == self.operator and _is_within(change, self.within)
+
+    def allows(self, by: str) -> bool:
+        """Whether it is this item or rule that may notice the changes; without names, whatever does."""
+        return not self.by or by in self.by
 
     def said(self) -> str:
         """Which changes it speaks of, in words."""
@@ -85,10 +89,14 @@ def _entry(entry: object, number: int, kind: Kind, path: Path) -> Explained:
     if not isinstance(entry, Mapping) or set(entry) not in forms:
         known = ", or ".join(_listed(form) for form in forms)
         raise AuthorError(f"entry {number}: expected exactly {known}", path)
-    texts = {key: str(value if value is not None else "").strip() for key, value in entry.items()}
-    if not all(texts.values()):
-        raise AuthorError(f"entry {number}: {_listed(set(texts))} must not be empty", path)
-    return Explained(text=texts.pop(kind.name, ""), **texts)
+    by = entry.get("by", ["none"])
+    texts = {key: str(value if value is not None else "").strip() for key, value in entry.items() if key != "by"}
+    if not all(texts.values()) or not by:
+        raise AuthorError(f"entry {number}: {_listed(set(entry))} must not be empty", path)
+    if not isinstance(by, list):
+        raise AuthorError(f"entry {number}: `by` should be a list of items and rules", path)
+    named = tuple(str(name) for name in by) if "by" in entry else ()
+    return Explained(text=texts.pop(kind.name, ""), by=named, **texts)
 
 
 def _listed(keys: set[str]) -> str:

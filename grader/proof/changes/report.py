@@ -26,7 +26,7 @@ class Account:
     def reason(self, fate: Fate) -> Explained | None:
         """The explanation that covers what became of a change."""
         covering = (entry for entry in self.explained if entry.covers(fate.change))
-        return next((entry for entry in covering if not entry.by or entry.by == fate.by), None)
+        return next((entry for entry in covering if entry.allows(fate.by)), None)
 
     def unwanted(self, fate: Fate) -> bool:
         """Whether a change fared otherwise than its kind must."""
@@ -94,12 +94,12 @@ def _needless(account: Account, entry: Explained) -> str:
     """What is wrong with an explanation whose changes ran and fared as their kind must; empty when nothing is."""
     kind = account.kind
     covered = [fate for fate in account.fates if entry.covers(fate.change)]
-    if not covered or any(account.unwanted(fate) and (not entry.by or entry.by == fate.by) for fate in covered):
+    if not covered or any(account.unwanted(fate) and entry.allows(fate.by) for fate in covered):
         return ""
     if any(fate.outcome == "grader error" for fate in covered):
         return ""
     if kind.right:
-        return f"{kind.file}: {entry.said()} loses nothing by {entry.by}; remove the entry"
+        return f"{kind.file}: {entry.said()} loses nothing by {', '.join(entry.by)}; remove the entry"
     return f"{kind.file}: {entry.id} does not survive, {covered[0].by} notices it; remove the entry"
 
 

@@ -20,9 +20,14 @@ def change(id):
 
 
 def test_refusals_are_by_id_or_by_operator(tmp_path):
-    text = "- {operator: loop, by: runs, why: w}\n- {operator: loop, within: 'net.py:f', by: runs, why: w}\n"
-    (every, within, one) = read(tmp_path, text + "- {id: a, rewriting: r, by: runs, why: w}\n", REWRITING)
+    text = "- {operator: loop, by: [runs], why: w}\n- {operator: loop, within: 'net.py:f', by: [runs], why: w}\n"
+    (every, within, one) = read(tmp_path, text + "- {id: a, rewriting: r, by: [runs], why: w}\n", REWRITING)
     assert (every.operator, every.within, within.within, one.id) == ("loop", "", "net.py:f", "a")
+
+
+def test_what_takes_the_points_is_a_list(tmp_path):
+    with pytest.raises(AuthorError, match="`by` should be a list"):
+        read(tmp_path, "- {operator: loop, by: runs, why: w}\n", REWRITING)
 
 
 @pytest.mark.parametrize("text", ["- {operator: loop, why: w}\n", "- {id: a, mutant: m, why: w}\n"])

@@ -77,7 +77,7 @@ LOST = (
 
 
 def refused(**more):
-    return Explained(**{"operator": "einsum", "by": "no-einsum", "why": "the handout allows @ alone", **more})
+    return Explained(**{"operator": "einsum", "by": ("no-einsum",), "why": "the handout allows @ alone", **more})
 
 
 def rewritten(*explained):
