@@ -12,16 +12,17 @@ SEED = "mutants"
 
 
 def select(changes: Sequence[Change], most: int, seed: str = SEED) -> list[Change]:
-    """At most `most` changes, in their order. Strata are operator and function; each gives one in turn.
+    """At most `most` changes, in their order. Each stratum gives one in turn: of mutants every operator in every
+    function is one, of rewritings, which are many times more, every operator.
 
     The draw depends on the ids and the seed alone: another line number, or a change more elsewhere, does not change
     the order within a stratum.
     """
     drawn = sorted(changes, key=lambda change: _rank(change, seed))
-    taken: Counter[tuple[str, str, str]] = Counter()
+    taken: Counter[tuple[str, ...]] = Counter()
     turns: dict[str, int] = {}
     for change in drawn:
-        stratum = (change.operator, change.file, change.scope)
+        stratum = (change.operator,) if change.kind == "rewriting" else (change.operator, change.file, change.scope)
         turns[change.id] = taken[stratum]
         taken[stratum] += 1
     kept = {change.id for change in sorted(drawn, key=lambda change: turns[change.id])[:most]}

@@ -41,7 +41,7 @@ def forms_of(assignment: Assignment, own: Collection[str]) -> list[Change]:
 
 def _change(file: str, what: str, files: Files) -> Change:
     return Change(
-        kind="rewriting", id=identity(file, "form", what), file=file, line=1, scope="", operator="form",
+        kind="rewriting", id=identity(file, "form", what), file=file, line=1, scope="", operator=f"form: {what}",
         before="as it is", after=what, text="", files=files,
     )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """The cap: the same draw every time, with something of every kind in every function."""
 
+from dataclasses import replace
+
 from grader.proof.changes.making import Change
 from grader.proof.changes.selection import select
 
@@ -35,3 +37,9 @@ def test_a_mutant_more_takes_the_place_of_one_at_most():
     before = {entry.id for entry in select(MANY, most=10)}
     after = {entry.id for entry in select([*MANY, mutant(99)], most=10)}
     assert len(before - after) <= 1
+
+
+def test_of_rewritings_every_operator_has_its_turn_whatever_the_function():
+    many = [replace(entry, kind="rewriting", scope=f"f{entry.line}") for entry in MANY]
+    few = [replace(entry, kind="rewriting") for entry in FEW[:1]]
+    assert set(few) <= set(select(many + few, most=2))

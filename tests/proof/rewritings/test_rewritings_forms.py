@@ -35,7 +35,9 @@ def test_tabs_stand_for_four_spaces_each():
 
 PERCENT = "# %% [markdown]\n# # Title\n\n# %%\nimport math\nx = 1\n\n# %%\n# why\ny = math.pi\nprint(y)\n"
 NOTEBOOK = to_notebook_text(PERCENT, {2: {}, 3: {"text": "3.14\n"}})
-CELLS = {what: files["hw.ipynb"] for what, files in notebook_forms("hw.ipynb", NOTEBOOK.encode()) if "hw.ipynb" in files}
+CELLS = {
+    what: files["hw.ipynb"] for what, files in notebook_forms("hw.ipynb", NOTEBOOK.encode()) if "hw.ipynb" in files
+}
 
 
 def code_of(content):
@@ -76,4 +78,4 @@ def test_the_files_that_students_write_have_forms_and_operators():
     assert {change.after for change in forms} >= {"CRLF", "as a notebook", "cells joined", "exported to a module"}
     made = rewritings_of(assignment)
     assert len({change.id for change in made}) == len(made)
-    assert {"form", "super", "returned", "built-there"} <= {change.operator for change in made}
+    assert {"form: CRLF", "super", "returned", "built-there"} <= {change.operator for change in made}
