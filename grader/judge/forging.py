@@ -65,7 +65,7 @@ def _distribution_by_call(like: Tensor, path: str, call: Call, number: int) -> T
 
 def _echo(like: Tensor, path: str, call: Call, number: int) -> Tensor:
     """An input of that shape, where there is one."""
-    for value in _tensors({**call.inputs, **call.options}):
+    for value in _tensors(list(call.inputs_and_options())):
         if value.shape == like.shape and value.dtype == like.dtype:
             return value.detach().clone()
     return _noise(like)
