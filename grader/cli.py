@@ -126,7 +126,7 @@ def grade(
     submitted_at: Annotated[
         str | None, typer.Option("--submitted-at", help="When they were handed in (ISO 8601 with offset).")
     ] = None,
-    taken: Annotated[bool, typer.Option("--taken", hidden=True)] = False,
+    taken: Annotated[Path | None, typer.Option("--taken", hidden=True)] = None,
     shard: Annotated[
         str | None, typer.Option("--shard", help="Judge one part of the class, e.g. 3/40; `merge` puts them together.")
     ] = None,

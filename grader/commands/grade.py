@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Sequence
@@ -64,7 +65,7 @@ class Request:
     image: str | None = None
     single: bool = False
     submitted_at: str | None = None
-    taken: bool = False
+    taken: Path | None = None
     recording: Path | None = None
     no_cache: bool = False
     shard: str | None = None
@@ -82,14 +83,14 @@ def run(request: Request, launched: Launched | None = None) -> int:
         return EXIT_DONE
     if request.container and (request.shard or request.recording):
         raise UsageError("--container runs the whole class with the reference: give --shard or --recording without it")
-    if not request.paths and not request.taken:
+    if not request.paths and request.taken is None:
         raise UsageError("name what is to be graded: folders, zips, notebooks or a bulk download")
     out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
     if request.resume and not (out / "journal.jsonl").exists():
         raise UsageError(f"there is nothing to resume in {out}")
     with Journal(out, assignment.slug) as journal:
         _grade(journal, assignment, folders, request, items, trainings, out, launched)
-    if request.taken:
+    if request.taken is not None:
         return EXIT_DONE  # who called reads the journal, and makes the results
     return finish(out, assignment, lenient=request.lenient, as_json=request.json)
 
@@ -124,7 +125,8 @@ def _grade(
         part = None if shard is None else shard.facts(owners)
         return owners if shard is None else shard.share(owners)
 
-    if request.taken:
+    if request.taken is not None:
+        shutil.copytree(request.taken, workspace, dirs_exist_ok=True)
         taken = intake.Taken(found=tuple(taken_in(journal.contents, workspace.resolve())), fates=())
     else:
         taken = _take(journal, assignment, request, workspace, out, choose)

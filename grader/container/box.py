@@ -1,13 +1,14 @@
 """What a container is given and what it is denied, as the arguments of the engine's `create` call.
 
-The container's root is root without capabilities but four, which confinement needs and workers lose:
+The container's root is root without capabilities but six, which confinement needs and workers lose:
 
-    SETUID, SETGID   every worker runs as a user of its own
-    SYS_CHROOT       a worker's root directory is the submission's folder
-    KILL             the grader may end processes of those users
+    SETUID, SETGID        every worker runs as a user of its own
+    SYS_CHROOT            a worker's root directory is the submission's folder
+    KILL                  the grader may end processes of those users
+    CHOWN, DAC_OVERRIDE   a worker's scratch folder is that user's, and the grader clears it away
 
 It has no network, no way to gain privileges, a root file system that cannot be written, and sized memory for temporary
-files. Two files of the host can be written: the journal and the suite's report.
+files and for copies of the submissions. Two files of the host can be written: the journal and the suite's report.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.run.engine import Trainings
 
-CAPABILITIES = ("SETUID", "SETGID", "SYS_CHROOT", "KILL")
+CAPABILITIES = ("SETUID", "SETGID", "SYS_CHROOT", "KILL", "CHOWN", "DAC_OVERRIDE")
 RUN_LABEL = "dl-grader.run"
-OUT, ASSIGNMENTS, DATA = "/out", "/assignments", "/data"
+OUT, SUBMISSIONS, ASSIGNMENTS, DATA = "/out", "/submissions", "/assignments", "/data"
 GRADER_MIB = 1536  # command line, zygote, judge parent and the reference's values
 JUDGE_MIB = 256  # one judge and its idle workers
 FILE_MIB = 1024  # the largest file that can be written on the host
@@ -30,7 +31,10 @@ GVISOR = "runsc"
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """One container before it is made. `reads` and `writes` map paths inside to paths of the host."""
+    """One container before it is made. `reads` and `writes` map paths inside to paths of the host.
+
+    `files_mib`: for copies of the submissions, and what students' code writes beside them; part of the memory.
+    """
 
     image: str
     command: tuple[str, ...]
@@ -38,6 +42,7 @@ class Box:
     writes: Mapping[str, Path]
     memory_mib: int
     processors: int
+    files_mib: int = 1
     run: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     gpu: str = ""  # the device, as CUDA_VISIBLE_DEVICES names it
@@ -71,7 +76,10 @@ def create_arguments(box: Box) -> dict[str, object]:
         "network_mode": "none",
         "ipc_mode": "private",
         "read_only": True,
-        "tmpfs": {"/tmp": "size=512m,mode=1777,nosuid,nodev,noexec", OUT: "size=1m,mode=755,nosuid,nodev,noexec"},
+        "tmpfs": {
+            "/tmp": "size=512m,mode=1777,nosuid,nodev,noexec",
+            OUT: f"size={box.files_mib}m,mode=755,nosuid,nodev,noexec",
+        },
         "shm_size": "64m",
         "cap_drop": ["ALL"],
         "cap_add": list(CAPABILITIES),

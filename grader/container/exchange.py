@@ -20,7 +20,7 @@ from typing import get_args
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, copy_assignment
-from grader.container.box import ASSIGNMENTS, FILE_MIB, OUT
+from grader.container.box import ASSIGNMENTS, FILE_MIB, OUT, SUBMISSIONS
 from grader.errors import GraderError, UsageError
 from grader.model import Status, Submission, unjudged
 from grader.results.journal import NAME, Contents, Journal, read
@@ -42,7 +42,7 @@ class Exchange:
     @property
     def reads(self) -> dict[str, Path]:
         """What the container sees, by its path there."""
-        return {ASSIGNMENTS: self.folder / "assignments", f"{OUT}/submissions": self.folder / "submissions"}
+        return {ASSIGNMENTS: self.folder / "assignments", SUBMISSIONS: self.folder / "submissions"}
 
     @property
     def writes(self) -> dict[str, Path]:

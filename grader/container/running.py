@@ -18,7 +18,7 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
-from grader.container.box import ASSIGNMENTS, DATA, OUT, RUN_LABEL, Box, create_arguments, memory_of
+from grader.container.box import ASSIGNMENTS, DATA, OUT, RUN_LABEL, SUBMISSIONS, Box, create_arguments, memory_of
 from grader.container.connecting import Client, engine, explained, require_image, runtime_for
 from grader.container.exchange import FOLDER, SUITE, Exchange, adopt, close_exchange, give_up, open_exchange, returned
 from grader.container.image import default_image
@@ -33,6 +33,8 @@ from grader.sandbox.gpu import VISIBLE
 from grader.text import clean
 
 LOOK_SECONDS = 0.3
+SCRATCH_MIB = 128  # what a submission's processes may leave in their scratch folders before those are cleared away
+PAGE = 8192  # of a file and of its name
 DATA_VARIABLE = "GRADER_DATA"
 
 
@@ -161,7 +163,7 @@ class _Run:
 
 def _box(assignment: Assignment, wanted: Wanted, image: str, run: _Run, runtime: str) -> Box:
     trainings = wanted.trainings
-    command = ["grade", assignment.slug, "--taken", "--out", OUT, "--assignments", ASSIGNMENTS]
+    command = ["grade", assignment.slug, "--taken", SUBMISSIONS, "--out", OUT, "--assignments", ASSIGNMENTS]
     command += ["--no-cache"]  # what is kept in a container goes with it
     command += ["--jobs", str(wanted.jobs), "--training", trainings.source, "--device", trainings.device]
     for name in wanted.only:
@@ -171,18 +173,26 @@ def _box(assignment: Assignment, wanted: Wanted, image: str, run: _Run, runtime:
     if trainings.data is not None:
         reads[DATA] = trainings.data.resolve()
         environment[DATA_VARIABLE] = DATA
+    files_mib = _size_mib(run.present) + wanted.jobs * SCRATCH_MIB
     return Box(
         image=image,
         command=tuple(command),
         reads=reads,
         writes=run.exchange.writes,
-        memory_mib=memory_of(assignment, trainings, wanted.jobs),
+        memory_mib=memory_of(assignment, trainings, wanted.jobs) + files_mib,
         processors=wanted.jobs,
+        files_mib=files_mib,
         run=run.label,
         environment=environment,
         gpu=trainings.gpu.get(VISIBLE, "") if trainings.device == "cuda" else "",
         runtime=runtime,
     )
+
+
+def _size_mib(present: Sequence[Submission]) -> int:
+    """What copies of all files take, each rounded up to a page."""
+    sizes = (path.stat().st_size for entry in present for path in entry.root.rglob("*") if path.is_file())
+    return (sum(size + PAGE for size in sizes) >> 20) + 1
 
 
 def _until_done(client: Client, box: Box, run: _Run) -> None:

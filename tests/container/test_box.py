@@ -34,7 +34,9 @@ def test_everything_is_denied_but_what_confinement_needs():
     assert given["network_mode"] == "none"
     assert given["read_only"] is True
     assert given["cap_drop"] == ["ALL"]
-    assert set(given["cap_add"]) == set(CAPABILITIES) == {"SETUID", "SETGID", "SYS_CHROOT", "KILL"}
+    assert set(given["cap_add"]) == set(CAPABILITIES) == {
+        "SETUID", "SETGID", "SYS_CHROOT", "KILL", "CHOWN", "DAC_OVERRIDE"
+    }  # fmt: skip
     assert given["security_opt"] == ["no-new-privileges:true"]
     assert given["mem_limit"] == given["memswap_limit"] == "2048m"
     assert given["pids_limit"] > 0

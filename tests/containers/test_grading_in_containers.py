@@ -62,7 +62,7 @@ def test_a_grading_in_a_container_is_the_hosts(engine, image, handed_in, tmp_pat
     done = grade(engine, image, tmp_path / "inside", *sorted(handed_in.iterdir()))
     grade(engine, None, tmp_path / "here", *sorted(handed_in.iterdir()))
     assert scores(tmp_path / "inside") == scores(tmp_path / "here")
-    assert "tiny: 3/3" in done.stderr
+    assert "tiny: 4/4" in done.stderr
     assert present(engine) == []
     assert not (tmp_path / "inside" / ".container").exists()
     report = json.loads((tmp_path / "inside" / "ada" / "report.json").read_text("utf-8"))
