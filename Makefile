@@ -45,8 +45,9 @@ demo: $(VENV)/installed
 	@rm -rf grades/demo
 	@$(BIN)/grader grade cs7643_a4 $(DEMO)/* --out grades/demo --seed demo
 
+# Files are handed out whole, because tests of one file share what they grade once.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
 format: $(VENV)/installed
 	$(BIN)/ruff format grader tests benchmarks

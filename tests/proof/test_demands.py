@@ -1,4 +1,4 @@
-"""What a kept submission must earn: a known mistake's hint is the hint of an item that fails, not words in its message."""
+"""What a kept submission must earn: a known mistake's hint is that of a failing item, not words in its message."""
 
 from pathlib import Path
 
