@@ -102,7 +102,11 @@ def _perform(
         # Every reading is played by the reference itself, so that whatever a test asks of it is known from here on.
         for route, reading in itertools.product(recorded.routes, recorded.readings.values()):
             student = {"student": reference.reads(reading)} if "student" in fixtures else {}
-            inner(**{**drawn, **student, **chosen(fixtures, route, reading)})
+            try:
+                inner(**{**drawn, **student, **chosen(fixtures, route, reading)})
+            except PartialCredit:
+                if not reading:  # a later reading may be worth a part
+                    raise
         given = {name: value for name, value in drawn.items() if name not in fixtures}
         if given not in recorded.cases:
             recorded.cases.append(given)

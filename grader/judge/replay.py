@@ -15,7 +15,7 @@ from grader.judge.calls import Call
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded, chosen
-from grader.judge.sides import Answers, Desk, Ended, NoReference, ReferenceSide, StudentSide, other_shape
+from grader.judge.sides import Answers, Desk, Ended, NoReference, ReferenceSide, StudentSide, other_form
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation
 from grader.model import DOUBT_REASON, CheckResult, Observation, Raised, Values, unjudged
 from grader.suite.agreement import Disagreement, PartialCredit, closeness
@@ -207,7 +207,7 @@ class Replay:
             return
         except Exception:
             # A test may stumble over a result of an unexpected shape; that is the student's fault, not the test's.
-            if (mismatch := other_shape(self._desk.seen)) is None:
+            if (mismatch := other_form(self._desk.seen)) is None:
                 raise
             attempt.credit, attempt.disagreement = 0.0, Disagreement([mismatch])
             attempt.seen = tuple(self._desk.seen)

@@ -222,6 +222,8 @@ def decoder(
     file = seq2seq_file(modules, vocab, length, size)
     net = file.AttnLSTMDecoder(size, size, vocab, 0.0).eval()
     given = {"hidden": hidden, "cell": cell, "states": states}
+    for leaf in given.values():
+        leaf.requires_grad_()  # before the forms are made of them
     form = argument_forms(modules, net, tokens, hidden, cell, states)
     turned = context_first(modules)
     bound = bind_layers(modules, net, decoder_layers(weights, turned))
