@@ -321,7 +321,7 @@ def bundle(
         str | None, typer.Option("--seed", help="Seed of all cases (default: drawn; keep it secret).")
     ] = None,
     with_reference: Annotated[
-        bool, typer.Option("--with-reference", help="Let the bundle carry the reference solution.")
+        bool, typer.Option("--with-reference", help="Carry the reference too: for trainings that are held against it.")
     ] = False,
     training: Annotated[str, typer.Option("--training", help="Trainings there: off or made.")] = "off",
     minutes: Annotated[

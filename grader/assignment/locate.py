@@ -49,7 +49,7 @@ def folders_below(root: Path, slug: str) -> Folders:
     return Folders(suite=root / SUITES / slug, reference=root / REFERENCES / slug, template=root / TEMPLATES / slug)
 
 
-def copy_assignment(folders: Folders, target: Path) -> None:
+def copy_assignment(folders: Folders, target: Path, *, reference: bool = True) -> None:
     """The assignment's folders below `target`, readable for everyone; kept submissions and caches stay behind."""
     goal = folders_below(target, folders.suite.name)
     for source, place, without in (
@@ -57,7 +57,7 @@ def copy_assignment(folders: Folders, target: Path) -> None:
         (folders.reference, goal.reference, ()),
         (folders.template, goal.template, ()),
     ):
-        if source.is_dir():
+        if source.is_dir() and (reference or source != folders.reference):
             shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__", *without))
     for path in (target, *target.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.commands.shared import open_assignment, require_reference
-from grader.errors import EXIT_DONE, UsageError
+from grader.errors import EXIT_DONE
 from grader.platforms import bundle
 from grader.platforms.autolab import problems
 from grader.platforms.base import Settings
@@ -40,11 +40,6 @@ def run(request: Request) -> int:
     """Make the bundle and say what to do with it."""
     folders, assignment = open_assignment(request.slug, request.assignments)
     require_reference(folders)
-    if not request.with_reference:
-        raise UsageError(
-            "a bundle of this version carries the reference solution into the container, where only the grader's root "
-            "reads it; say --with-reference if that is what you want"
-        )
     wanted = bundle.Wanted(
         platform=request.platform,
         seed=request.seed or new_seed(),
@@ -52,6 +47,7 @@ def run(request: Request) -> int:
         seconds=None if request.minutes is None else 60 * request.minutes,
         wheelhouse=request.wheelhouse,
         docker=request.docker,
+        with_reference=request.with_reference,
     )
     zipped = request.platform == "gradescope" and not request.docker
     out = request.out or Path(f"{request.slug}-{request.platform}{'.zip' if zipped else ''}")
@@ -61,7 +57,7 @@ def run(request: Request) -> int:
 
 
 def _advice(assignment: Assignment, settings: Settings, out: Path, *, zipped: bool) -> Iterator[str]:
-    yield f"It holds the reference solution and the secret seed {settings.seed_id}: give it to nobody."
+    yield f"It holds the tests and every answer under the secret seed {settings.seed_id}: give it to nobody."
     build = f"docker build --tag {settings.slug}:{settings.suite} {out}"
     if settings.platform == "gradescope":
         size = bundle.tier(settings.memory_mib, TIERS)

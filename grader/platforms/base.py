@@ -13,6 +13,7 @@ from grader.errors import UsageError
 from grader.model import Report
 
 SETTINGS = "bundle.json"
+ASSIGNMENTS, RECORDING = "assignments", "recording"  # beside it
 FORMAT = 1
 UNFINISHED = "The grading did not finish: {why} What was judged before that is listed; the other points are open."
 BROKEN = (

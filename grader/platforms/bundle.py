@@ -5,8 +5,9 @@
     autolab        a folder with a Dockerfile and the makefile of the assessment
     plain          a folder with a Dockerfile: /in → /out
 
-All hold the assignment with its reference, the secret seed, and what says which grader they were made with; those that
-install themselves hold the grader's package and the versions of what it needs.
+All hold the suite, a recording of the reference's answers under a secret seed instead of the reference, and what says
+which grader they were made with; those that install themselves hold the grader's package and the versions of what it
+needs.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from grader.assignment.locate import Folders, copy_assignment
 from grader.container.box import memory_of
 from grader.container.image import default_image
 from grader.errors import GraderError, UsageError
-from grader.platforms.base import SETTINGS, Outcome, Settings
+from grader.platforms.base import ASSIGNMENTS, RECORDING, SETTINGS, Outcome, Settings
 from grader.platforms.gradescope import content
-from grader.platforms.supervising import ASSIGNMENTS
+from grader.run.engine import Engine, Order, Recordings
 from grader.run.grading import trainings_of
 
 FILES = Path(__file__).parent / "files"
@@ -45,7 +46,10 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What is to be bundled. `seconds` None: what suits the platform. `docker`: as a folder to build an image from."""
+    """What is to be bundled. `seconds` None: what suits the platform. `docker`: as a folder to build an image from.
+
+    `with_reference`: the reference goes along as well, for trainings that are held against it.
+    """
 
     platform: str
     seed: str
@@ -53,10 +57,11 @@ class Wanted:
     seconds: float | None = None
     wheelhouse: Path | None = None
     docker: bool = False
+    with_reference: bool = False
 
 
 def write(assignment: Assignment, folders: Folders, wanted: Wanted, out: Path) -> Settings:
-    """Make the bundle at `out`, which must not exist. Raises UsageError for what cannot be bundled."""
+    """Run the reference and make the bundle at `out`, which must not exist. Raises UsageError for what cannot be."""
     settings = settings_of(assignment, folders, wanted)
     if out.exists():
         raise UsageError(f"{out} exists already; remove it, or choose another --out")
@@ -140,7 +145,8 @@ def _name(requirement: str) -> str:
 
 
 def _fill(source: Path, folders: Folders, settings: Settings, wanted: Wanted) -> None:
-    copy_assignment(folders, source / ASSIGNMENTS)
+    copy_assignment(folders, source / ASSIGNMENTS, reference=wanted.with_reference)
+    _record(folders, settings.seed, source / RECORDING)
     (source / SETTINGS).write_text(settings.dump(), encoding="utf-8")
     if wanted.platform == "gradescope":
         nothing = content(Outcome(settings=settings, trouble=NOT_STARTED))
@@ -156,6 +162,18 @@ def _fill(source: Path, folders: Folders, settings: Settings, wanted: Wanted) ->
         (source / "wheelhouse").mkdir()
         for path in sorted(wanted.wheelhouse.glob("*.whl")):
             shutil.copyfile(path, source / "wheelhouse" / path.name)
+
+
+def _record(folders: Folders, seed: str, target: Path) -> None:
+    """Run the reference, and put what it answered at `target`, with the values of all known mistakes."""
+    troubles: list[str] = []
+    with tempfile.TemporaryDirectory() as shelf:
+        order = Order(folders=folders, seed=seed, recordings=Recordings(cache=Path(shelf), warn=troubles.append))
+        with Engine(order) as engine:
+            try:
+                shutil.copytree(engine.complete(), target)
+            except GraderError as error:
+                raise GraderError("\n".join([str(error), *troubles])) from None
 
 
 def _fill_in(template: Path, target: Path, settings: Settings) -> None:

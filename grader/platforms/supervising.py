@@ -27,12 +27,21 @@ from grader.assignment.locate import assignment_folders
 from grader.assignment.manifest import load
 from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
 from grader.model import Report
-from grader.platforms.base import BROKEN, UNFINISHED, Outcome, Platform, Settings, Task, read_settings
+from grader.platforms.base import (
+    ASSIGNMENTS,
+    BROKEN,
+    RECORDING,
+    UNFINISHED,
+    Outcome,
+    Platform,
+    Settings,
+    Task,
+    read_settings,
+)
 from grader.results.journal import NAME, Journal, read
 from grader.scoring import score
 from grader.text import clean
 
-ASSIGNMENTS = "assignments"
 LOOK_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 ENOUGH_OF_A_LOG = 20_000
@@ -108,6 +117,7 @@ def _report(out: Path, assignment: Assignment) -> tuple[Report | None, bool | No
 def _start(settings: Settings, task: Task, bundle: Path, out: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "grader.cli", "grade", settings.slug, *map(str, task.paths)]
     command += ["--out", str(out), "--assignments", str(bundle / ASSIGNMENTS), "--training", settings.training]
+    command += ["--recording", str(bundle / RECORDING), "--no-cache"]
     if task.single:
         command += ["--single", "--jobs", "1"]
     if task.submitted_at is not None:

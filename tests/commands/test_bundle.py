@@ -20,12 +20,14 @@ from grader.platforms.bundle import requirements
 )
 def test_a_folder_to_build_an_image_from(tmp_path, platform, names):
     out = tmp_path / "bundle"
-    text, _ = grader("bundle", SLUG, "--for", platform, "--with-reference", "--seed", "s", "--out", out)
+    text, _ = grader("bundle", SLUG, "--for", platform, "--seed", "s", "--out", out)
     assert {path.name for path in out.iterdir()} == names
     assert "docker build" in text
     settings = json.loads((out / "source" / "bundle.json").read_text("utf-8"))
     assert (settings["slug"], settings["platform"], settings["seed"]) == (SLUG, platform, "s")
     assert settings["suite"] in (out / "Dockerfile").read_text("utf-8")
+    assert (out / "source" / "recording" / "index.json").is_file()
+    assert not (out / "source" / "assignments" / "reference_solutions").exists()
     assert not [path for path in out.iterdir() if path.is_file() and b"@slug@" in path.read_bytes()]
 
 
@@ -33,7 +35,7 @@ def test_gradescopes_zip_holds_what_the_platform_looks_for_and_a_new_secret(tmp_
     seeds = set()
     for number in range(2):
         out = tmp_path / f"{number}.zip"
-        text, _ = grader("bundle", SLUG, "--for", "gradescope", "--with-reference", "--minutes", "20", "--out", out)
+        text, _ = grader("bundle", SLUG, "--for", "gradescope", "--minutes", "20", "--out", out)
         with zipfile.ZipFile(out) as archive:
             names = set(archive.namelist())
             seeds.add(json.loads(archive.read("bundle.json"))["seed"])
@@ -46,9 +48,14 @@ def test_gradescopes_zip_holds_what_the_platform_looks_for_and_a_new_secret(tmp_
     assert len(seeds) == 2
 
 
+def test_the_reference_goes_along_only_where_that_is_asked_for(tmp_path):
+    grader("bundle", SLUG, "--for", "plain", "--with-reference", "--out", tmp_path / "bundle")
+    assert (tmp_path / "bundle" / "source" / "assignments" / "reference_solutions" / SLUG / "model.py").is_file()
+
+
 def test_wheels_go_along_and_choose_the_versions(tmp_path):
     (tmp_path / "wheels").mkdir()
-    arguments = ("bundle", SLUG, "--for", "gradescope", "--with-reference", "--wheelhouse", tmp_path / "wheels")
+    arguments = ("bundle", SLUG, "--for", "gradescope", "--wheelhouse", tmp_path / "wheels")
     _, errors = grader(*arguments, "--out", tmp_path / "a.zip", code=2)
     assert "holds no wheels" in errors
     (tmp_path / "wheels" / "torch.whl").write_bytes(b"wheel")
@@ -61,10 +68,9 @@ def test_wheels_go_along_and_choose_the_versions(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--for", "gradescope"), "--with-reference"),
-        (("--for", "moodle", "--with-reference"), "expected one of gradescope, prairielearn, autolab, plain"),
-        (("--for", "autolab", "--with-reference", "--training", "real"), "expected off or made"),
-        (("--for", "autolab", "--with-reference", "--minutes", "0.2"), "too few"),
+        (("--for", "moodle"), "expected one of gradescope, prairielearn, autolab, plain"),
+        (("--for", "autolab", "--training", "real"), "expected off or made"),
+        (("--for", "autolab", "--minutes", "0.2"), "too few"),
     ],
 )
 def test_what_cannot_be_bundled_is_refused(tmp_path, arguments, words):
@@ -75,5 +81,5 @@ def test_what_cannot_be_bundled_is_refused(tmp_path, arguments, words):
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "bundle").mkdir()
-    _, errors = grader("bundle", SLUG, "--for", "plain", "--with-reference", "--out", tmp_path / "bundle", code=2)
+    _, errors = grader("bundle", SLUG, "--for", "plain", "--out", tmp_path / "bundle", code=2)
     assert "exists already" in errors

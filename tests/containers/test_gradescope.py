@@ -209,7 +209,12 @@ def test_a_broken_set_up_is_told_without_a_word_against_the_student(platform, da
 
 
 def test_students_code_cannot_read_what_the_grader_holds(platform):
-    held = ["/autograder/source/bundle.json", "/autograder/source/assignments", "/autograder/submission_metadata.json"]
+    held = [
+        "/autograder/source/bundle.json",
+        "/autograder/source/recording",
+        "/autograder/source/assignments",
+        "/autograder/submission_metadata.json",
+    ]
     held += ["/proc/1/cmdline", "/etc/passwd", "/opt/dl-grader"]
     code = f"import os\nseen = [path for path in {held} if os.path.exists(path)]\nassert not seen, seen\nimport torch\n"
     assert platform.run({"layers.py": ("import torch\n", code)})["score"] == 9
