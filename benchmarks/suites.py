@@ -25,12 +25,13 @@ from grader.assignment.locate import assignment_folders
 from grader.assignment.manifest import load
 from grader.judge.calls import make_call
 from grader.judge.handed import HandedIn, file_specs
-from grader.judge.main import import_probes
+from grader.judge.main import import_probes, versions
 from grader.judge.plugin import JudgePlugin, pytest_arguments
 from grader.judge.preparing import prepare
 from grader.judge.replay import Replay
 from grader.judge.settings import Settings
 from grader.judge.sides import Book, Desk, ReferenceSide
+from grader.judge.stock import Stock
 from grader.judge.submissions import Trial
 from grader.proof.reference import lay_out
 from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
@@ -56,11 +57,11 @@ def floor(slug: str, root: Path) -> None:
     probes = import_probes(assignment)
     settings = Settings(
         suite=folders.suite, reference=folders.reference, template=folders.template, seed="1", items=None,
-        suite_report=None, seconds_per_submission=0.0, source=None, device="cpu", gpu={},
+        suite_report=None, seconds_per_submission=0.0, source=None, device="cpu", gpu={}, cache=None, recording=None,
     )  # fmt: skip
 
     def serve(plugin: JudgePlugin) -> None:
-        trial = prepare(plugin, settings, probes, forks=False)
+        trial = prepare(plugin, settings, probes, Stock(settings, assignment, versions()), forks=False)
         judge_here(trial, root, probes)
         wall, processor = time.perf_counter(), time.process_time()
         for _ in range(REPEATED):
@@ -95,7 +96,8 @@ def ours(slug: str, folder: Path, submissions: Path) -> Cost:
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     grader = Path(sys.executable).with_name("grader")
-    cost, _ = run([grader, "grade", slug, submissions, "--out", out, "--seed", "1", "--jobs", "1"], cwd=folder)
+    command = [grader, "grade", slug, submissions, "--out", out, "--seed", "1", "--jobs", "1", "--no-cache"]
+    cost, _ = run(command, cwd=folder)
     return cost
 
 

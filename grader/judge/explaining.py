@@ -83,13 +83,14 @@ class Explainer:
         known: dict[str, Disagreement | None] = {repr(case): None for case in recorded.cases}
         known[repr(drawn)] = found
         best = [(weight(drawn), found, drawn)]
-        until = time.monotonic() + SHRINK_SECONDS
+        started: list[float] = []  # with the first case: importing what draws them takes its time
         left = [SHRINK_PROBES]
 
         def attempt(**arguments: object) -> None:
             case = {name: value for name, value in arguments.items() if name not in fixtures}
             if (key := repr(case)) not in known:
-                if left[0] <= 0 or time.monotonic() > until:
+                started.append(time.monotonic())
+                if left[0] <= 0 or started[-1] > started[0] + SHRINK_SECONDS:
                     raise _Enough
                 left[0] -= 1
                 outcome = outcome_of(self._desk, body, route, case)
