@@ -237,7 +237,7 @@ def outcome_of(desk: Desk, body: Body, route: str, drawn: dict[str, object]) -> 
     except Ended as ended:
         return of_observation(ended.observation)
     except Exception:
-        mismatch = other_shape(desk.seen)
+        mismatch = other_form(desk.seen)
         return None if mismatch is None else Disagreement([mismatch])
     return None
 

@@ -1,4 +1,4 @@
-"""The images that bundles for PrairieLearn and for no platform are built into, started as their platforms start them."""
+"""The images that bundles for PrairieLearn and for no platform are built into, started as on their platforms."""
 
 import json
 
