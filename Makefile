@@ -47,7 +47,7 @@ demo: $(VENV)/installed
 
 # Files are handed out whole, because tests of one file share what they grade once.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
 
 format: $(VENV)/installed
 	$(BIN)/ruff format grader tests benchmarks
