@@ -7,6 +7,7 @@ import inspect
 import time
 from collections.abc import Callable
 
+from grader.judge.bindings import Binding
 from grader.judge.drawing import draw, is_drawn, item_seed
 from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
@@ -50,6 +51,8 @@ class Explainer:
     def _hint(self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]) -> str:
         """The hint of the one known mistake that fits; further cases decide between several."""
         matches = self._variants.matching(recorded.item.id, self._desk.seen)
+        if not matches and self._desk.binding.number > 0:
+            return self._hint_as_declared(route, recorded, body, drawn)
         for other in recorded.cases:
             if len({kept.hint for kept in matches}) <= 1:
                 break
@@ -58,6 +61,15 @@ class Explainer:
             if isinstance(outcome_of(self._desk, body, route, other), Disagreement):
                 matches = self._variants.matching(recorded.item.id, self._desk.seen, matches) or matches
         return matches[0].hint if matches else ""
+
+    def _hint_as_declared(self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]) -> str:
+        """The hint for the declared binding: known mistakes are the reference's, whose own binding that is."""
+        shown, self._desk.binding = self._desk.binding, Binding()
+        try:
+            outcome_of(self._desk, body, route, drawn)
+            return self._hint(route, recorded, body, drawn)
+        finally:
+            self._desk.binding = shown
 
     def _choose(
         self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object], found: Disagreement
@@ -99,7 +111,7 @@ class Explainer:
                 best.append((weight(case), disagreement, case))
                 raise disagreement
 
-        fixtures = dict.fromkeys(_arguments(function) & {"student", "reference", "submission", "route"})
+        fixtures = dict.fromkeys(_arguments(function) & {"student", "reference", "submission", "route", "reading"})
         with contextlib.suppress(Disagreement, _Enough):
             draw(function, attempt, fixtures, item_seed(self._seed, recorded.item.id), shrink=True)
         _, smallest, at = min(best, key=lambda entry: entry[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -140,10 +140,11 @@ def _grader_errors(graded: Graded) -> list[str]:
     ]
 
 
-def _full_marks(graded: Graded, assignment: Assignment) -> list[str]:
+def _full_marks(graded: Graded, assignment: Assignment, lacking: Collection[str] = ()) -> list[str]:
     problems = [
         f"{name} is not passed ({why}): {graded.results[name].message[:600]}"
         for name, why in not_passed(graded).items()
+        if name not in lacking
     ]
     problems += [f"breaks the rule {found.rule}: {found.message}" for found in graded.violations]
     report = score(graded, assignment)
@@ -151,6 +152,7 @@ def _full_marks(graded: Graded, assignment: Assignment) -> list[str]:
         f"{line.item} earns {line.score} of {line.maximum}"
         for line in report.lines
         if line.result is not None and line.score is not None and line.score != line.maximum and line.counted
+        if line.item not in lacking
     ]
     return problems
 
@@ -168,7 +170,8 @@ def _nothing_attempted(graded: Graded, assignment: Assignment) -> list[str]:
 
 
 def _correct(kept: Kept, graded: Graded, assignment: Assignment) -> list[str]:
-    problems = _full_marks(graded, assignment)
+    problems = _full_marks(graded, assignment, kept.fails)
+    problems += [f"passes {name}, which it is said to lack" for name in kept.fails if name not in not_passed(graded)]
     if kept.breaks:
         expected = set(kept.breaks)
         problems = [line for line in problems if not any(f"rule {rule}:" in line for rule in expected)]

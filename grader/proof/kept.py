@@ -32,10 +32,11 @@ class Edit:
 class Kept:
     """A kept submission: either edits of the reference or a folder.
 
-    `fails`: exactly the items that it must fail (wrong); `passes`: exactly those that it must pass (hostile); `hint`:
-    the sentence that names the mistake to every student whose numbers are the same; `message`: a part of what the test
-    itself must say; `breaks`: the rules that it must break; `equivalent`: why the change is a correct answer after all;
-    `trains`: all training items are run, not only those that it names.
+    `fails`: exactly the items that it must fail (wrong), or those whose evidence it lacks (correct); `passes`: exactly
+    those that it must pass (hostile); `hint`: the sentence that names the mistake to every student whose numbers
+    are the same; `message`: a part of what the test itself must say; `breaks`: the rules that it must break;
+    `equivalent`: why the change is a correct answer after all; `trains`: all training items are run, not only those
+    that it names.
     """
 
     name: str

@@ -36,6 +36,7 @@ VERBOSE = "arguments that this version of torch no longer has were ignored (verb
 
 said: dict[str, None] = {}
 _undo: list[Callable[[], None]] = []
+_NOTHING = object()
 
 
 def install() -> None:
@@ -58,10 +59,17 @@ def remove() -> None:
 
 
 def _put(owner: Any, name: str, value: object) -> None:
-    if name in vars(owner):
-        _undo.append(functools.partial(setattr, owner, name, vars(owner)[name]))
-    else:
-        _undo.append(functools.partial(delattr, owner, name))
+    before = vars(owner).get(name, _NOTHING)
+
+    def put_back() -> None:
+        if vars(owner).get(name) is not value:
+            return  # a suite's probes have put something else there since
+        if before is _NOTHING:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+    _undo.append(put_back)
     setattr(owner, name, value)
 
 

@@ -118,7 +118,10 @@ def open_session(frame: Frame, known: frozenset[str] | None = None) -> Session:
 
 def settle_in(scratch: str) -> None:
     """Make the scratch folder the place where this process is, keeps things, and looks for modules last."""
-    os.chdir(scratch)
+    try:
+        os.chdir(scratch)
+    except PermissionError:
+        return  # a folder above it is closed to the worker's user, who could read nothing there either
     os.environ.update(dict.fromkeys(PLACES, scratch))
     tempfile.tempdir = None  # as it was found outside
     sys.path.append(scratch)

