@@ -1,8 +1,8 @@
 """What probes use: weights drawn by the judge are bound to a student's parameters, and gradients are read by role.
 
 Half of the handouts leave attribute names free. A probe therefore names *roles* and says how they may be found: by
-name, by layer type and shape, or by a list of candidates of its own. Where several bindings are possible they are
-numbered in a fixed order, declared order first, and the judge asks for one by number (`modules.choose`).
+name, by layer type and shape, or by a list of candidates of its own. Where several bindings are possible they
+have names and a fixed order, declared order first, and the judge asks for one by its name (`modules.choose`).
 """
 
 from __future__ import annotations

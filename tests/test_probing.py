@@ -14,6 +14,7 @@ from grader.probing import (
     bind_names,
     candidates_by_shape,
     gradient,
+    handed,
     layers,
     parameters,
 )
@@ -263,3 +264,40 @@ def test_listings_are_in_declared_order():
 
 def test_the_gradient_of_a_leaf_nothing_reached_is_none():
     assert gradient(torch.ones(2, requires_grad=True)) is None
+
+
+# --- what a caller hands over -----------------------------------------------------------------------------------
+
+
+def test_student_code_may_write_into_what_it_is_handed():
+    def writes(x, state):
+        hidden, cell = state
+        hidden *= 2
+        cell[0] = 0.0
+        x.add_(1.0)
+        return (x * hidden + cell).sum()
+
+    x, hidden, cell = (filled(2, start=start) for start in (1.0, 3.0, 5.0))
+    before = x.clone(), hidden.clone(), cell.clone()
+    writes(*handed((x, (hidden, cell)))).backward()
+    assert torch.equal(gradient(x), 2 * before[1])
+    assert torch.equal(gradient(hidden), 2 * (before[0] + 1))
+    assert torch.equal(gradient(cell), torch.tensor([0.0, 1.0]))
+    for tensor, old in zip((x, hidden, cell), before, strict=True):
+        assert torch.equal(tensor.detach(), old), "what is handed over twice is the same twice"
+
+
+def test_all_copies_of_an_input_lead_back_to_it():
+    x = filled(3)
+    (handed(x).sum() + 2 * handed({"x": [x]})["x"][0].sum()).backward()
+    assert torch.equal(gradient(x), torch.full((3,), 3.0))
+
+
+def test_whole_numbers_and_views_are_handed_over_too():
+    tokens, x = torch.arange(4), filled(4).requires_grad_()
+    given, view = handed((tokens, x[None]))
+    given[0] = 9
+    view.mul_(2).sum().backward()
+    assert tokens[0] == 0
+    assert torch.equal(gradient(x), torch.full((4,), 2.0))
+    assert handed("word") == "word"
