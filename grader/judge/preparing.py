@@ -50,7 +50,8 @@ def prepare(
     Raises AuthorError.
     """
     assignment = plugin.assignment
-    specs = file_specs(assignment, reference_files(assignment))
+    files = reference_files(assignment)
+    specs = file_specs(assignment, files)
     book = Book()
     modules = Modules(assignment.reference, specs, assignment.globals) if stock.reference_here else None
     reference = ReferenceSide(modules, book, probes)
@@ -58,26 +59,24 @@ def prepare(
     found, records = stock.contents(plugin, book)
     wanted = wanted_items(assignment, settings)
     missing = [item for item in wanted if item.id not in records]
-    if not stock.reference_here:
-        _require_recorded(missing, stock)
+    _require_possible(missing, files, stock)
     imported = set(sys.modules)
     gc.enable()  # off since the start: what is imported is no garbage
     made = record(plugin, missing, reference, reference_handed(assignment), settings.seed, settings.conditions)
     contents = _contents(plugin, {**records, **made}, book, found, torch_modules(imported), kept, stock)
-    if any(item.training is None for item in missing):
+    if any(item.training is None for item in missing) or (found is not None and contents.mistakes != found.mistakes):
         stock.keep(contents)
     book.keep()
     records = {item.id: {**records, **made}[item.id] for item in wanted}
     _write_account(settings, contents, records)
     sides = MistakenSides(assignment, kept, specs, probes) if stock.reference_here else None
-    mistakes = mistakes_of(kept) if stock.reference_here else contents.mistakes
     trial = Trial(
         assignment=assignment,
         plugin=plugin,
         records=records,
         reference=reference,
         book=book,
-        variants=Variants(mistakes, sides, KnownValues(stock.mistakes)),
+        variants=Variants(contents.mistakes, sides, KnownValues(stock.mistakes)),
         template=contents.template,
         seed=settings.seed,
         preload=contents.preload,
@@ -99,25 +98,31 @@ def _contents(
     """Everything that is known now: what was found, and what the reference run has added."""
     run = plugin.account_of_the_run()
     calls, items = stored(records, book)
+    mistakes = mistakes_of(kept) if found is None or stock.reference_here else found.mistakes
     if found is not None:
-        preload = sorted({*preload, *found.preload})
-        return replace(found, preload=tuple(preload), account=run or found.account, calls=calls, items=items)
+        needed = tuple(sorted({*preload, *found.preload}))
+        known = replace(found, preload=needed, account=run or found.account, mistakes=mistakes)
+        return replace(known, calls=calls, items=items)
     assignment = plugin.assignment
     return Contents(
         fingerprint=stock.fingerprint(),
         preload=tuple(preload),
         template=template_texts(assignment) if assignment.rules else {},
         account=run,
-        mistakes=mistakes_of(kept),
+        mistakes=mistakes,
         suite=files_below(assignment.suite, {SUBMISSIONS}) if stock.keeps else {},
         calls=calls,
         items=items,
     )
 
 
-def _require_recorded(missing: Sequence[Item], stock: Stock) -> None:
+def _require_possible(missing: Sequence[Item], files: Mapping[str, str], stock: Stock) -> None:
     """Raises AuthorError for items whose values nobody can compute."""
-    if lost := [item.id for item in missing if item.training is None]:
+    if stock.reference_here:
+        for item in missing:
+            if item.needs.file is not None and item.needs.file not in files:
+                raise AuthorError(f"item {item.id!r} needs {item.needs.file!r}, which the reference does not have")
+    elif lost := [item.id for item in missing if item.training is None]:
         raise AuthorError(
             f"the recording holds nothing of {', '.join(lost)}, and there is no reference solution to run. Make it "
             "with all items (without --only)",

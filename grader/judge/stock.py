@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -181,7 +182,7 @@ class Stock:
         """Say which calls depend on random streams. Raises OSError."""
         assert self.folder is not None
         assert self.index is not None
-        self.index = Index(**{**vars(self.index), "chance": list(chance)})
+        self.index = replace(self.index, chance=list(chance))
         shelves.write_index(self.folder, self.index)
 
 

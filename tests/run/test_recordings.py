@@ -267,6 +267,22 @@ def test_a_changed_reference_makes_another_recording(handed_in, complete, tmp_pa
     assert given.results == run.results
 
 
+def test_a_new_known_mistake_joins_the_recording(handed_in, tmp_path):
+    root = copy_of_the_assignment(tmp_path / "assignments")
+    folders, doubles = tiny(root)[0], [found for found in handed_in if found.key == "doubles"]
+    first = Run(doubles, folders, cache=tmp_path / "cache")
+    assert first.results["doubles"]["scorer.forward"].hint == ""
+    (root / "test_suites" / "tiny" / "submissions" / "wrong" / "scorer_doubles.yaml").write_text(
+        "title: twice\nedits: [{file: model.py, find: .mean(dim=1), replace: .mean(dim=1) * 2}]\n"
+        "fails: [scorer.forward]\nhint: equals twice the score\n"
+    )
+    second = Run(doubles, folders, cache=tmp_path / "cache")
+    assert second.recording == first.recording
+    there = Run(doubles, replace(folders, reference=tmp_path / "nowhere"), given=second.recording)
+    for run in (second, there):
+        assert run.results["doubles"]["scorer.forward"].hint == "equals twice the score"
+
+
 def test_a_place_that_cannot_hold_recordings_costs_a_warning(handed_in, plain, tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "open").mkdir()

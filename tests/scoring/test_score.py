@@ -181,7 +181,7 @@ def test_what_broke_or_lacked_data_in_a_training_needs_attention():
 
 def test_a_measured_figure_is_scored_by_the_manifest():
     """The judge's pass is provisional: the threshold decides, and tomorrow's may be another one."""
-    lower = replace(TRAINING, made=Budget(steps=9, seconds=1, full=0.8))
+    lower = replace(TRAINING, real=Budget(steps=9, seconds=1, full=0.8))
     easier = replace(TRAINED, items=(item("t", "3", training=lower),))
     found = graded(replace(trained(value=0.85), item="t"))
     assert score(found, easier).score == 3

@@ -1,0 +1,65 @@
+"""Kept submissions of the shipped assignments, judged with the reference and from its recording alone."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tiny_assignment import open_for_workers
+
+from grader import intake
+from grader.assignment.locate import folders_below
+from grader.assignment.manifest import load
+from grader.proof.kept import edited_sources, read_kept
+from grader.proof.reference import lay_out
+from grader.run.engine import Engine, Order, Recordings
+from grader.run.grading import judge_all
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading a class needs Linux")
+
+ROOT = Path(__file__).parents[2]
+SLUGS = sorted(path.name for path in (ROOT / "test_suites").iterdir() if (path / "assignment.yaml").exists())
+MISTAKES = 3
+
+
+def handful(assignment):
+    """The reference, and a few known mistakes from all over the assignment, with the items that they fail."""
+    trained = {item.id for item in assignment.items if item.training is not None}
+    plain = [k for k in read_kept(assignment.suite) if k.kind == "wrong" and k.edits and k.hint and k.fails]
+    plain = [kept for kept in plain if not trained & set(kept.fails)]
+    chosen = plain[:: max(1, len(plain) // MISTAKES)][:MISTAKES]
+    return chosen, tuple(dict.fromkeys(name for kept in chosen for name in kept.fails))
+
+
+def judged(folders, found, items, *, completes=False, **places):
+    order = Order(folders=folders, seed="recorded", items=items, recordings=Recordings(**places))
+    with Engine(order) as engine:
+        recording = engine.complete() if completes else None
+        graded = judge_all(engine, found, seed="recorded", items=items, jobs=2)
+    results = {one.key: {n: replace(r, seconds=0.0) for n, r in one.results.items()} for one in graded}
+    return results, {one.key: set(one.violations) for one in graded}, recording
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_results_are_the_same_without_the_reference(slug, tmp_path):
+    folders = folders_below(ROOT, slug)
+    assignment = load(folders)
+    chosen, items = handful(assignment)
+    (tmp_path / "handed-in").mkdir()
+    root = open_for_workers(tmp_path / "handed-in")
+    lay_out(assignment, root / "reference")
+    for kept in chosen:
+        lay_out(assignment, root / kept.name, edited_sources(kept, assignment.reference))
+    paths = sorted(root.iterdir())
+    found = intake.take(paths, assignment, open_for_workers(tmp_path).resolve() / "work", single=True)
+    here, broken, recording = judged(folders, found, items, cache=tmp_path / "cache", completes=True)
+    there, broken_there, _ = judged(replace(folders, reference=tmp_path / "nowhere"), found, items, given=recording)
+    assert broken == broken_there
+    assert {result.status for result in here["reference"].values()} == {"passed"}
+    assert any(result.hint for results in here.values() for result in results.values())
+    for key, results in here.items():
+        for name, result in results.items():
+            other = there[key][name]
+            assert (other.status, other.credit, other.hint) == (result.status, result.credit, result.hint), (key, name)
+            if other.case == result.case:  # else it was shrunk with the reference's help
+                assert other == result, (key, name)
