@@ -1,5 +1,6 @@
 # make demo   install into .venv, grade shipped example submissions of cs7643_a4
 # make test   install, run the tests
+# make containers  run the tests that need a container engine (as root one is started)
 # make check  format, lint, types, stale templates, tests
 # make verify prove every suite
 # make mutants  look for mistakes that a suite would let pass (survivors are listed)
@@ -32,7 +33,7 @@ LOCK = uv pip compile pyproject.toml --extra data --constraints - --python-versi
 VARIANT := cpu
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test check format verify mutants rewritings faults bench wheel image image-gpu wheelhouse locks clean
+.PHONY: demo test containers check format verify mutants rewritings faults bench wheel image image-gpu wheelhouse locks clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
@@ -47,7 +48,11 @@ demo: $(VENV)/installed
 
 # Files are handed out whole, because tests of one file share what they grade once.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile --ignore tests/containers
+
+# One engine and one image for all of them, so one after another.
+containers: $(VENV)/installed
+	$(BIN)/python -m pytest -q -rs tests/containers
 
 format: $(VENV)/installed
 	$(BIN)/ruff format grader tests benchmarks
