@@ -21,6 +21,8 @@ PYTHON ?= python3
 # Empty: pip's default index.
 TORCH_INDEX ?=
 TORCH := torch==2.13.0
+# As another user with an interpreter of its own: by itself.
+ALONE := tests/sandbox/test_unprivileged.py
 DEMO := test_suites/cs7643_a4/submissions/demo
 ENGINE ?= docker
 BASE ?= python:3.11-slim-bookworm
@@ -48,7 +50,8 @@ demo: $(VENV)/installed
 
 # Files are handed out whole, because tests of one file share what they grade once.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile --ignore tests/containers
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile --ignore tests/containers --ignore $(ALONE)
+	$(BIN)/python -m pytest -q $(ALONE)
 
 # One engine and one image for all of them, so one after another.
 containers: $(VENV)/installed
