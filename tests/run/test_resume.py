@@ -153,7 +153,11 @@ def children(pid):
 
 
 def started_at(pid):
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    """In clock ticks; later than anything for a process that has ended since it was listed."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    except FileNotFoundError:
+        return 1 << 62
 
 
 def end(process):
