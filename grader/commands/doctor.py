@@ -116,7 +116,7 @@ def _try_all(control: socket.socket, folder: Path) -> list[Line]:
 
     def attempt(probe: str, **inputs: object) -> Observation:
         process = sandbox.start(site, LIMITS)
-        request = request_tree(probe=probe, inputs=inputs, options={}, seed=0, limits=LIMITS)
+        request = request_tree(probe=probe, inputs=inputs, options={}, seed=0)
         try:
             return ask(process, "run", request, LIMITS)
         finally:
@@ -146,7 +146,7 @@ def _gpu(sandbox: LinuxSandbox, site: Site) -> Line:
     limits = Limits(wall_seconds=120.0, cpu_seconds=120.0, memory_mib=1024)
     try:
         process = sandbox.start(replace(site, device="cuda", gpu=gpu.chosen(os.environ)), limits)
-        request = request_tree(probe="train_on_the_gpu", inputs={}, options={}, seed=0, limits=limits)
+        request = request_tree(probe="train_on_the_gpu", inputs={}, options={}, seed=0)
         observation = ask(process, "run", request, limits)
         found, holds = process.gpu, isinstance(observation, Values)
         process.kill()

@@ -16,6 +16,7 @@ import torch
 from grader.assignment.assignment import Budget, Item, Training, TrainingWay
 from grader.model import CheckResult
 from grader.suite.metrics import Measure
+from grader.text import one_line
 from grader.thresholds import FIGURES
 
 CURVE_POINTS = 200
@@ -118,7 +119,7 @@ def figures_of(
         "steady_mib": steady(best.memory_mib),
         "gpu_peak_mib": peak(best.gpu_mib),
         "gpu_steady_mib": steady(best.gpu_mib),
-        "claims": {k: v for k, v in list(best.values.items())[:20] if isinstance(v, (bool, int, float))},
+        "claims": {one_line(k, 40): v for k, v in list(best.values.items())[:20] if isinstance(v, (bool, int, float))},
         "curve": [[step, dict(values)] for step, values in thinned(best.curve)],
         "examples": stored(measure.per_example) if measure else None,
         "outside": bool(best.doubt or (measure and _impossible(training, measure.value))),

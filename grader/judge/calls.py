@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import torch
 
-from grader.assignment.assignment import Limits
 from grader.suite.cases import Case
 from grader.wire.frames import WORKER_CAPS, Encoded, WireError, encode, restore
 from grader.worker.loading import Probe
@@ -56,11 +55,11 @@ class Call:
         self.answer = encode(values)
         self.__dict__.pop("expected", None)
 
-    def request(self, limits: Limits, binding: Sequence[str] = (), *, trace: bool = False) -> Encoded:
+    def request(self, binding: Sequence[str] = (), *, trace: bool = False) -> Encoded:
         """The `run` request; its inputs are encoded once and replayed for every submission."""
         arguments = self.arguments
         assert isinstance(arguments.tree, dict)
-        settings = {"binding": list(binding), "seed": self.key.seed, "trace": trace, "cpu_seconds": limits.cpu_seconds}
+        settings = {"binding": list(binding), "seed": self.key.seed, "trace": trace}
         rest = encode({"probe": self.key.probe, **settings})
         assert isinstance(rest.tree, dict)
         return Encoded({**rest.tree, **arguments.tree}, arguments.tensors, arguments.buffers)

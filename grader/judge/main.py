@@ -21,13 +21,11 @@ import platform
 import signal
 import socket
 import sys
-import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -39,14 +37,14 @@ from grader.assignment.manifest import load
 from grader.errors import AuthorError, GraderError
 from grader.judge.completing import complete
 from grader.judge.examining import examine
+from grader.judge.judging import job_of, judge
 from grader.judge.plugin import JudgePlugin, pytest_arguments
 from grader.judge.preparing import prepare, reference_handed, template_handed, wanted_items
 from grader.judge.reference_run import Recorded
 from grader.judge.seats import Seats
 from grader.judge.settings import Settings
 from grader.judge.stock import Stock
-from grader.judge.submissions import Job, SubmissionJudge, Trial
-from grader.model import CheckResult, Violation
+from grader.judge.submissions import Trial
 from grader.sandbox import gpu
 from grader.sandbox.base import Sandbox, Site
 from grader.sandbox.preload import load_suite
@@ -165,40 +163,6 @@ class JudgeParent:
         while (message := jobs.receive()) is not None:
             if not judge(trial, LinuxSandbox(control), job_of(message), self.port, jobs):
                 return
-
-
-def judge(trial: Trial, sandbox: Sandbox, job: Job, port: Port, last: Port) -> bool:
-    """Judge one submission and send everything that is found out; that it is finished, or broken, over `last`.
-
-    Returns whether it was finished.
-    """
-
-    def emit(found: CheckResult | Violation) -> None:
-        kind = "result" if isinstance(found, CheckResult) else "violation"
-        port.send({"say": kind, "key": job.key, kind: dataclasses.asdict(found)})
-
-    started = time.perf_counter()
-    try:
-        protections = SubmissionJudge(trial, sandbox, job, emit).run()
-        seconds = time.perf_counter() - started
-        last.send({"say": "finished", "key": job.key, "protections": dict(protections), "seconds": seconds})
-    except Exception:
-        last.send({"say": "broken", "key": job.key, "text": clean(traceback.format_exc(), 8000)})
-        return False
-    trial.forget()
-    return True
-
-
-def job_of(message: Mapping[str, Any]) -> Job:
-    """From the message's form."""
-    return Job(
-        key=message["key"],
-        root=Path(message["root"]),
-        files=message["files"],
-        items=tuple(message["items"]),
-        first_failure=message["first_failure"],
-        show=message["show"],
-    )
 
 
 def described(records: Mapping[str, Recorded]) -> dict[str, dict[str, object]]:

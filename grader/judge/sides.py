@@ -253,7 +253,7 @@ class StudentSide:
 
     def _ask(self, call: Call, left: float) -> Observation:
         desk = self._desk
-        request = call.request(desk.limits, desk.binding.asked(call.key.probe))
+        request = call.request(desk.binding.asked(call.key.probe))
         if self._process is None:
             observation = desk.ask(request, desk.limits, left)
         else:

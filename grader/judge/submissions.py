@@ -253,7 +253,7 @@ class SubmissionJudge:
 
     def _load_file(self, file: str) -> Observation:
         limits = self._trial.assignment.limits
-        return self._workers.load(file, encode({"file": file, "cpu_seconds": limits.cpu_seconds}), limits)
+        return self._workers.load(file, encode({"file": file}), limits)
 
     def _report_broken(self, part: Part, text: str) -> None:
         path = self._job.files.get(part.file or "")
@@ -281,7 +281,7 @@ class SubmissionJudge:
             return
         smallest = min(keys, key=lambda key: key.weight)
         limits = self._trial.assignment.limits
-        request = self._trial.book.calls[smallest].request(limits, trace=True)
+        request = self._trial.book.calls[smallest].request(trace=True)
         try:
             observation = self._workers.run(request, limits)
         except SandboxError:

@@ -188,7 +188,7 @@ class TrainingRun:
             ) from None
 
     def _send(self, process: Process, place: str, batch: object, *, last: bool) -> None:
-        tree = {"place": place, "pieces": batch, "last": last, "cpu_seconds": self._limits.cpu_seconds}
+        tree = {"place": place, "pieces": batch, "last": last}
         observation = ask(process, "give", encode(tree), self._limits)
         if not isinstance(observation, Values):
             raise Ended(observation)
@@ -198,7 +198,7 @@ class TrainingRun:
         # One deadline for all pieces: a worker that sleeps before each must not hold up the judge for hours.
         deadline = time.monotonic() + self._limits.wall_seconds
         while True:
-            tree = {"place": place, "first": first, "cpu_seconds": self._limits.cpu_seconds}
+            tree = {"place": place, "first": first}
             left = deadline - time.monotonic()
             observation = ask(process, "take", encode(tree), self._limits, left)
             if not isinstance(observation, Values):
@@ -213,7 +213,12 @@ class TrainingRun:
                 raise Ended(Malformed(what=str(error))) from None
 
     def ask(
-        self, process: Process, probe: Probe, inputs: Mapping[str, object], options: Mapping[str, object]
+        self,
+        process: Process,
+        probe: Probe,
+        inputs: Mapping[str, object],
+        options: Mapping[str, object],
+        wall: float | None = None,
     ) -> Observation:
         """Run one probe in a worker."""
         request = request_tree(
@@ -222,9 +227,8 @@ class TrainingRun:
             options=options,
             seed=self._seed,
             trace=False,
-            limits=self._limits,
         )
-        return ask(process, "run", request, self._limits)
+        return ask(process, "run", request, self._limits, wall)
 
     def leaves_the_gpu(self, observation: Observation) -> bool:
         """Go on with the processor when student code raised on the GPU, unless the item demands that it run there."""
@@ -250,18 +254,20 @@ class TrainingRun:
     def _train(
         self, probe: Probe, given: Mapping[str, torch.Tensor], options: Mapping[str, object]
     ) -> tuple[Process, Observation]:
+        left = self._limits.wall_seconds  # for all tries together: a submission can claim to miss a module
         while True:
             process = self.worker()
             self._give_data(process, given)
             self.attempt.started = True
             started = time.perf_counter()
-            observation = self.ask(process, probe, {}, options)
+            observation = self.ask(process, probe, {}, options, left)
             self.attempt.seconds = time.perf_counter() - started
+            left -= self.attempt.seconds
             self.attempt.curve = observation.notes.progress
             self.attempt.memory_mib = observation.notes.memory_mib
             self.attempt.gpu_mib = observation.notes.gpu_mib
             self.attempt.device, self.attempt.gpu = self._site.device, "" if process.gpu is None else process.gpu.name
-            if not self.preload(observation):
+            if left <= 0 or not self.preload(observation):
                 return process, observation
             process.kill()
 

@@ -86,14 +86,19 @@ class Workers:
         return self._lease
 
     def _ask(self, mark: str, kind: str, request: Encoded, limits: Limits, wall: float | None) -> Observation:
-        """Ask the present worker; again in a new one when it missed a module that the zygote had not imported."""
+        """Ask the present worker; again in a new one when it missed a module that the zygote had not imported.
+
+        All answers together have the time of one, less what the zygote needs: a submission can claim to miss a module.
+        """
+        deadline = time.monotonic() + (limits.wall_seconds if wall is None else wall)
         observation = self._ask_once(mark, kind, request, limits, wall)
         for _ in range(MISSING_MODULES):
-            name = missing_module(observation)
-            if name is None or not self._sandbox.preload([name]):
+            name, left = missing_module(observation), deadline - time.monotonic()
+            if name is None or left <= 0 or not self._sandbox.preload([name]):
                 break
             self.renew()
-            observation = self._ask_once(mark, kind, request, limits, wall)
+            deadline = time.monotonic() + left
+            observation = self._ask_once(mark, kind, request, limits, left)
         return observation
 
     def _ask_once(self, mark: str, kind: str, request: Encoded, limits: Limits, wall: float | None) -> Observation:

@@ -6,6 +6,9 @@ A back end starts workers that are confined to one submission's files. Everythin
 
 from __future__ import annotations
 
+import json
+import math
+import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -57,10 +60,14 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a worker's process ended; both None when that cannot be found out."""
+    """How a worker's process ended; both None when that cannot be found out.
+
+    `hung_up`: it had closed its channel and went on, so that it was killed.
+    """
 
     signal: int | None = None
     code: int | None = None
+    hung_up: bool = False
 
 
 class Process(Protocol):
@@ -88,6 +95,10 @@ class Process(Protocol):
 
     def memory_mib(self) -> float | None:
         """The memory that the process holds now, in MiB; None where that cannot be seen."""
+        ...
+
+    def processor_seconds(self) -> float | None:
+        """The processor time that it has used, as the system counts it; None where that cannot be seen."""
         ...
 
 
@@ -118,20 +129,23 @@ def ask(process: Process, kind: str, encoded: Encoded, limits: Limits, wall: flo
     """Send one request and judge the answer's form. Kills the worker unless it ends in values or an exception.
 
     `encoded` is the request's tree; `wall` seconds (default: the limits') are the deadline for the whole exchange.
+    Both clocks are read here, outside the process: nothing that runs in it can stop or restart them.
     """
     seconds = limits.wall_seconds if wall is None else wall
     deadline = time.monotonic() + max(0.01, seconds)
     request = secrets.token_hex(8)
-    heard = Heard()
+    heard, clock = Heard(), _ProcessorClock(process, limits.cpu_seconds)
     observation: Observation
     try:
         process.channel.send(request, kind, encoded, deadline)
-        frame = _answer(process, request, deadline, heard)
+        frame = _answer(process, request, deadline, heard, clock)
         if frame.id != request or frame.kind != "answer" or not process.channel.idle():
             raise WireError("the worker sent something that was not asked for")
         observation = parse_answer(frame.tree, limits)
     except FrameTimeout:
         observation = TimedOut(seconds=limits.wall_seconds)
+    except _ProcessorTimeSpent:
+        observation = TimedOut(seconds=limits.cpu_seconds, clock="processor")
     except WireError as error:
         observation = Malformed(what=str(error))
     except ChannelClosed:
@@ -165,9 +179,35 @@ class Heard:
         return replace(observation, notes=notes)
 
 
-def _answer(process: Process, request: str, deadline: float, heard: Heard) -> Frame:
+class _ProcessorTimeSpent(Exception):
+    """The worker has used the processor time of the request."""
+
+
+class _ProcessorClock:
+    """The processor time that a worker may use for one request."""
+
+    def __init__(self, process: Process, seconds: float) -> None:
+        self._process = process
+        self._end = math.inf if (used := process.processor_seconds()) is None else used + seconds
+
+    def wait(self, deadline: float) -> None:
+        """Wait for something to read until a deadline. Raises _ProcessorTimeSpent, FrameTimeout."""
+        while True:
+            used = self._process.processor_seconds()
+            left = math.inf if used is None else self._end - used
+            if left <= 0:
+                raise _ProcessorTimeSpent
+            if (seconds := deadline - time.monotonic()) <= 0:
+                raise FrameTimeout
+            # All its threads together use at most this much less time than all processors have.
+            if self._process.channel.waits(min(seconds, max(left / (os.cpu_count() or 1), 0.02))):
+                return
+
+
+def _answer(process: Process, request: str, deadline: float, heard: Heard, clock: _ProcessorClock) -> Frame:
     """The first frame that is no progress. Raises WireError for too much progress."""
     while True:
+        clock.wait(deadline)
         frame = process.channel.receive(deadline)
         if frame.kind != "progress" or frame.id != request:
             return frame
@@ -187,7 +227,15 @@ def parse_progress(tree: Mapping[str, object]) -> tuple[int, dict[str, float]]:
         raise WireError("a progress frame holds exactly a step and values")
     if len(values) > 8 or not all(type(value) is float for value in values.values()):
         raise WireError("the values of a progress frame are at most eight numbers")
-    return step, {clean(str(name), 40): float(str(value)) for name, value in values.items()}
+    return step, {_short(str(name)): float(str(value)) for name, value in values.items()}
+
+
+def _short(name: str) -> str:
+    """The name as it may be passed on: at most 40 bytes, however it is written there."""
+    name = clean(name, 40)
+    while len(json.dumps(name)) > 42:
+        name = name[:-1]
+    return name
 
 
 def parse_gpu_memory(tree: Mapping[str, object]) -> float | None:
@@ -206,7 +254,6 @@ def request_tree(
     inputs: object,
     options: object,
     seed: int,
-    limits: Limits,
     binding: Sequence[str] = (),
     trace: bool = False,
 ) -> Encoded:
@@ -219,13 +266,14 @@ def request_tree(
             "binding": list(binding),
             "seed": seed,
             "trace": trace,
-            "cpu_seconds": limits.cpu_seconds,
         }
     )
 
 
 def explain_end(ending: Ending, limits: Limits) -> Observation:
     """What a worker's end without an answer means."""
+    if ending.hung_up:
+        return Died(how="it closed its connection to the grader and went on")
     if ending.signal == SIGXCPU:
         return TimedOut(seconds=limits.cpu_seconds, clock="processor")
     if ending.signal is not None:

@@ -51,6 +51,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 class Confinement:
     """What a worker is confined to. Memory in MiB beyond what the idle worker has, output in KiB.
 
+    `cpu_seconds` are for the worker's whole life; what one request may use of them, the judge measures from outside.
+
     `device` "cuda": the driver needs its device nodes, libraries, /proc and /sys, and reserves far more address space
     than memory, so the view of files is wider and memory is capped on the GPU (`grader.worker.gpu`). `gpu` are the
     variables that say which GPU.
@@ -59,6 +61,7 @@ class Confinement:
     root: str
     number: int
     memory_mib: int
+    cpu_seconds: int
     output_kib: int
     device: str = "cpu"
     gpu: Mapping[str, str] = field(default_factory=dict)
@@ -246,7 +249,10 @@ def _limit(wanted: Confinement, now: int, as_root: bool) -> Mapping[str, str]:
     # What is printed goes to a memory file of its own size; without that, its limit holds for every file.
     largest = scratch.SIZE_MIB << 20 if _fixed_size(1, wanted.output_kib << 10) else wanted.output_kib << 10
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    # The first limit sends SIGXCPU, which says what it was; the second one cannot be caught, ignored or blocked.
+    resource.setrlimit(resource.RLIMIT_CPU, (wanted.cpu_seconds, wanted.cpu_seconds + 2))
     facts = {"memory": f"{wanted.memory_mib} MiB", "output": f"{wanted.output_kib} KiB"}
+    facts["processor"] = f"at most {wanted.cpu_seconds} s in its life; each request is measured from outside"
     if wanted.device == "cpu":
         resource.setrlimit(resource.RLIMIT_AS, (now + (wanted.memory_mib << 20),) * 2)
     else:
@@ -294,14 +300,6 @@ def _drop_capabilities() -> None:
     header = struct.pack("<Ii", CAPABILITIES_V3, 0)
     if libc.capset(header, bytes(24)) != 0:
         raise OSError(ctypes.get_errno(), "capset")
-
-
-def limit_processor_time(seconds: float) -> None:
-    """Let this process use `seconds` more of processor time; the kernel kills it with SIGXCPU after that."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = int(used.ru_utime + used.ru_stime + seconds) + 1
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
 
 
 def _read(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import json
+import math
 import os
 import select
 import signal
@@ -22,6 +23,7 @@ from grader.text import clean
 from grader.wire.frames import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
 READY_SECONDS = 120.0
+LIFE = 100  # a worker serves many requests; what each may use, the judge measures
 GPU_SECONDS = 120.0  # the first worker reads gigabytes of libraries
 
 
@@ -52,7 +54,8 @@ class LinuxProcess:
             readable, _, _ = select.select([self._pidfd], [], [], 2.0)
             if not readable:
                 self.kill()
-            self._ending = _ask_ending(self._control, self.number)
+            ending = _ask_ending(self._control, self.number)
+            self._ending = ending if readable else Ending(hung_up=True)
         return self._ending
 
     def output(self, since: int = 0) -> str:
@@ -67,11 +70,20 @@ class LinuxProcess:
     def memory_mib(self) -> float | None:
         """Resident memory, read from outside: the worker cannot say otherwise."""
         with contextlib.suppress(OSError, ValueError, IndexError):
-            info = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text(encoding="ascii")
-            pid = int(info.split("Pid:")[1].split()[0])
-            pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+            pages = int(Path(f"/proc/{self._pid()}/statm").read_text(encoding="ascii").split()[1])
             return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
         return None
+
+    def processor_seconds(self) -> float | None:
+        """The process's own clock in the kernel (the form of its number is that of `clock_getcpuclockid`)."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return time.clock_gettime((~self._pid() << 3) | 2)
+        return None
+
+    def _pid(self) -> int:
+        """Its number here; negative, so that nothing is found under it, when it has ended."""
+        info = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text(encoding="ascii")
+        return int(info.split("Pid:")[1].split()[0])
 
     def __del__(self) -> None:
         self.kill()
@@ -96,8 +108,7 @@ def _ask_ending(control: socket.socket, number: int) -> Ending:
 
 def _claim_gpu(process: LinuxProcess, limits: Limits, deadline: float) -> Gpu:
     """Have the worker initialise its GPU context with its share of memory. Raises SandboxError when it has no GPU."""
-    request = {"memory_mib": limits.memory_mib, "cpu_seconds": limits.cpu_seconds}
-    process.channel.send("claim", "claim", encode(request), deadline)
+    process.channel.send("claim", "claim", encode({"memory_mib": limits.memory_mib}), deadline)
     answer = process.channel.receive(deadline).tree
     found = answer.get("values")
     if answer.get("status") != "values" or not isinstance(found, Mapping):
@@ -157,6 +168,7 @@ class LinuxSandbox:
             "root": str(site.root),
             "number": process.number,
             "memory_mib": limits.memory_mib,
+            "cpu_seconds": math.ceil(LIFE * limits.cpu_seconds),
             "output_kib": limits.output_kib,
             "device": site.device,
             "gpu": dict(site.gpu),

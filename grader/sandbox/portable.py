@@ -75,6 +75,10 @@ class PortableProcess:
         """Not seen from outside in a way that every system has."""
         return None
 
+    def processor_seconds(self) -> float | None:
+        """Nor this: the wall clock alone limits a portable worker."""
+        return None
+
     def __del__(self) -> None:
         self.kill()
         with contextlib.suppress(Exception):

@@ -13,10 +13,6 @@ from grader.wire.frames import WORKER_CAPS, Channel
 from grader.worker.service import serve
 
 
-def no_processor_limit(seconds: float) -> None:
-    """The wall clock alone limits a portable worker."""
-
-
 def end_with(descriptor: int) -> None:
     """End this process at the end of a pipe that the judge holds open while it lives: a loop reads no channel."""
     try:
@@ -35,7 +31,7 @@ def main(arguments: list[str]) -> None:
     warm_up()
     connection = socket.create_connection(("127.0.0.1", int(arguments[0])))
     connection.sendall(token.encode())
-    serve(Channel(connection, WORKER_CAPS), probes, no_processor_limit)
+    serve(Channel(connection, WORKER_CAPS), probes)
     os._exit(0)
 
 

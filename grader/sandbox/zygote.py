@@ -224,13 +224,14 @@ def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str]) -> N
             root=str(tree["root"]),
             number=int(str(tree["number"])),
             memory_mib=int(str(tree["memory_mib"])),
+            cpu_seconds=int(str(tree["cpu_seconds"])),
             output_kib=int(str(tree["output_kib"])),
             device=str(tree["device"]),
             gpu={str(name): str(value) for name, value in dict(tree["gpu"]).items()},  # type: ignore[call-overload]
         )
     )
     channel.send(frame.id, "answer", encode(facts))
-    serve(channel, probes, confine.limit_processor_time, known)
+    serve(channel, probes, known)
     os._exit(0)
 
 

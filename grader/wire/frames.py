@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import select
 import socket
 import struct
 import time
@@ -386,8 +387,16 @@ class Channel:
         header = parse_header(bytes(self._read(header_length, deadline)))
         body = self._read(body_length, deadline)
         tree = decode(header["tree"], header["tensors"], body, self.caps)
-        assert isinstance(tree, dict)
+        if not isinstance(tree, dict):  # `{"$f": …}` and `{"$t": …}` are dicts that stand for something else
+            raise WireError("the frame's content is a single value, not a dict of named values")
         return Frame(id=str(header["id"]), kind=str(header["kind"]), tree=tree)
+
+    def waits(self, seconds: float) -> bool:
+        """Whether something to be read, or the other end's end, comes within `seconds`."""
+        try:
+            return bool(select.select([self.socket], [], [], max(0.0, seconds))[0])
+        except (OSError, ValueError) as error:
+            raise ChannelClosed(str(error)) from error
 
     def idle(self) -> bool:
         """Whether nothing waits to be read: a worker that sends unasked is not idle."""

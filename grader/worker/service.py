@@ -38,13 +38,8 @@ class Session:
     files: StudentFiles
 
 
-def serve(
-    channel: Channel,
-    probes: Mapping[str, Probe],
-    before_run: Callable[[float], None],
-    known: frozenset[str] | None = None,
-) -> None:
-    """Answer requests until the judge closes the channel. `before_run` gets the processor seconds of each request.
+def serve(channel: Channel, probes: Mapping[str, Probe], known: frozenset[str] | None = None) -> None:
+    """Answer requests until the judge closes the channel.
 
     `known` are the files of the modules that were imported before, where that is known (see `StudentFiles`).
     """
@@ -59,7 +54,6 @@ def serve(
             answer: dict[str, object] = {"status": "values", "values": {}, "notes": {}}
         else:
             assert session is not None
-            before_run(float(str(frame.tree["cpu_seconds"])))
             session.modules.on_progress = reporter(channel, frame.id)
             answer = handle(frame, session, probes)
         reply(channel, frame.id, answer, session.files)

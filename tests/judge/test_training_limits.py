@@ -2,11 +2,13 @@
 
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from grader.assignment.assignment import Budget, Item
 from grader.datasets.source import DataSource
+from grader.judge import training_run
 from grader.judge.sides import Ended, ReferenceSide
 from grader.judge.training_run import Gym, TrainingRun, others_may_be_to_blame
 from grader.judge.verdicts import KILLED
@@ -31,6 +33,29 @@ from grader.suite.training import Trained
 )
 def test_what_other_trainings_may_have_caused_is_repeated_alone(observation, device, expected):
     assert others_may_be_to_blame(observation, device) is expected
+
+
+def test_claims_of_missing_modules_do_not_make_a_training_longer(monkeypatch):
+    missing = Raised(kind="ModuleNotFoundError", message="No module named 'colorsys'", where="")
+    clock, walls = SimpleNamespace(now=0.0), []
+
+    def ask(process, kind, request, limits, wall=None):
+        if kind == "run":
+            walls.append(wall)
+            clock.now += 5.0
+        return missing if kind == "run" else Values(values={})
+
+    monkeypatch.setattr(training_run, "ask", ask)
+    monkeypatch.setattr(training_run.time, "perf_counter", lambda: clock.now)
+    process = SimpleNamespace(dead=False, gpu=None, kill=lambda: None)
+    sandbox = SimpleNamespace(start=lambda site, limits: process, preload=lambda names: True)
+    site = Site(root=Path("/nowhere"), files=())
+    gym = Gym(sandbox=sandbox, site=site, source=DataSource(made=True), seed="s", alone=lambda alone: nullcontext())
+    item, reference = Item(id="late", question="1", points=1), ReferenceSide(None, None, {})
+    run = TrainingRun(gym, item, Budget(steps=1, seconds=6), 0, reference)
+    with pytest.raises(Ended):
+        run.train(lambda modules: {}, given={})
+    assert walls == [12, 7, 2]
 
 
 def test_all_answers_together_have_a_limit():

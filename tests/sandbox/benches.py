@@ -50,7 +50,7 @@ class Bench:
             self.process = self.sandbox.start(self.site, LIMITS)
         inputs = {"name": name, "arguments": list(arguments)} if probe == "call" else {"name": name} if name else {}
         tree = {"binding": [], "seed": 0, "trace": False, **more}
-        request = request_tree(probe=probe, inputs=inputs, options={}, limits=limits, **tree)
+        request = request_tree(probe=probe, inputs=inputs, options={}, **tree)
         return ask(self.process, "run", request, limits)
 
     def close(self) -> None:

@@ -212,6 +212,16 @@ def test_an_endless_loop_ends(bench):
     assert found.clock == ("wall" if bench.kind == "portable" else "processor")
 
 
+def test_processor_time_cannot_be_won_by_ignoring_signals(linux):
+    found = linux.run("loops_on", limits=Limits(wall_seconds=60.0, cpu_seconds=0.5), fresh=True)
+    assert found == TimedOut(seconds=0.5, clock="processor"), kind_of(found)
+
+
+def test_two_threads_have_the_processor_time_of_one(linux):
+    found = linux.run("loops_twice", limits=Limits(wall_seconds=60.0, cpu_seconds=0.5), fresh=True)
+    assert found == TimedOut(seconds=0.5, clock="processor"), kind_of(found)
+
+
 def test_an_endless_print_ends_and_is_capped(bench):
     found = bench.run("prints_for_ever", limits=SHORT)
     assert isinstance(found, TimedOut), kind_of(found)
@@ -224,7 +234,7 @@ def test_a_killed_worker_answers_no_more(bench):
     process.kill()
     process.kill()
     assert process.dead
-    request = encode({"file": "m", "cpu_seconds": 1.0})
+    request = encode({"file": "m"})
     assert isinstance(ask(process, "load", request, LIMITS), Died)
 
 
@@ -284,6 +294,11 @@ def test_half_an_answer_times_out(linux):
 def test_hanging_up_is_death(linux, name):
     found = linux.run(name)
     assert isinstance(found, Died), kind_of(found)
+
+
+def test_hanging_up_is_not_taken_for_a_want_of_memory(linux):
+    found = linux.run("hangs_up")
+    assert found == Died(how="it closed its connection to the grader and went on"), kind_of(found)
 
 
 # --- threads and processes ------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ def bench(tmp_path_factory):
 def ask(bench, name):
     workers = Workers(bench.sandbox, bench.site, LIMITS)
     inputs = {"name": name, "arguments": []}
-    request = request_tree(probe="call", inputs=inputs, options={}, seed=0, limits=LIMITS)
+    request = request_tree(probe="call", inputs=inputs, options={}, seed=0)
     return workers.run(request, LIMITS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
@@ -40,6 +41,9 @@ class Recorded:
 
     def output(self):
         return ""
+
+    def processor_seconds(self):
+        return None
 
     def memory_mib(self):
         return next(self._memory, None)
@@ -96,6 +100,13 @@ def test_what_was_heard_is_kept_when_the_student_raises(monkeypatch):
 def test_without_progress_there_is_nothing_to_keep(monkeypatch):
     observation, _ = hear(monkeypatch, ("id", "answer", ANSWER), memory=(100.0,))
     assert (observation.notes.progress, observation.notes.memory_mib) == ((), ())
+
+
+def test_names_are_short_however_they_are_written_on(monkeypatch):
+    values = {"\U0001f600" * 40 + str(number): 1.0 for number in range(8)}
+    observation, _ = hear(monkeypatch, progress(1, **values), ("id", "answer", ANSWER))
+    (_, heard), *_ = observation.notes.progress
+    assert len(json.dumps(heard)) < 400
 
 
 @pytest.mark.parametrize(

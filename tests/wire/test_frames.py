@@ -217,6 +217,8 @@ BAD_FRAMES = {
     "too many tensors": frame(header({}, [{"d": "bool", "s": [0]}] * 9)),
     "tensors that are no list": frame({**header(), "tensors": {}}),
     "a body too short": frame(header({"a": {"$t": 0}}, [{"d": "float32", "s": [32]}]), bytes(64)),
+    "nothing but a float": frame(header({"$f": "0x0p+0"})),
+    "nothing but a tensor": frame(header({"$t": 0}, [{"d": "bool", "s": [64]}]), bytes(64)),
     "a body too long": frame(header({"a": {"$t": 0}}, [{"d": "float32", "s": [1]}]), bytes(128)),
 }
 BAD_SHAPES = {
