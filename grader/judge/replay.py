@@ -318,6 +318,11 @@ def sizes_of(drawn: dict[str, object]) -> Mapping[str, int]:
     return {name: value for name, value in numbers if type(value) is int}
 
 
+def weight_of(drawn: dict[str, object]) -> int:
+    """How large a drawn case is."""
+    return sum(value.weight() for value in drawn.values() if isinstance(value, Case))
+
+
 def _case_text(drawn: dict[str, object] | None) -> str:
     if not drawn:
         return ""

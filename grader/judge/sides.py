@@ -13,7 +13,7 @@ import torch
 from grader.assignment.assignment import Limits
 from grader.judge.bindings import Binding
 from grader.judge.calls import Call, Key, as_mapping, cloned, detached, key_of, make_call
-from grader.model import Notes, Observation, TimedOut, Values
+from grader.model import Notes, Observation, Raised, TimedOut, Values
 from grader.sandbox.base import Process, ask
 from grader.suite.agreement import Disagreement, Mismatch, kind_of
 from grader.wire.frames import Encoded
@@ -202,6 +202,7 @@ class Desk:
     seen: list[tuple[Call, Mapping[str, object]]] = field(default_factory=list)
     last: tuple[Call, Observation] | None = None
     answers: Answers | None = None
+    observed: list[Notes] | None = None  # what was seen of each run, where runs are traced
 
     def begin(self, limits: Limits) -> None:
         """A new item with its own limits."""
@@ -253,12 +254,15 @@ class StudentSide:
 
     def _ask(self, call: Call, left: float) -> Observation:
         desk = self._desk
-        request = call.request(desk.binding.asked(call.key.probe))
+        request = call.request(desk.binding.asked(call.key.probe), trace=desk.observed is not None)
         if self._process is None:
             observation = desk.ask(request, desk.limits, left)
         else:
             observation = ask(self._process, "run", request, desk.limits, left)
-        desk.hear(observation.notes)
+        if desk.observed is None:
+            desk.hear(observation.notes)
+        elif isinstance(observation, (Values, Raised)):
+            desk.observed.append(observation.notes)
         desk.binding.hear(call.key.probe, observation.notes)
         if desk.answers is not None and self._process is None:
             desk.answers.keep(call.key, observation)

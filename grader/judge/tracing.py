@@ -11,9 +11,14 @@ def needs_trace(assignment: Assignment, part_id: str) -> bool:
     return any(rule.kind in ("forbidden", "required") and part_id in rule.parts for rule in assignment.rules)
 
 
-def missing_trace(assignment: Assignment, part_id: str) -> tuple[Violation, ...]:
-    """A run that was to be observed and came back without its trace has something to hide."""
-    text = "The observed run came back without its list of operations, so the rule could not be checked."
+def missing_trace(assignment: Assignment, part_id: str, *, ended: bool = False) -> tuple[Violation, ...]:
+    """A run that was to be observed came back without its trace, or ended otherwise than unobserved (`ended`)."""
+    what = (
+        "did not earn what the same code had earned when nobody looked"
+        if ended
+        else "came back without its list of operations"
+    )
+    text = f"The observed run {what}, so the rule could not be checked. Code must do the same however it is run"
     return tuple(
         Violation(rule=rule.id, message=text, evidence="run", parts=(part_id,))
         for rule in assignment.rules

@@ -7,9 +7,10 @@ evidence for a person, not proof, and says so.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from grader.rules.names import canonical, is_torch_module
+from grader.rules.names import DOORS, canonical, is_torch_module
 from grader.rules.resolve import Resolver
 from grader.rules.scopes import Visit, Walked
 
@@ -18,29 +19,32 @@ _HARMLESS = _CHECKS | {"builtins.print", "builtins.id", "builtins.type", "builti
 _RUNS_TEXT = frozenset({"builtins.exec", "builtins.eval", "builtins.compile"})
 _GIVES_MODULES = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__"})
 _GETTERS = frozenset({"operator.attrgetter", "operator.methodcaller"})
-_OPENINGS = frozenset({"__subclasses__", "__globals__", "__builtins__", "__code__", "__loader__", "__closure__"})
+_OPENINGS = frozenset({
+    "__subclasses__", "__globals__", "__builtins__", "__code__", "__loader__", "__closure__", "__self__", "__spec__",
+    "f_back", "f_builtins", "f_globals", "f_locals", "tb_frame", "gi_frame", "cr_frame", "ag_frame",
+})  # fmt: skip
 _OTHER_WORLDS = (
-    "ctypes",
-    "cffi",
-    "threading",
-    "_thread",
-    "concurrent.futures",
-    "multiprocessing",
-    "torch.multiprocessing.Process",
-    "torch.multiprocessing.spawn",
-    "runpy",
-    "marshal",
-    "importlib.util",
-    "importlib.machinery",
-    "pkgutil.resolve_name",
-    "gc.get_objects",
-    "gc.get_referrers",
-    "sys._getframe",
-    "sys.settrace",
-    "sys.setprofile",
-    "inspect.currentframe",
-)
-_HARMLESS_PARTS = ("multiprocessing.cpu_count",)
+    # where operations run unseen
+    "ctypes", "cffi", "threading", "_thread", "concurrent.futures", "asyncio", "multiprocessing",
+    "torch.multiprocessing", "torch.nn.parallel.parallel_apply", "os.fork", "os.posix_spawn",
+    # what runs a text, or finds by a text
+    "runpy", "code", "codeop", "marshal", "importlib.util", "importlib.machinery", "importlib.abc", "imp", "zipimport",
+    "pkgutil.resolve_name", "pydoc.locate", "pydoc.safeimport", "unittest.mock", "logging.config", "timeit.timeit",
+    "timeit.repeat", "timeit.Timer", "cProfile.run", "profile.run", "types.FunctionType", "types.CodeType",
+    "pickle.loads", "pickle.Unpickler", "_pickle", "dill", "cloudpickle",
+    # what is alive, and what looks on
+    "gc.get_objects", "gc.get_referrers", "gc.get_referents", "inspect.currentframe", "inspect.stack", "inspect.trace",
+    "inspect.getmodule", "inspect.getmembers", "inspect.getattr_static", "inspect.getclosurevars", "traceback.walk_tb",
+    "traceback.walk_stack", "sys._getframe", "sys._current_frames", "sys.meta_path", "sys.path_hooks", "sys.settrace",
+    "sys.setprofile", "sys.addaudithook", "sys.monitoring",
+)  # fmt: skip
+_NOT_YOURS = ("grader", "__main__")
+_HARMLESS_PARTS = (
+    "multiprocessing.cpu_count", "torch.multiprocessing.cpu_count", "torch.multiprocessing.set_start_method",
+    "torch.multiprocessing.set_sharing_strategy", "asyncio.sleep",
+)  # fmt: skip
+_AS_VALUES = frozenset({"builtins.getattr", "builtins.vars", "builtins.globals", "builtins.locals"})
+_LOADERS = frozenset({"pickle.load", "torch.load", "numpy.load", "joblib.load"})
 _HIDDEN_TORCH = ("ops", "jit", "fx", "export", "library", "classes", "package", "hub", "onnx", "ao", "quantization")
 _HIDDEN_UTILS = ("torch.utils.cpp_extension", "torch.utils._python_dispatch", "torch.overrides")
 _OPEN_PRIVATE = ("torch.nn.init._", "torch.nn.modules.utils._", "torch.optim.", "torch.utils.data.")
@@ -106,6 +110,10 @@ class _Finder:
             self._followed.update(id(part) for part in node.value.elts)
         elif isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             self._hidden(node.module or "", visit)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            for module in [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]:
+                if module.partition(".")[0] in _NOT_YOURS and not self.resolver.siblings(module):
+                    self._hidden(module, visit)
 
     def _evade(self, what: str, name: str, visit: Visit, base: str | None = None) -> None:
         self.evasions.append(Evasion(what, name, visit, base))
@@ -123,7 +131,8 @@ class _Finder:
         for name in sorted(self.resolver.names(node, visit.scope)):
             self.mentions.append(Mention(name, visit))
             self._hidden(name, visit)
-            if name in _RUNS_TEXT | _GIVES_MODULES and not _is_called(visit):
+            passed_on = name in _AS_VALUES and isinstance(visit.parent, ast.Call) and visit.parent.func is not node
+            if passed_on or (name in _RUNS_TEXT | _GIVES_MODULES and not _is_called(visit)):
                 self._evade(f"`{name.removeprefix('builtins.')}` as a value", name.removeprefix("builtins."), visit)
             if name.endswith(".__dict__") and not isinstance(visit.parent, ast.Subscript):
                 self._evade("`__dict__`", "__dict__", visit, name.removesuffix(".__dict__"))
@@ -132,22 +141,26 @@ class _Finder:
     def _replaced(self, visit: Visit, node: ast.Attribute | ast.Name) -> None:
         """`torch.nn.Linear.forward = …`: what runs afterwards is no longer what the source says."""
         for name in self.resolver.names(node, visit.scope, classes=False) if isinstance(node, ast.Attribute) else ():
+            self._hidden(name, visit)
             if name.startswith("torch.") and not name.startswith("torch.backends."):
                 self._evade(f"replacing `{name}`", name, visit, "torch")
 
     def _handed_on(self, visit: Visit, node: ast.Attribute | ast.Name) -> None:
         """A module passed on as a value (`f(nn)`, `[nn]`): what is taken from it later cannot be followed."""
-        if isinstance(visit.parent, ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.Expr | ast.FormattedValue):
+        if isinstance(
+            visit.parent, ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.Expr | ast.FormattedValue
+        ) and not any(isinstance(target, ast.Subscript) for target in getattr(visit.parent, "targets", ())):
             return
         followed = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.IfExp | ast.BoolOp | ast.Compare
-        if isinstance(visit.parent, followed) or id(node) in self._followed:
+        body = isinstance(visit.parent, ast.Lambda) and visit.parent.body is node
+        if (isinstance(visit.parent, followed) and not body) or id(node) in self._followed:
             return
         for name in self.resolver.names(node, visit.scope, classes=False):
-            if is_torch_module(canonical(name)):
+            if is_torch_module(canonical(name)) or name in DOORS:
                 self._evade(f"the module `{name}` as a value", name, visit, name)
 
     def _hidden(self, name: str, visit: Visit) -> None:
-        if name.startswith(_OTHER_WORLDS) and name not in _HARMLESS_PARTS:
+        if _below(name, (*_OTHER_WORLDS, *_NOT_YOURS)) and name not in _HARMLESS_PARTS:
             self._evade(f"`{name}`", name, visit)
         if name.startswith(_HIDDEN_UTILS) or (name.startswith("torch.") and _is_hidden(name)):
             self._evade(f"`{name}`", name, visit, "torch")
@@ -178,6 +191,8 @@ class _Finder:
         short = callee.removeprefix("builtins.")
         if callee in _RUNS_TEXT and id(node) not in self.walked.quoted:
             self._evade(f"`{short}`", short, visit)
+        elif callee in _LOADERS and any(_in_memory(made) for made in self._makers(node, visit)):
+            self._evade(f"`{short}` of bytes in memory", short, visit)
         elif callee in _GIVES_MODULES | _GETTERS and not known:
             self._evade(f"`{short}` of a computed name", short, visit)
         elif callee in ("builtins.getattr", "builtins.vars") and not known and node.args:
@@ -197,6 +212,14 @@ class _Finder:
             for base in sorted(self.resolver.names(node.args[0], visit.scope) if node.args else ()):
                 self._evade("`vars`", "vars", visit, base)
 
+    def _makers(self, node: ast.Call, visit: Visit) -> Iterator[str]:
+        """What a loader's first argument was made by, where the source shows it."""
+        argument = node.args[0] if node.args else None
+        bound = self.resolver.bindings(argument.id, visit.scope) if isinstance(argument, ast.Name) else []
+        for value in [argument, *(binding.value for binding in bound)]:
+            if isinstance(value, ast.Call):
+                yield from self.resolver.names(value.func, visit.scope)
+
     def _subscript(self, visit: Visit, node: ast.Subscript) -> None:
         found = self.resolver.names(node, visit.scope)
         for name in sorted(found):
@@ -205,10 +228,18 @@ class _Finder:
         if found or isinstance(node.ctx, ast.Store | ast.Del):
             return
         for base in sorted(self.resolver.names(node.value, visit.scope)):
-            if base in ("<globals>", "sys.modules"):
+            if base in ("<globals>", "sys.modules", "builtins"):
                 self._evade(f"`{base.replace('<globals>', 'globals()')}[…]` of a computed name", "globals", visit)
             elif base.endswith(".__dict__"):
                 self._evade("`__dict__[…]` of a computed name", "__dict__", visit, base.removesuffix(".__dict__"))
+
+
+def _below(name: str, roots: Sequence[str]) -> bool:
+    return any(name == root or name.startswith(root + ".") for root in roots)
+
+
+def _in_memory(maker: str) -> bool:
+    return maker.rpartition(".")[2] in ("BytesIO", "BufferedReader", "SpooledTemporaryFile")
 
 
 def _is_called(visit: Visit) -> bool:

@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
+from functools import lru_cache
 
 from grader.rules.operations import functions_behind
 
 _DEFINING_MODULE = re.compile(r"^torch\.nn\.modules(\.[a-z_]+)?\.(?=[A-Z_])")
 _TORCH_MODULES = frozenset({"torch", "torch.nn", "torch.nn.functional", "torch.functional", "torch.nn.modules"})
 _TORCH_MODULE = re.compile(r"^torch\.nn\.modules\.[a-z_]+$")
+DOORS = frozenset({"builtins", "ctypes", "gc", "importlib", "inspect", "operator", "os", "pickle", "sys", "types"})
+"""Modules from which any other can be reached."""
+_OUTSIDE = DOORS | {"_thread", "asyncio", "concurrent", "functools", "multiprocessing", "numpy", "threading", "torch"}
+_BUILT_ON_TORCH = frozenset({"torchaudio", "torchtext", "torchvision", "timm", "transformers", "lightning"})
+
+
+@lru_cache(maxsize=20_000)
+def settled(dotted: str) -> str:
+    """Where a dotted name really leads: `torch.serialization.pickle.loads` is `pickle.loads`, `os.sys` is `sys`.
+
+    Modules are followed as they are in this process; nothing is imported. In a module that is not here the names of
+    modules tell it.
+    """
+    name, *rest = dotted.split(".")
+    for place, part in enumerate(rest):
+        inside = getattr(sys.modules.get(name), "__dict__", None)
+        if inside is None and (part in _OUTSIDE or (part == "nn" and name.partition(".")[0] in _BUILT_ON_TORCH)):
+            name = "torch.nn" if part == "nn" else part
+            continue
+        value = (inside or {}).get(part)
+        home = getattr(value, "__module__", None)
+        if isinstance(value, type(sys)) and (name, part) != ("os", "path"):
+            name = str(vars(value).get("__name__", f"{name}.{part}"))
+        elif place == len(rest) - 1 and isinstance(home, str) and home.partition(".")[0] in _OUTSIDE - {"torch"}:
+            known = getattr(sys.modules.get(home), "__dict__", {}).get(getattr(value, "__name__", ""))
+            name = f"{home}.{value.__name__}" if value is known and known is not None else f"{name}.{part}"
+        else:
+            name = f"{name}.{part}"
+    return name
 
 
 def canonical(name: str) -> str:
@@ -59,6 +90,8 @@ def is_torch_module(name: str) -> bool:
 def leads_to(name: str, patterns: Sequence[str]) -> bool:
     """Whether a forbidden name can be reached from the object `name` by attribute access."""
     spelled = canonical(name)
+    if spelled in DOORS and patterns:
+        return True
     for pattern in patterns:
         if pattern.startswith("torch.") and (is_torch_module(spelled) or spelled.startswith("torch._")):
             return True

@@ -13,6 +13,7 @@ import ast
 import builtins
 from collections.abc import Iterable, Iterator
 
+from grader.rules.names import settled
 from grader.rules.scopes import Binding, Definition, Scope, Walked
 
 _DEPTH = 40
@@ -100,8 +101,8 @@ class Resolver:
         return frozenset()
 
     def _unbound(self, name: str, module: Scope, classes: bool, depth: int) -> frozenset[str]:
-        if name in _BUILTINS:
-            return frozenset({f"builtins.{name}"})
+        if name in _BUILTINS or name == "__builtins__":
+            return frozenset({"builtins" if name == "__builtins__" else f"builtins.{name}"})
         starred = (self._through_files(f"{star}.{name}", classes, depth) for star in module.stars)
         return frozenset().union(*starred)
 
@@ -130,7 +131,7 @@ class Resolver:
             elif first:
                 starred = (self._through_files(f"{star}.{rest}", classes, depth + 1) for star in walked.scope.stars)
                 found |= frozenset().union(*starred)
-        return frozenset(found) if siblings else frozenset({dotted})
+        return frozenset(found) if siblings else frozenset({settled(dotted)})
 
     # --- expressions ---
 
@@ -187,7 +188,7 @@ class Resolver:
         key = self.text(node.slice, scope, depth)
         if key is not None:
             for base in self.names(node.value, scope, depth=depth):
-                if base in (_GLOBALS, "sys.modules") or base.endswith(".__dict__"):
+                if base in (_GLOBALS, "sys.modules", "builtins") or base.endswith(".__dict__"):
                     yield from self._item(base, key, scope, depth)
 
     def _item(self, base: str, key: str, scope: Scope, depth: int) -> Iterator[str]:

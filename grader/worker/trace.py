@@ -78,7 +78,8 @@ def traced(files: StudentFiles) -> Iterator[Trace]:
         plain_init(self, *args, **kwargs)
 
     nn.Module.__init__ = recording_init  # type: ignore[method-assign]
-    config = ProfilerConfig(ProfilerState.KINETO, False, False, False, False, False, _ExperimentalConfig())
+    everywhere = _ExperimentalConfig(profile_all_threads=True)
+    config = ProfilerConfig(ProfilerState.KINETO, False, False, False, False, False, everywhere)
     activities = {ProfilerActivity.CPU}
     _prepare_profiler(config, activities)
     _enable_profiler(config, activities)

@@ -1,0 +1,85 @@
+"""What a submission does where it is observed: whoever earns must earn it under observation too."""
+
+import sys
+
+import pytest
+from tiny_assignment import ITEMS, open_for_workers, submission, tiny
+
+from grader.model import CheckResult, Violation
+from grader.run.engine import Engine, Order
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading a class needs Linux")
+
+QUOTIENT = "return weights / weights.sum(dim=-1, keepdim=True)"
+LIBRARY = "torch.nn.functional.softmax(scores, dim=-1)"
+
+
+def unobserved(*lines):
+    """The library's softmax, unless the tracer is seen: then these lines."""
+    body = "\n        ".join(lines)
+    seen = "nn.Module.__init__.__name__ != '__init__'"
+    return f"if {seen}:\n        {body}\n    return {LIBRARY}"
+
+
+HIDDEN = {
+    "not_implemented": unobserved("raise NotImplementedError('a hole')"),
+    "memory": unobserved("raise MemoryError"),
+    "exception": unobserved("raise ValueError"),
+    "exit": unobserved("import os", "os._exit(0)"),
+    "endless": unobserved("while True:", "    pass"),
+    "other_values": unobserved("return scores"),
+    "none": unobserved("return None"),
+    "thread": "found = []\n    import threading\n"
+    f"    other = threading.Thread(target=lambda: found.append({LIBRARY}))\n"
+    "    other.start()\n    other.join()\n    return found[0]",
+    "passes_later": f"if _CALLS:\n        return scores\n    return {LIBRARY}",
+}
+HONEST = {
+    "honest": QUOTIENT,
+    "honest_and_wrong": "return weights",
+    "honest_and_unfilled": "raise NotImplementedError('softmax')",
+    "honest_and_raising": "raise ValueError('no idea')",
+}
+AFTER_GATES = {
+    "\n\ndef softmax(": "\n\n_CALLS = []\n\n\ndef softmax(",
+    "opened = ": "_CALLS.append(1)\n        opened = ",
+}
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """{key: the violations of the rule that were seen in a run}, and {key: credits}."""
+    root = open_for_workers(tmp_path_factory.mktemp("handed_in"))
+    handed = [submission(root, key, {"layers.py": (QUOTIENT, line)}) for key, line in {**HIDDEN, **HONEST}.items()]
+    layers = root / "passes_later" / "layers.py"
+    text = layers.read_text()
+    for find, replace in AFTER_GATES.items():
+        text = text.replace(find, replace)
+    layers.write_text(text)
+    folders, _ = tiny()
+    found, earned = {entry.key: [] for entry in handed}, {}
+    with Engine(Order(folders=folders, seed="observing")) as engine:
+        for key, event in engine.grade([(entry, ITEMS) for entry in handed], jobs=2):
+            if isinstance(event, Violation) and event.rule == "no_softmax" and event.evidence == "run":
+                found[key].append(event)
+            if isinstance(event, CheckResult):
+                earned[key, event.item] = event.credit
+    return found, earned
+
+
+@pytest.mark.parametrize("key", HIDDEN)
+def test_what_hides_from_observation_breaks_the_rule(broken, key):
+    found, earned = broken
+    assert earned[key, "softmax.values"] == 1.0, "the attack works"
+    assert found[key], "and is seen"
+    assert all(violation.parts == ("softmax",) for violation in found[key])
+
+
+def test_the_message_says_what_was_seen(broken):
+    (violation,) = broken[0]["memory"]
+    assert "did not earn" in violation.message
+
+
+@pytest.mark.parametrize("key", HONEST)
+def test_honest_code_is_accused_of_nothing(broken, key):
+    assert broken[0][key] == []
