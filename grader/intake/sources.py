@@ -94,7 +94,7 @@ def _known_name(declared: str) -> str:
 
 def _declared_encoding(data: bytes) -> str:
     """The encoding that Python would take from the first two lines, by the same rule; `utf-8` if there is none."""
-    for line in re.split(rb"\r\n|\r|\n", data[:2000], maxsplit=2)[:2]:
+    for line in re.split(rb"\r\n|\r|\n", data, maxsplit=2)[:2]:  # however long the first one is
         found = _COOKIE.match(line.removeprefix(_BOM))
         if found:
             return found[2].decode("ascii", "replace").lower().replace("_", "-")

@@ -44,7 +44,7 @@ def printing_places(root: Path, files: Mapping[str, str]) -> tuple[PrintSite, ..
 def _in_child(
     assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str]
 ) -> tuple[Violation, ...]:
-    """What a child finds; without the files that nobody asked for where it cannot get through them."""
+    """What a child finds; without a look into files that nobody asked for where it cannot get through them."""
     for strays in (True, False):
         raw = _asked(assignment, root, files, template, strays)
         if raw:
@@ -115,8 +115,11 @@ def _sources(root: Path, files: Mapping[str, str], strays: bool = True) -> Itera
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
         ours = name.startswith(scratch.PREFIX)
-        if path.is_file() and not path.is_symlink() and not ours and (strays or name in ids):
+        if path.is_file() and not path.is_symlink() and not ours:
             text = ""
+            if not strays and name not in ids:
+                yield name, SourceFile(id="", path=name, unread="parsing it took too long or too much memory")
+                continue
             if path.suffix.lower() in (".py", ".ipynb"):
                 text = path.read_text(encoding="utf-8", errors="replace")
             yield name, source_file(ids.get(name, ""), name, text)

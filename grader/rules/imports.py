@@ -17,15 +17,21 @@ _IMPORTERS = frozenset({"builtins.__import__", "importlib.import_module", "impor
 
 @dataclass(frozen=True)
 class Imported:
-    """One import: the dotted module, "" where its name is computed."""
+    """One import: the dotted module, "" where its name is computed; `names` are what is taken from it."""
 
     module: str
     place: Place
+    names: tuple[str, ...] = ()
 
     @property
     def top(self) -> str:
         """The top-level package."""
         return self.module.partition(".")[0]
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Every module that it may name, what is taken from a package included."""
+        return (self.module, self.top, *(f"{self.module}.{name}" for name in self.names))
 
 
 def imports_of(text: str, path: str = "template.py") -> set[str]:
@@ -49,7 +55,8 @@ def _imported(visit: Visit, package: tuple[str, ...], resolver: Resolver) -> Ite
     elif isinstance(node, ast.ImportFrom):
         module = absolute_module(node, package)
         names = [module] if module else [alias.name for alias in node.names]
-        yield from (Imported(name, visit.place) for name in names)
+        taken = tuple(alias.name for alias in node.names) if module else ()
+        yield from (Imported(name, visit.place, taken) for name in names)
     elif isinstance(node, ast.Call) and resolver.names(node.func, visit.scope) & _IMPORTERS and node.args:
         yield Imported(resolver.text(node.args[0], visit.scope) or "", visit.place)
 

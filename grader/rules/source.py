@@ -106,17 +106,20 @@ def _examined(submission: _Submission, rule: Rule) -> list[Examined]:
     extra = {name: entry for entry in submission.parsed if not entry.file.id for name in module_names(entry.file.path)}
     waiting = list(paths)
     while waiting:
-        for imported in submission.imported[waiting.pop()]:
-            helper = extra.get(imported.module) or extra.get(imported.top)
-            if helper is not None and helper.file.path not in paths:
-                paths.add(helper.file.path)
-                waiting.append(helper.file.path)
+        names = [name for imported in submission.imported[waiting.pop()] for name in imported.modules]
+        new = {extra[name].file.path for name in names if name in extra} - paths
+        paths |= new
+        waiting.extend(sorted(new))
     return [examined for examined in submission.examined if examined.walked.parsed.file.path in paths]
 
 
 def _unchecked(submission: _Submission, rule: Rule) -> Iterator[Violation]:
-    """A file that nobody can look into does not keep a rule."""
-    for parsed in _ruled(submission, rule):
+    """A file that nobody can look into does not keep a rule, nor does one that it imports."""
+    ruled = _ruled(submission, rule)
+    for parsed in [
+        *ruled,
+        *(entry.walked.parsed for entry in _examined(submission, rule) if not entry.walked.parsed.file.id),
+    ]:
         if parsed.unchecked:
             yield Place(parsed.file.path).violation(rule.id, f"cannot be checked: {parsed.unchecked}", rule.parts)
 

@@ -114,6 +114,9 @@ def take_definitions(cells: Sequence[Cell], namespace: dict[str, object], scratc
     return taken
 
 
+_COOKIE = re.compile(r"(coding[:=][ \t]*)[-\w.]+")
+
+
 def write_below(folder: str, path: str, text: str) -> bool:
     """Write a file that a cell writes; whether it is a module now. What lies elsewhere is not written."""
     place = Path(folder, path.removeprefix("/content/"))
@@ -122,9 +125,15 @@ def write_below(folder: str, path: str, text: str) -> bool:
     with contextlib.suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)  # a link to a file of this name that was handed in
-        place.write_text(text, encoding="utf-8")
+        place.write_text(_as_utf_8(text) if place.suffix == ".py" else text, encoding="utf-8")
         return place.suffix == ".py" and place.parent == Path(folder)
     return False
+
+
+def _as_utf_8(text: str) -> str:
+    """The text, with the encoding that it is written in: what Python imports is what the rules have read."""
+    lines = text.split("\n")
+    return "\n".join([*(_COOKIE.sub(r"\1utf-8", line) if "#" in line else line for line in lines[:2]), *lines[2:]])
 
 
 def note_broken(piece: Statement, place: str, taken: Definitions) -> None:

@@ -70,15 +70,14 @@ def _text(raw: bytes) -> str:
 def _readable(shown: str, place: str, raw: bytes, taken: Definitions) -> CodeType | list[ast.stmt]:
     """The whole file's code, or the statements of it that can be read. Raises what is no SyntaxError."""
     try:
-        # Text, where it is UTF-8, so that what runs is what the rules have read, whatever encoding it declares.
-        source: str | bytes = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        source = raw
+        # Text, so that what runs is what the rules have read, whatever encoding it declares.
+        source = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SyntaxError("this is not UTF-8; save the file as UTF-8", (place, line, 1, "")) from error
     try:
         return compile(source, place, "exec", dont_inherit=True)
     except SyntaxError as error:
-        if isinstance(source, bytes):
-            raise
         broken = error
     try:
         parse_source(source)

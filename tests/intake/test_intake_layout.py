@@ -206,6 +206,11 @@ SOURCES = {
     "large": (b"#" * 1_000_001, "1.0 MB"),
     "utf-7": (b"# coding: utf-7\nx = 1\n", "declares the encoding utf-7"),
     "utf-7 in the second line": (b"#!/usr/bin/python\r# -*- coding: UTF_7 -*-\rx = 1\n", "encoding utf-7"),
+    "utf-7 behind a long line": (b"#" + b"a" * 5000 + b"\n# coding: utf-7\nx = 1\n", "encoding utf-7"),
+    "utf-7 behind a form feed": (b"\x0c\n \x0c# coding: utf-7\nx = 1\n", "encoding utf-7"),
+    "utf-7 after a mark of UTF-8": (b"\xef\xbb\xbf# coding: utf-7\nx = 1\n", "encoding utf-7"),
+    "another encoding after a mark of UTF-8": (b"\xef\xbb\xbf# coding: cp1252\nx = 1\n", "encoding cp1252"),
+    "a codec that is no encoding": (b"# coding: rot13\nk = 1\n", "encoding rot13"),
     "escapes": (b"# vim: set fileencoding=unicode_escape :\nx = 1\n", "encoding unicode-escape"),
     "not UTF-8": ("# שלום\n".encode("cp1255"), "is not UTF-8"),
 }

@@ -1,9 +1,10 @@
 """The other rules over source: imports, demanded names, signatures, file names, files that do not parse."""
 
 import json
+from dataclasses import replace
 
 import pytest
-from rules_examples import assignment, check, python
+from rules_examples import NO_LSTM, assignment, check, python
 
 from grader.assignment.assignment import ExpectedFile, Rule
 from grader.errors import AuthorError
@@ -254,6 +255,38 @@ def test_a_broken_cell_is_named_with_cell_and_line():
     cells = ((1, "x = 1"), (4, "%matplotlib inline\nnlayers = \n"))
     (violation,) = check(rule, SourceFile(id="nb", path="hw.ipynb", cells=cells))
     assert (violation.cell, violation.line) == (4, 2)
+
+
+HEAD = "import torch.nn as nn\n"
+MANY = "x = [" + "0, " * 80_000 + "]\n"
+
+
+@pytest.mark.parametrize("within", [(), ("LSTM",)])
+@pytest.mark.parametrize("use", ["from helper import make", "import helper", "from . import helper"])
+def test_a_file_nobody_can_look_into_keeps_no_rule_where_it_is_used(use, within):
+    user = python(HEAD + f"{use}\n\nclass LSTM(nn.Module):\n    pass\n")
+    slow = SourceFile(id="", path="models/helper.py", unread="parsing it took too long")
+    (violation,) = check(replace(NO_LSTM, within=within), user, slow)
+    assert (violation.file, "parsing it took too long" in violation.message) == ("models/helper.py", True)
+    large = SourceFile(id="", path="models/helper.py", text=MANY * 2)
+    assert "cannot be checked" in check(NO_LSTM, user, large)[0].message
+
+
+def test_a_file_nobody_can_look_into_costs_nothing_where_nothing_uses_it():
+    strays = [
+        SourceFile(id="", path="old.py", unread="parsing it took too long"),
+        SourceFile(id="", path="old.ipynb", unread="its JSON is broken"),
+        SourceFile(id="", path="data.py", text=MANY * 2),
+    ]
+    assert check(NO_LSTM, python(HEAD + "class LSTM(nn.Module):\n    pass\n"), *strays) == ()
+    assert len(check(NO_LSTM, python(HEAD + "nn.LSTM(3, 4)\n"), *strays)) == 1, "rules hold for what can be read"
+
+
+@pytest.mark.parametrize("use", ["from tools import helper", "from .tools import helper", "import tools.helper"])
+def test_helpers_in_folders_are_looked_into(use):
+    helper = SourceFile(id="", path="models/tools/helper.py", text=HEAD + "def make():\n    return nn.LSTM(3, 4)\n")
+    (violation,) = check(NO_LSTM, python(f"{use}\n"), helper)
+    assert violation.file == "models/tools/helper.py"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from grader.probing import MAX_CANDIDATES, MAX_CHOICES, MAX_NAME, BindingError
-from grader.worker import absent, importing, loading
+from grader.worker import absent, definitions, importing, loading
 from grader.worker.capture import Capture
 from grader.worker.clock import clock
 from grader.worker.loading import FileSpec, LoadFailure, MissingDefinition, Modules
@@ -86,7 +86,7 @@ def test_a_file_that_was_not_handed_in_is_not_attempted(load):
         ("def f():\nreturn 1\n", "IndentationError", "m.py:2", "expected an indented block"),
         ("def f():\n    return '\n", "SyntaxError", "m.py:2", "unterminated string"),
         (b"def f():\n    return 1\x00\n", "SyntaxError", "", "null bytes"),
-        ("def f():\n    return 'caf\u00e9'\n".encode("latin-1"), "SyntaxError", "m.py", "can't decode"),
+        ("def f():\n    return 'caf\u00e9'\n".encode("latin-1"), "SyntaxError", "m.py:2", "is not UTF-8"),
         ("(" * 3000 + ")" * 3000, "SyntaxError", "m.py:1", "too many nested parentheses"),
     ],
 )
@@ -100,10 +100,10 @@ def test_a_file_that_does_not_parse_says_where(load, text, kind, where, message)
     assert re.search(message, answer["message"])
 
 
-LATIN = "# -*- coding: latin-1 -*-\n# é\n".encode("latin-1")
+COOKIE = "# -*- coding: latin-1 -*-\n# é\n".encode()
 
 
-@pytest.mark.parametrize("text", [b"\xef\xbb\xbf" + GOOD.encode(), LATIN + GOOD.encode(), GOOD.replace("\n", "\r\n")])
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbf" + GOOD.encode(), COOKIE + GOOD.encode(), GOOD.replace("\n", "\r\n")])
 def test_byte_order_marks_cookies_and_line_ends_are_read(load, text):
     assert use(load(text))["values"] == {"out": 1}
 
@@ -471,3 +471,29 @@ def test_what_is_cached_keeps_the_globals_that_it_was_built_with(load):
         assert run(modules, lambda m, size=size: probe(m, size))["values"] == {"out": [out, "own"]}
     modules.arrange({})
     assert use(modules)["values"] == {"out": [1, "own"]}
+
+
+# --- one reading of a file's text -----------------------------------------------------------------------------
+
+HIDDEN = "+AGQAZQBmACAAZgAoACkAOgAgAHIAZQB0AHUAcgBuACAAJwB1AHQAZgAtADcAJw-"  # in UTF-7: def f(): return 'utf-7'
+PLAIN = "def f():\n    return 'read'\n"
+
+
+@pytest.mark.parametrize("above", ["", "#\n", "#" + "a" * 5000 + "\n", "\f", "\ufeff", "\ufeff#\n"])
+def test_what_runs_is_the_text_that_was_analysed_whatever_it_declares(load, above):
+    text = f"{above}# coding: utf-7\n{PLAIN}# {HIDDEN}\n"
+    assert use(load(text))["values"]["out"] == "read"
+
+
+def test_a_file_that_is_not_utf_8_is_not_guessed_at(load):
+    answer = use(load(f"# coding: latin-1\n{PLAIN}# \xe9\n".encode("latin-1")))
+    assert answer["status"] == "raised"
+    assert "this is not UTF-8" in answer["message"]
+
+
+@pytest.mark.parametrize("above", ["", "#\n"])
+def test_files_that_cells_write_are_read_as_they_were_analysed(tmp_path, above):
+    assert definitions.write_below(str(tmp_path), "made.py", f"{above}# coding: utf-7\n{PLAIN}# {HIDDEN}\n")
+    space = {}
+    exec(compile((tmp_path / "made.py").read_bytes(), "made.py", "exec"), space)
+    assert space["f"]() == "read"
