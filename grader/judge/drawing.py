@@ -14,7 +14,7 @@ EXAMPLES = 8
 
 def item_seed(run_seed: str, item_id: str) -> int:
     """The seed of one item's cases."""
-    return int.from_bytes(hashlib.sha256(f"{run_seed}/{item_id}".encode()).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(f"{run_seed}/{item_id}".encode()).digest(), "big")
 
 
 def forget_local_constants() -> None:

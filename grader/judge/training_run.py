@@ -21,6 +21,7 @@ from grader.judge.verdicts import KILLED, of_observation
 from grader.model import Died, Malformed, Observation, OutOfMemory, Raised, TimedOut, Values
 from grader.sandbox.base import Process, Sandbox, Site, ask, request_tree
 from grader.sandbox.missing import missing_module
+from grader.suite.cases import generator_of
 from grader.suite.metrics import Measure
 from grader.suite.training import Counterpart, Trained
 from grader.text import one_line
@@ -62,7 +63,7 @@ class WorkerPredictor:
         """The probe's values. Raises Ended when there are none, or when all answers together took too long."""
         self._run.require_time()
         if self._process is None or self._process.dead:
-            self._process = self._run.worker()
+            self._process = self._run.predicting()
             self._run.give(self._process, "weights", self._trained.weights)
         started = time.perf_counter()
         observation = self._run.ask(self._process, self._probe, batch, self._options)
@@ -75,7 +76,8 @@ class WorkerPredictor:
         return observation.values
 
     def fresh(self) -> WorkerPredictor:
-        """The same weights in a virgin process."""
+        """The same weights in a virgin process, which is alone: this one, which has seen the batches, is ended."""
+        self._run.end_predicting()
         return WorkerPredictor(self._run, self._probe, self._trained, self._options)
 
 
@@ -97,7 +99,8 @@ class TrainingRun:
         digest = hashlib.sha256(f"{gym.seed}\0{item.id}\0{number}".encode()).digest()
         self._seed = int.from_bytes(digest[:4], "big")
         # Another stream than the worker's, which knows its seed.
-        self.draw = torch.Generator().manual_seed(int.from_bytes(digest[4:12], "big") >> 1)
+        self.draw = generator_of(digest[4:])
+        self._predicting: Process | None = None
 
     # --- for tests --------------------------------------------------------------------------------------------
 
@@ -159,6 +162,19 @@ class TrainingRun:
     def worker(self) -> Process:
         """A fresh worker with the item's limits."""
         return self._gym.sandbox.start(self._site, self._limits)
+
+    def predicting(self) -> Process:
+        """A fresh worker for a predictor, when no other is left that could tell it what it saw."""
+        self.end_predicting()
+        self._predicting = self.worker()
+        return self._predicting
+
+    def end_predicting(self) -> None:
+        """End the worker that predicts, and wait until it is gone with every lock that it held."""
+        if self._predicting is not None:
+            self._predicting.kill()
+            self._predicting.ending()
+            self._predicting = None
 
     def require_time(self) -> None:
         """Raises Ended when evaluation has had its time: many slow answers must not hold up the judge for hours."""

@@ -36,8 +36,9 @@ def settled(dotted: str) -> str:
         if isinstance(value, type(sys)) and (name, part) != ("os", "path"):
             name = str(vars(value).get("__name__", f"{name}.{part}"))
         elif place == len(rest) - 1 and isinstance(home, str) and home.partition(".")[0] in _OUTSIDE - {"torch"}:
-            known = getattr(sys.modules.get(home), "__dict__", {}).get(getattr(value, "__name__", ""))
-            name = f"{home}.{value.__name__}" if value is known and known is not None else f"{name}.{part}"
+            called = str(getattr(value, "__name__", ""))
+            known = getattr(sys.modules.get(home), "__dict__", {}).get(called)
+            name = f"{home}.{called}" if value is known and known is not None else f"{name}.{part}"
         else:
             name = f"{name}.{part}"
     return name

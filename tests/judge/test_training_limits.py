@@ -72,3 +72,51 @@ def test_all_answers_together_have_a_limit():
     with pytest.raises(Ended) as ended:
         run.predictor(probe, Trained(weights={}, start={}))({})
     assert ended.value.observation == TimedOut(seconds=12)
+
+
+class _Workers:
+    """A sandbox whose workers tell how many others of them lived when they were asked."""
+
+    def __init__(self):
+        self.living = []
+
+    def start(self, site, limits):
+        worker = _Worker(self)
+        self.living.append(worker)
+        return worker
+
+
+class _Worker:
+    gpu = None
+
+    def __init__(self, house):
+        self.house, self.dead = house, False
+
+    def kill(self):
+        self.dead = True
+
+    def ending(self):
+        if self.dead and self in self.house.living:
+            self.house.living.remove(self)  # gone only for those who wait
+
+
+def test_a_predictor_whose_answers_count_is_gone_before_its_examiners_begin(monkeypatch):
+    """Or it could tell them, by locks on files, what it saw."""
+
+    def probe(modules):
+        return {}
+
+    house = _Workers()
+    site = Site(root=Path("/nowhere"), files=())
+    gym = Gym(sandbox=house, site=site, source=DataSource(made=True), seed="s", alone=lambda alone: nullcontext())
+    item, reference = Item(id="slow", question="1", points=1), ReferenceSide(None, None, {})
+    run = TrainingRun(gym, item, Budget(steps=1, seconds=3), 0, reference)
+    seen = []
+    monkeypatch.setattr(
+        training_run, "ask", lambda process, *rest: seen.append(list(house.living)) or Values(values={})
+    )
+    trained, untrained = (run.predictor(probe, Trained(weights={}, start={})) for _ in range(2))
+    for predict in (trained, trained.fresh(), untrained, trained.fresh(), trained):
+        predict({})
+    assert all(len(living) == 1 for living in seen)
+    assert len({id(living[0]) for living in seen}) == 5

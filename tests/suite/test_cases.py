@@ -142,3 +142,39 @@ def test_marks_are_kept_on_the_function():
     for names in ((), ("own", "own")):
         with pytest.raises(ValueError, match="at least one name"):
             routes(*names)
+
+
+# --- nobody can find the seed out -----------------------------------------------------------------------------
+
+
+def test_cases_are_seeded_by_128_bits():
+    seeds = [case.seed for seed in range(12) for case in drawn(seed)]
+    assert all(0 <= seed < 2**128 for seed in seeds)
+    large = [seed for seed in seeds if seed >= 2**120]
+    assert len(large) > 0.6 * len(seeds), "not the small numbers that Hypothesis prefers, but in a run's first case"
+    halves = {seed >> 64 for seed in seeds}, {seed % 2**64 for seed in seeds}
+    assert all(len(half) > 0.6 * len(seeds) for half in halves)
+
+
+def test_every_bit_of_a_seed_decides_what_is_drawn():
+    """Of a seed torch's own generator takes 32 bits, which can be tried through."""
+    plain = Draw(5).normal(4)
+    for bit in (0, 31, 32, 33, 63, 64, 100, 127, 255):
+        assert not torch.equal(Draw(5 ^ 1 << bit).normal(4), plain), bit
+    assert torch.equal(Draw(5).normal(4), plain)
+
+
+def test_what_is_drawn_is_random():
+    numbers = torch.cat([Draw(seed).uniform(500) for seed in range(20)])
+    assert abs(numbers.mean().item() - 0.5) < 0.01
+    assert abs(numbers.var().item() - 1 / 12) < 0.003
+    assert len(numbers.unique()) > 9_900
+
+
+def test_the_state_of_torchs_generator_lies_where_it_is_written():
+    state = torch.Generator().manual_seed(5489).get_state()
+    words = state[sys.modules["grader.suite.cases"]._STATE :][: 8 * sys.modules["grader.suite.cases"]._WORDS].view(
+        torch.int64
+    )
+    assert words[:3].tolist() == [5489, 1301868182, 2938499221], "the first words of a Mersenne Twister of that seed"
+    assert bool((words < 2**32).all())
