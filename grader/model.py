@@ -407,3 +407,8 @@ class Graded:
     def owner(self) -> str:
         """The key under which its author is known, whichever attempt this is."""
         return self.of or self.key
+
+
+def attempt_key(owner: str, number: int) -> str:
+    """The key of an attempt: the owner's own for the first, so that most results have plain keys."""
+    return owner if number == 1 else f"{owner}~{number}"

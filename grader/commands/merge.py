@@ -13,7 +13,7 @@ from grader.commands.shared import open_assignment
 from grader.course import people
 from grader.errors import UsageError
 from grader.reports.files import merge_intake
-from grader.results.merging import merge
+from grader.results.merging import Merged, merge
 from grader.run.grading import MARKS
 
 
@@ -28,7 +28,7 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
     sys.stderr.write("".join(f"note: {warning}\n" for warning in merged.warnings))
     _bring_people(folders, out)
     merge_intake(out, folders)
-    _bring_files(folders, out)
+    _bring_files(folders, merged, out)
     if marks is not None:
         shutil.copyfile(marks, out / MARKS)
     return finish(out, assignment, as_json=as_json)
@@ -40,14 +40,14 @@ def _bring_people(folders: Sequence[Path], out: Path) -> None:
         people.write([person for file in files for person in people.read(file)], out / "people.csv")
 
 
-def _bring_files(folders: Sequence[Path], out: Path) -> None:
+def _bring_files(folders: Sequence[Path], merged: Merged, out: Path) -> None:
     """The account of the suite's run, and the submissions, which `replay` needs."""
     for account in [folder / SUITE for folder in folders if (folder / SUITE).exists()][:1]:
         shutil.copyfile(account, out / SUITE)
-    for folder in folders:
-        for found in sorted((folder / SUBMISSIONS).glob("*")):
-            if found.is_dir() and not (out / SUBMISSIONS / found.name).exists():
-                shutil.copytree(found, out / SUBMISSIONS / found.name, copy_function=_linked)
+    for key, folder, there in merged.origins:
+        found, target = folder / SUBMISSIONS / there, out / SUBMISSIONS / key
+        if found.is_dir() and not target.exists():
+            shutil.copytree(found, target, copy_function=_linked)
 
 
 def _linked(source: str, target: str) -> None:

@@ -28,10 +28,10 @@ from grader.intake.groups import as_groups, read_groups, same_people_together, u
 from grader.intake.layout import lay_out
 from grader.intake.names import is_archive, masked, stem
 from grader.intake.tree import Entry, file_entry, folder_entries, handed_in_as
-from grader.model import Fate, Person, Refused, Submission
+from grader.model import Fate, Person, Refused, Submission, attempt_key
 from grader.text import one_line
 
-__all__ = ["Earlier", "Taken", "attempt_key", "take", "take_all"]
+__all__ = ["Earlier", "Taken", "take", "take_all"]
 
 NOTE_LIMIT, REASON_LIMIT = 300, 500
 OPENED = "it was opened; what was in it is listed below"
@@ -131,11 +131,6 @@ def take_all(
             taken.setdefault(entry.key, entry)
         mine = accounted([entry for entry in listed if entry.origin not in others], fates)
         return Taken(found=_people_twice(tuple(taken.values()), keyed), fates=mine, notices=notices)
-
-
-def attempt_key(owner: str, number: int) -> str:
-    """The key of an attempt: the owner's own for the first, so that most results have plain keys."""
-    return owner if number == 1 else f"{owner}~{number}"
 
 
 def _must_exist(paths: Sequence[Path]) -> None:

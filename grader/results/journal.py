@@ -45,6 +45,12 @@ class Stored:
     protections: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
+    @property
+    def attempt(self) -> int:
+        """Which attempt of its author this is, from 1."""
+        number: int = self.facts.get("attempt", 1)
+        return number
+
 
 @dataclass
 class Contents:
@@ -66,8 +72,7 @@ class Contents:
         """The digests of every owner's attempts, in their order."""
         found: dict[str, list[tuple[int, str]]] = {}
         for key, stored in self.submissions.items():
-            number = stored.facts.get("attempt", 1)
-            found.setdefault(stored.facts.get("of") or key, []).append((number, stored.digest))
+            found.setdefault(stored.facts.get("of") or key, []).append((stored.attempt, stored.digest))
         return {owner: [digest for _, digest in sorted(own)] for owner, own in found.items()}
 
     def needs_run(
@@ -323,7 +328,7 @@ def _graded(key: str, stored: Stored, contents: Contents) -> Graded:
         seed=contents.seed,
         seconds=stored.seconds,
         of=facts.get("of", ""),
-        attempt=facts.get("attempt", 1),
+        attempt=stored.attempt,
         active=facts.get("active"),
         attention=tuple(facts.get("attention", ())),
         prints=facts.get("prints", {}),

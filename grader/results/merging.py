@@ -1,28 +1,42 @@
 """Several runs of one assignment → one journal: the trainings of a GPU server beside everything else from a laptop.
 
 Of two results for one item the one that judged something counts before a grader error, and that before a skipped one;
-between equals the run that is named last. Results of different files under one key are never mixed.
+between equals the run that is named last. Results of different files under one key are never mixed: they are attempts
+of one author, and each is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.errors import UsageError
-from grader.model import CheckResult
+from grader.model import CheckResult, attempt_key
 from grader.results.journal import Contents, Journal, Stored, read
 from grader.results.sharding import require_whole
 
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What went into the new folder, and sentences about what did not."""
+    """What went into the new folder, and what to know of it.
+
+    `origins`: the key of each submission, with every folder that has it and its key there.
+    """
 
     slug: str
     submissions: int
     warnings: tuple[str, ...]
+    origins: tuple[tuple[str, Path, str], ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One submission as one run knows it."""
+
+    folder: Path
+    key: str
+    stored: Stored
 
 
 def merge(folders: Sequence[Path], out: Path) -> Merged:
@@ -41,14 +55,18 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
     require_whole(folders, runs)
     if read(out).slug:
         raise UsageError(f"{out} holds results already; choose another --out")
-    warnings = [*_seed_warnings(folders, runs), *_version_warnings(folders, runs)]
-    keys = sorted({key for run in runs for key in run.submissions})
+    attempts = _attempts(folders, runs)
     with Journal(out, slugs[0]) as journal:
         journal.start_run(slugs[0], runs[0].seed, runs[0].versions)
         journal.notices(tuple(dict.fromkeys(notice for run in runs for notice in run.notices)))
-        for key in keys:
-            warnings += _merge_one(journal, key, folders, runs)
-    return Merged(slug=slugs[0], submissions=len(keys), warnings=tuple(warnings))
+        for key, parts in sorted(attempts.items()):
+            journal.adopt(key, _combined([part.stored for part in parts]))
+    return Merged(
+        slug=slugs[0],
+        submissions=len(attempts),
+        warnings=(*_seed_warnings(folders, runs), *_version_warnings(folders, runs), *_renamed(attempts)),
+        origins=tuple((key, part.folder, part.key) for key, parts in attempts.items() for part in parts),
+    )
 
 
 def _seed_warnings(folders: Sequence[Path], runs: Sequence[Contents]) -> list[str]:
@@ -66,19 +84,32 @@ def _version_warnings(folders: Sequence[Path], runs: Sequence[Contents]) -> list
     ]
 
 
-def _merge_one(journal: Journal, key: str, folders: Sequence[Path], runs: Sequence[Contents]) -> list[str]:
-    present = [
-        (folder, run.submissions[key]) for folder, run in zip(folders, runs, strict=True) if key in run.submissions
+def _attempts(folders: Sequence[Path], runs: Sequence[Contents]) -> dict[str, list[_Part]]:
+    """Every attempt of every author under its key, numbered in the order of folders and of attempts within one."""
+    authors: dict[str, dict[str, list[_Part]]] = {}
+    for folder, run in zip(folders, runs, strict=True):
+        for key, stored in sorted(run.submissions.items(), key=lambda entry: entry[1].attempt):
+            digests = authors.setdefault(stored.facts.get("of") or key, {})
+            digests.setdefault(stored.digest, []).append(_Part(folder, key, stored))
+    found: dict[str, list[_Part]] = {}
+    for author, digests in authors.items():
+        for number, parts in enumerate(digests.values(), 1):
+            place = {"of": author, "attempt": number} if number > 1 else {}
+            for part in parts:
+                rest = {name: fact for name, fact in part.stored.facts.items() if name not in ("of", "attempt")}
+                part.stored.facts = {**rest, **place}
+            found[attempt_key(author, number)] = parts
+    return found
+
+
+def _renamed(attempts: Mapping[str, Sequence[_Part]]) -> list[str]:
+    return [
+        f"{part.key}: the files in {part.folder} are other ones than in a folder named before it; they are kept as "
+        f"another attempt, {key}."
+        for key, parts in attempts.items()
+        for part in parts
+        if part.key != key
     ]
-    first = present[0][1]
-    warnings = [
-        f"{key}: the files in {folder} are other ones than in {present[0][0]}; their results were left out."
-        for folder, stored in present
-        if stored.digest != first.digest
-    ]
-    same = [stored for _, stored in present if stored.digest == first.digest]
-    journal.adopt(key, _combined(same))
-    return warnings
 
 
 def _combined(same: Sequence[Stored]) -> Stored:

@@ -134,15 +134,34 @@ def test_a_run_without_a_gpu_and_a_later_one_with_it(tmp_path, laptop, server):
     assert facts["Memory beside it"].startswith("at most 2100 MiB")
 
 
-def test_other_files_under_the_same_key_are_left_out_and_said(tmp_path, laptop, server):
+def test_other_files_under_the_same_key_are_another_attempt(tmp_path, laptop, server):
     write(laptop, result("a"))
     write(server, result("a", "failed"), result("b"), digest="other files")
     told, whole = merged(tmp_path, laptop, server)
     assert told.warnings == (
-        f"ann: the files in {server} are other ones than in {laptop}; their results were left out.",
+        f"ann: the files in {server} are other ones than in a folder named before it; they are kept as another "
+        "attempt, ann~2.",
     )
     assert whole.submissions["ann"].results == {"a": result("a")}
-    assert whole.submissions["ann"].digest == "d"
+    assert whole.submissions["ann~2"].results == {"a": result("a", "failed"), "b": result("b")}
+    assert whole.attempts() == {"ann": ["d", "other files"]}
+    assert (whole.graded()[1].of, whole.graded()[1].attempt) == ("ann", 2)
+    assert told.origins == (("ann", laptop, "ann"), ("ann~2", server, "ann"))
+
+
+def test_a_run_that_knows_only_the_later_attempt(tmp_path, laptop, server):
+    """It calls the attempt by the plain key; the other run has the one before it."""
+    write(laptop, result("a"))
+    with Journal(laptop, "hw") as journal:
+        late = Submission(key="ann~2", root=Path("/nowhere"), digest="e", files={"m": "m.py"}, of="ann", attempt=2)
+        journal.submission(late)
+        journal.started("ann~2")
+        journal.result("ann~2", result("a", "failed"), "stamp")
+        journal.finished("ann~2", {}, 1.0)
+    write(server, result("b"), digest="e")
+    _, whole = merged(tmp_path, laptop, server)
+    assert whole.attempts() == {"ann": ["d", "e"]}
+    assert set(whole.submissions["ann~2"].results) == {"a", "b"}
 
 
 def test_classes_that_overlap_in_part(tmp_path, laptop, server):
