@@ -6,10 +6,11 @@ import json as json_module
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -71,6 +72,15 @@ class Request:
     shard: str | None = None
 
 
+@dataclass(frozen=True)
+class _Class:
+    """What is to be judged, with which seed; `part` says which shard of a class it is."""
+
+    taken: intake.Taken
+    seed: str
+    part: Mapping[str, object] | None
+
+
 def run(request: Request, launched: Launched | None = None) -> int:
     """Grade and write everything, with processes that may have been started ahead. Returns the exit code."""
     folders, assignment = open_assignment(request.slug, request.assignments)
@@ -81,15 +91,15 @@ def run(request: Request, launched: Launched | None = None) -> int:
         count = _count(request, assignment)
         sys.stdout.write(plan.text(assignment, items, trainings, count, job_count(request.jobs)))
         return EXIT_DONE
-    if request.container and (request.shard or request.recording):
-        raise UsageError("--container runs the whole class with the reference: give --shard or --recording without it")
     if not request.paths and request.taken is None:
         raise UsageError("name what is to be graded: folders, zips, notebooks or a bulk download")
     out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
     if request.resume and not (out / "journal.jsonl").exists():
         raise UsageError(f"there is nothing to resume in {out}")
     with Journal(out, assignment.slug) as journal:
-        _grade(journal, assignment, folders, request, items, trainings, out, launched)
+        _grade(
+            journal, assignment, request, out, partial(_judge, journal, assignment, folders, items, trainings, launched)
+        )
     if request.taken is not None:
         return EXIT_DONE  # who called reads the journal, and makes the results
     return finish(out, assignment, lenient=request.lenient, as_json=request.json)
@@ -107,74 +117,93 @@ def finish(out: Path, assignment: Assignment, *, lenient: bool = False, as_json:
 def _grade(
     journal: Journal,
     assignment: Assignment,
-    folders: Folders,
     request: Request,
-    items: tuple[str, ...],
-    trainings: Trainings,
     out: Path,
-    launched: Launched | None,
+    judge: Callable[[Request, _Class, Path], None],
 ) -> None:
-    workspace = out / SUBMISSIONS
-    shard = Shard.parse(request.shard) if request.shard else None
-    seed = seed_for(request.seed or journal.contents.seed or None, request.recording)
-    _require_same_shard(journal, shard, seed)
-    part: dict[str, object] | None = None
-
-    def choose(owners: Sequence[str]) -> Collection[str]:
-        nonlocal part
-        part = None if shard is None else shard.facts(owners)
-        return owners if shard is None else shard.share(owners)
-
-    if request.taken is not None:
-        shutil.copytree(request.taken, workspace, dirs_exist_ok=True)
-        taken = intake.Taken(found=tuple(taken_in(journal.contents, workspace.resolve())), fates=())
-    else:
-        taken = _take(journal, assignment, request, workspace, out, choose)
-    found = taken.found
-    seed = seed or new_seed()
-    if not any(isinstance(entry, Submission) for entry in found):
-        journal.start_run(assignment.slug, seed, {}, part)
-        journal.notices(taken.notices)
-        for entry in found:
+    """Take the class in and judge it, if there is anything to be judged."""
+    whole = _class_of(journal, assignment, request, out)
+    if not any(isinstance(entry, Submission) for entry in whole.taken.found):
+        journal.start_run(assignment.slug, whole.seed, {}, whole.part)
+        journal.notices(whole.taken.notices)
+        for entry in whole.taken.found:
             journal.submission(entry)
         return
-    if launched is not None:
-        html.template()  # compiled while torch is imported elsewhere
     try:
-        with progress_bar(assignment.slug) as tell:
-            if request.container:
-                wanted = Wanted(
-                    seed=seed,
-                    items=items,
-                    only=request.only,
-                    jobs=job_count(request.jobs),
-                    trainings=trainings,
-                    image=request.image or "",
-                )
-                grade_in_containers(journal, assignment, folders, taken, wanted, out, tell)
-                return
-            grade_into(
-                journal,
-                assignment,
-                folders,
-                found,
-                seed=seed,
-                items=items,
-                jobs=job_count(request.jobs),
-                report=(out / SUITE).resolve(),
-                tell=tell,
-                launched=launched,
-                trainings=trainings,
-                notices=taken.notices,
-                recordings=recordings_for(request.recording, request.no_cache),
-                shard=part,
-            )
+        judge(request, whole, out)
     except (KeyboardInterrupt, GraderError):
         # What was finished is worth having on disk before the command ends.
         if journal.contents.slug and journal.in_place:
             with suppress(GraderError):  # a full disk, say: then the first error is the one to be told
                 write_results(out, scores_of(out, assignment, lenient=request.lenient))
         raise
+
+
+def _judge(
+    journal: Journal,
+    assignment: Assignment,
+    folders: Folders,
+    items: tuple[str, ...],
+    trainings: Trainings,
+    launched: Launched | None,
+    request: Request,
+    whole: _Class,
+    out: Path,
+) -> None:
+    """Here, or in containers."""
+    jobs = job_count(request.jobs)
+    if launched is not None:
+        html.template()  # compiled while torch is imported elsewhere
+    with progress_bar(assignment.slug) as tell:
+        if request.container:
+            wanted = Wanted(
+                seed=whole.seed,
+                items=items,
+                only=request.only,
+                jobs=jobs,
+                trainings=trainings,
+                image=request.image or "",
+                shard=whole.part,
+                recording=request.recording,
+            )
+            grade_in_containers(journal, assignment, folders, whole.taken, wanted, out, tell)
+            return
+        grade_into(
+            journal,
+            assignment,
+            folders,
+            whole.taken.found,
+            seed=whole.seed,
+            items=items,
+            jobs=jobs,
+            report=(out / SUITE).resolve(),
+            tell=tell,
+            launched=launched,
+            trainings=trainings,
+            notices=whole.taken.notices,
+            recordings=recordings_for(request.recording, request.no_cache),
+            shard=whole.part,
+        )
+
+
+def _class_of(journal: Journal, assignment: Assignment, request: Request, out: Path) -> _Class:
+    """What was handed in: taken in now, or by who called and left it beside the journal."""
+    workspace = out / SUBMISSIONS
+    if request.taken is not None:
+        shutil.copytree(request.taken, workspace, dirs_exist_ok=True)
+        found = tuple(taken_in(journal.contents, workspace.resolve()))
+        return _Class(intake.Taken(found=found, fates=()), journal.contents.seed, journal.contents.shard)
+    shard = Shard.parse(request.shard) if request.shard else None
+    seed = seed_for(request.seed or journal.contents.seed or None, request.recording)
+    _require_same_shard(journal, shard, seed)
+    owners: list[str] = []
+
+    def choose(known: Sequence[str]) -> Collection[str]:
+        owners.extend(known)
+        return known if shard is None else shard.share(known)
+
+    taken = _take(journal, assignment, request, workspace, out, choose)
+    return _Class(taken, seed or new_seed(), None if shard is None else shard.facts(owners))
 
 
 def _take(

@@ -22,7 +22,7 @@ from grader.run.engine import Trainings
 
 CAPABILITIES = ("SETUID", "SETGID", "SYS_CHROOT", "KILL", "CHOWN", "DAC_OVERRIDE")
 RUN_LABEL = "dl-grader.run"
-OUT, SUBMISSIONS, ASSIGNMENTS, DATA = "/out", "/submissions", "/assignments", "/data"
+OUT, SUBMISSIONS, ASSIGNMENTS, DATA, RECORDING = "/out", "/submissions", "/assignments", "/data", "/recording"
 GRADER_MIB = 1536  # command line, zygote, judge parent and the reference's values
 JUDGE_MIB = 256  # one judge and its idle workers
 FILE_MIB = 1024  # the largest file that can be written on the host

@@ -11,14 +11,24 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
-from grader.container.box import ASSIGNMENTS, DATA, OUT, RUN_LABEL, SUBMISSIONS, Box, create_arguments, memory_of
+from grader.container.box import (
+    ASSIGNMENTS,
+    DATA,
+    OUT,
+    RECORDING,
+    RUN_LABEL,
+    SUBMISSIONS,
+    Box,
+    create_arguments,
+    memory_of,
+)
 from grader.container.connecting import Client, engine, explained, require_image, runtime_for
 from grader.container.exchange import FOLDER, SUITE, Exchange, adopt, close_exchange, give_up, open_exchange, returned
 from grader.container.image import default_image
@@ -36,6 +46,7 @@ LOOK_SECONDS = 0.3
 SCRATCH_MIB = 128  # what a submission's processes may leave in their scratch folders before those are cleared away
 PAGE = 8192  # of a file and of its name
 DATA_VARIABLE = "GRADER_DATA"
+NOTE = "note: "  # how the command line begins what it remarks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +59,8 @@ class Wanted:
     jobs: int
     trainings: Trainings
     image: str = ""
+    shard: Mapping[str, object] | None = None
+    recording: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +84,7 @@ def grade_in_containers(
     with engine() as client:
         image = wanted.image or default_image(wanted.trainings.device)
         require_image(client, image, wanted.trainings.device)
-        journal.start_run(assignment.slug, wanted.seed, journal.contents.versions)
+        journal.start_run(assignment.slug, wanted.seed, journal.contents.versions, wanted.shard)
         journal.notices(taken.notices)
         for entry in taken.found:
             journal.submission(entry)
@@ -84,6 +97,7 @@ def grade_in_containers(
             _until_done(client, box, run)
         run.take(every=True)
         run.take_suite()
+        journal.notices((*taken.notices, *run.notes))
         close_exchange(run.exchange)
 
 
@@ -105,6 +119,7 @@ class _Run:
         self.label = hashlib.sha256(str(self.out).encode()).hexdigest()[:24]
         self.exchange = Exchange(folder=self.out / FOLDER)
         self.taken: set[str] = set()
+        self.notes: dict[str, None] = {}  # what the grader in the container remarked, each once
 
     @property
     def quiet_seconds(self) -> float:
@@ -126,7 +141,7 @@ class _Run:
         if not keys & known and not every:
             return
         contents = self._returned()
-        self.journal.start_run(contents.slug, contents.seed, contents.versions)
+        self.journal.start_run(contents.slug, contents.seed, contents.versions, self.wanted.shard)
         for key in sorted(keys & known):
             adopt(self.journal, contents, {key}, self.present, self.assignment)
             if key in self.exchange.done:
@@ -146,7 +161,7 @@ class _Run:
                 for key in keys
                 if contents.submissions[key].finished and contents.submissions[key].results != held[key].results
             }
-            self.journal.start_run(contents.slug, contents.seed, contents.versions)
+            self.journal.start_run(contents.slug, contents.seed, contents.versions, self.wanted.shard)
             adopt(self.journal, contents, news, self.present, self.assignment)
 
     def take_suite(self) -> None:
@@ -170,6 +185,9 @@ def _box(assignment: Assignment, wanted: Wanted, image: str, run: _Run, runtime:
         command += ["--only", name]
     reads = dict(run.exchange.reads)
     environment: dict[str, str] = {}
+    if wanted.recording is not None:
+        reads[RECORDING] = wanted.recording.resolve()
+        command += ["--recording", RECORDING]
     if trainings.data is not None:
         reads[DATA] = trainings.data.resolve()
         environment[DATA_VARIABLE] = DATA
@@ -236,6 +254,7 @@ def _run_one(client: Client, box: Box, run: _Run) -> _Ended:
         run.look()
         state = container.attrs["State"]
         text = clean(container.logs(tail=40).decode("utf-8", "replace"), 4000).strip()
+        run.notes |= dict.fromkeys(line[len(NOTE) :] for line in text.splitlines() if line.startswith(NOTE))
         return _Ended(code=int(state["ExitCode"]), why=_why(state, box), text=_last_words(text))
     finally:
         with suppress(Exception):  # it may be gone already; the error that brought us here is the one to be told

@@ -19,13 +19,19 @@ def command(image, out, *paths):
     return list(map(str, [*arguments, *(["--container", "--image", image] if image else [])]))
 
 
-def environment(engine):
-    return {**os.environ, "DOCKER_HOST": engine.host, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+def environment(engine, **more):
+    return {**os.environ, "DOCKER_HOST": engine.host, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **more}
 
 
-def grade(engine, image, out, *paths, code=0):
+def grade(engine, image, out, *paths, code=0, cache=None):
+    more = {} if cache is None else {"XDG_CACHE_HOME": str(cache)}
     done = subprocess.run(
-        command(image, out, *paths), env=environment(engine), capture_output=True, text=True, timeout=900, check=False
+        command(image, out, *paths),
+        env=environment(engine, **more),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
     assert done.returncode == code, f"{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     return done
@@ -69,6 +75,24 @@ def test_a_grading_in_a_container_is_the_hosts(engine, image, handed_in, tmp_pat
     assert report["protections"]["identity"] == "own user"
     assert report["protections"]["network"].startswith("cut")
     assert json.loads((tmp_path / "inside" / "suite.json").read_text("utf-8"))["summary"]["passed"] > 0
+
+
+def test_shards_in_containers_from_one_recording_are_the_class_at_once(engine, image, handed_in, tmp_path):
+    paths = sorted(handed_in.iterdir())
+    cache = tmp_path / "cache"
+    grade(engine, None, tmp_path / "whole", *paths, cache=cache)
+    [recording] = [path.parent for path in cache.rglob("index.json")]
+    parts = []
+    for number in (1, 2):
+        parts.append(tmp_path / str(number))
+        more = ("--recording", recording, "--shard", f"{number}/2")
+        done = grade(engine, image, parts[-1], *paths, *more)
+        assert "recording" not in done.stderr, "it serves as it is"
+    merge = [sys.executable, "-m", "grader.cli", "merge", *parts, "--out", tmp_path / "out", "--assignments", ROOT]
+    done = subprocess.run(list(map(str, merge)), capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert scores(tmp_path / "out") == scores(tmp_path / "whole")
+    assert {len(scores(part)) for part in parts} != {0, 3}
 
 
 def started(engine, image, out, folder):

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -171,20 +172,25 @@ def any_of(process):
 
 
 @pytest.mark.parametrize("victim", [lambda process: process.pid, any_of], ids=["the command line", "any process"])
-def test_killed_at_random_moments_and_continued(handed_in, undisturbed, tmp_path, victim):
+def test_killed_at_random_moments_and_continued(handed_in, undisturbed, tmp_path, monkeypatch, victim):
+    """`KILLS` says how often; a recording is being made at some of the moments, cut short at others."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     files, seconds = undisturbed
-    out = tmp_path / "out"
     moments = random.Random(20261120)
-    for share in (moments.uniform(0.1, 0.6), moments.uniform(0.6, 1.0)):
+    kills = int(os.environ.get("KILLS", "2"))
+    for number in range(kills):
+        out = tmp_path / f"out{number // 2}"  # every second run is a continued one
         process = start(handed_in, out)
-        time.sleep(share * seconds)
+        time.sleep((moments.uniform(0.1, 0.6), moments.uniform(0.6, 1.0))[number % 2] * seconds)
         family = descendants(process.pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim(process), signal.SIGKILL)
         end(process)
         assert gone(family), "processes outlived the command line"
-    finish(handed_in, out)
-    same(files_of(out), files)
+        if number % 2 or number == kills - 1:
+            finish(handed_in, out)
+            same(files_of(out), files)
+            shutil.rmtree(tmp_path / "cache", ignore_errors=True)
 
 
 def test_a_judge_that_is_killed_is_replaced_within_the_run(handed_in, undisturbed, tmp_path):
