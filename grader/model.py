@@ -229,7 +229,8 @@ class CheckResult:
     `credit` is in [0, 1]. `message` is what the student reads (plain text, capped); `hint` names the known mistake
     that produces the same numbers; `reason` is a short word for tables ("values differ", "timed out"); `case`
     reproduces it; `route` and `binding` say how the item was earned; `figures` are the comparison's numbers;
-    `staff` is evidence that students never see.
+    `staff` is evidence that students never see. `only` names sizes if it fails just where one of them is 1;
+    `charged_with` is the item that charges the same mistake, if that is all that is wrong with this one.
     """
 
     item: str
@@ -238,6 +239,8 @@ class CheckResult:
     message: str = ""
     hint: str = ""
     reason: str = ""
+    only: str = ""
+    charged_with: str = ""
     case: str = ""
     route: str = ""
     binding: str = ""

@@ -18,6 +18,7 @@ from grader.model import Examination, Refused, Submission
 from grader.proof import evidence
 from grader.proof.changes import report
 from grader.proof.changes.kinds import Kind
+from grader.proof.costs import Cost, summary
 from grader.proof.demands import (
     Claim,
     Finding,
@@ -72,9 +73,10 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     trainings = trainings_of(assignment, "made")
     # Without a recording: what is proven here is the reference run as well.
     order = Order(folders=folders, seed=PUBLIC_SEED, items=automatic_items(assignment), trainings=trainings)
-    findings, examined = _findings(assignment, order, kept, jobs)
+    findings, examined = kept_findings(assignment, order, kept, jobs)
     problems += [*tolerance_problems(examined), *forgery_problems(assignment, examined), *evidence.problems(assignment)]
     count = _show(findings, problems)
+    sys.stdout.write(f"{summary(costs_of(findings))}\n")
     forgery = forgery_of(assignment, examined)
     sys.stdout.write(
         f"adversaries without a solution earn {forgery.anchored} points, and {forgery.unanchored} of items that are "
@@ -85,6 +87,11 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     verdict = "proven" if not count else f"{count} problem(s)"
     sys.stdout.write(f"{slug}: {verdict}; {items} automatic items, kept submissions: {kinds}\n")
     return not count
+
+
+def costs_of(findings: Sequence[Finding]) -> list[tuple[Kept, Cost]]:
+    """What each single mistake costs."""
+    return [(found.claim.kept, found.cost) for found in findings if found.claim.kept is not None and found.cost]
 
 
 def verify_recorded(slug: str, jobs: int, assignments: Path | None) -> bool:
@@ -100,7 +107,7 @@ def verify_recorded(slug: str, jobs: int, assignments: Path | None) -> bool:
         elsewhere = replace(folders, reference=Path(scratch) / "no-reference")
         given = Recordings(given=recording)
         order = Order(folders=elsewhere, seed=PUBLIC_SEED, items=items, recordings=given)
-        findings, _ = _findings(assignment, order, kept, jobs, examines=False)
+        findings, _ = kept_findings(assignment, order, kept, jobs, examines=False)
     count = _show(findings, [])
     verdict = "proven" if not count else f"{count} problem(s)"
     sys.stdout.write(f"{slug}: {verdict}; judged from a recording, without the reference and without trainings\n")
@@ -113,14 +120,18 @@ def without_trainings(kept: Kept, assignment: Assignment) -> Kept | None:
     fails = tuple(name for name in kept.fails if name not in trained)
     if kept.fails and not fails:
         return None
-    return replace(kept, fails=fails, passes=tuple(name for name in kept.passes if name not in trained))
+    also = {name: why for name, why in kept.also.items() if name not in trained}
+    message = kept.message if len(fails) + len(also) == len(kept.charged) else ""  # it may be a training's
+    passes = tuple(name for name in kept.passes if name not in trained)
+    return replace(kept, fails=fails, also=also, passes=passes, message=message)
 
 
 def _show(findings: Sequence[Finding], problems: Sequence[str]) -> int:
     """Print everything. Returns the number of problems."""
     for finding in findings:
         mark = "ok     " if not finding.problems else "PROBLEM"
-        sys.stdout.write(f"{mark} {finding.claim.key}: {finding.claim.title}\n")
+        cost = f" (costs {finding.cost.share:.1%}: {', '.join(finding.cost.items)})" if finding.cost else ""
+        sys.stdout.write(f"{mark} {finding.claim.key}: {finding.claim.title}{cost}\n")
         sys.stdout.writelines(f"        {line}\n" for problem in finding.problems for line in problem.splitlines())
     sys.stdout.writelines(f"PROBLEM {problem}\n" for problem in problems)
     return len(problems) + sum(bool(finding.problems) for finding in findings)
@@ -139,9 +150,10 @@ def verify_changes(kind: Kind, slug: str, jobs: int, assignments: Path | None) -
     return not problems
 
 
-def _findings(
+def kept_findings(
     assignment: Assignment, order: Order, kept: Sequence[Kept], jobs: int, *, examines: bool = True
 ) -> tuple[list[Finding], dict[str, Examination]]:
+    """Judge the reference, the template and these kept submissions; with what the examined items show."""
     with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
         claims = dict(_laid_out(assignment, kept, Path(scratch) / "handed-in"))
         paths = [Path(scratch) / "handed-in" / key for key in claims]
@@ -169,7 +181,7 @@ def items_of(claim: Claim, assignment: Assignment) -> tuple[str, ...]:
     kept = claim.kept
     trained = {item.id for item in assignment.items if item.training is not None}
     if kept is not None and not kept.trains:
-        trained &= set(kept.fails) | set(kept.passes)
+        trained &= {*kept.charged, *kept.passes}
     elif claim.role == "template":
         trained = set()
     plain = {item.id for item in assignment.items if item.training is None}

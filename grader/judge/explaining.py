@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from grader.judge.bindings import Binding
 from grader.judge.drawing import draw, is_drawn, item_seed
@@ -14,6 +14,8 @@ from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt, Body, Explained, outcome_of
 from grader.judge.sides import Desk
 from grader.judge.variants import Variants
+from grader.judge.verdicts import Verdict
+from grader.recording.contents import StoredMistake
 from grader.suite.agreement import Disagreement
 from grader.suite.cases import Case
 
@@ -44,13 +46,13 @@ class Explainer:
         drawn = attempt.drawn or {}
         # A slow disagreement may have used the item's time up; explaining it gets some of its own.
         self._desk.deadline = max(self._desk.deadline, time.monotonic() + SHRINK_SECONDS)
-        hint = self._hint(attempt.route, recorded, body, drawn)
+        hint, charged_with = self._hint(attempt.route, recorded, body, drawn)
         smaller = self._choose if self._seed is None else self._shrink
         smallest, at = smaller(attempt.route, recorded, body, drawn, found)
-        return Explained(smallest, at, hint)
+        return Explained(smallest, at, hint, charged_with)
 
-    def _hint(self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]) -> str:
-        """The hint of the one known mistake that fits; further cases decide between several."""
+    def _hint(self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]) -> tuple[str, str]:
+        """The hint of the one known mistake that fits, and the item that charges it; further cases decide."""
         matches = self._variants.matching(recorded.item.id, self._desk.seen)
         if not matches and self._desk.binding.number > 0:
             return self._hint_as_declared(route, recorded, body, drawn)
@@ -61,9 +63,20 @@ class Explainer:
                 continue
             if isinstance(outcome_of(self._desk, body, route, other), Disagreement):
                 matches = self._variants.matching(recorded.item.id, self._desk.seen, matches) or matches
-        return matches[0].hint if matches else ""
+        return matches[0].hint if matches else "", self._charged_with(route, recorded, body, matches)
 
-    def _hint_as_declared(self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]) -> str:
+    def _charged_with(self, route: str, recorded: Recorded, body: Body, matches: Sequence[StoredMistake]) -> str:
+        """The item that charges the mistake, where this one only follows: all cases must be answered as it does."""
+        left = [mistake for mistake in matches if recorded.item.id in mistake.follows]
+        for drawn in recorded.cases:
+            if not left or isinstance(outcome_of(self._desk, body, route, drawn), Verdict):
+                return ""
+            left = self._variants.answering(self._desk.seen, left)
+        return left[0].fails[0] if left else ""
+
+    def _hint_as_declared(
+        self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]
+    ) -> tuple[str, str]:
         """The hint for the declared binding: known mistakes are the reference's, whose own binding that is."""
         shown, self._desk.binding = self._desk.binding, Binding()
         try:

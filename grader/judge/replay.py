@@ -26,6 +26,8 @@ from grader.wire.frames import encode
 Body = Callable[[str, dict[str, object]], None]
 Seen = Sequence[tuple[Call, Mapping[str, object]]]
 Bodies = Mapping[str, Body]  # by the name of the reading
+ALMOST = 0.8  # of an item's points, where it fails only with a size of 1
+ENOUGH = 2  # cases without a size of 1 that agree show that it is right there
 LEFT_SECONDS = 1.0  # of an item's time, below which an agreement or a failure may be one of the clock
 
 
@@ -61,6 +63,7 @@ class Explained:
     disagreement: Disagreement
     drawn: dict[str, object]
     hint: str = ""
+    charged_with: str = ""
     unsteady: bool = False
 
 
@@ -140,7 +143,7 @@ class Replay:
         return Look(_ended(recorded, shown, shown.verdict, only), shown)
 
     def only_where(self, recorded: Recorded, shown: Attempt, body: Body) -> str:
-        """A sentence if the item fails just where one size is 1, as after a `squeeze`; else ""."""
+        """The names of the sizes if the item fails just where one of them is 1, as after a `squeeze`; else ""."""
         desk = self._desk
         ended = desk.last is not None and not isinstance(desk.last[1], (Values, Raised))
         if ended or not any(1 in sizes_of(drawn).values() for drawn in recorded.cases):
@@ -154,12 +157,9 @@ class Replay:
             (agrees if agreed else fails).append(sizes_of(drawn))
         desk.last, desk.prints, desk.print_text, desk.item_text = kept
         desk.seen[:] = seen
-        if not fails or not agrees or desk.deadline - time.monotonic() < LEFT_SECONDS:
+        if not fails or len(agrees) < ENOUGH or desk.deadline - time.monotonic() < LEFT_SECONDS:
             return ""
-        names = [name for name, size in fails[0].items() if size == 1]
-        names = [name for name in names if all(case.get(name) == 1 for case in fails)]
-        names = [name for name in names if not any(case.get(name) == 1 for case in agrees)]
-        return f"Only where {names[0]} is 1: with other sizes it agrees.\n" if names else ""
+        return " or ".join(_degenerate(fails, agrees))
 
     def _try_route(self, route: str, recorded: Recorded, bodies: Bodies) -> Attempt:
         """The binding that passes, else the one that comes closest, the declared one first."""
@@ -282,8 +282,10 @@ def _ended(recorded: Recorded, attempt: Attempt, verdict: Verdict, only: str) ->
     return CheckResult(
         item=recorded.item.id,
         status=verdict.status,
+        credit=ALMOST if only else 0.0,
         reason=verdict.reason,
-        message=clean(only + verdict.message, 4000),
+        only=only,
+        message=clean(_said(only) + verdict.message, 4000),
         case=_case_text(attempt.drawn),
         route=attempt.route,
     )
@@ -292,7 +294,7 @@ def _ended(recorded: Recorded, attempt: Attempt, verdict: Verdict, only: str) ->
 def disagreed(recorded: Recorded, attempt: Attempt, explained: Explained, only: str = "") -> CheckResult:
     """The result of an item that came out different from the reference; `only` says where."""
     verdict = of_disagreement(explained.disagreement)
-    message, reason = only + verdict.message, verdict.reason
+    message, reason = _said(only) + verdict.message, verdict.reason
     if explained.unsteady:
         reason = "random, or keeps state between calls"
         message = (
@@ -302,13 +304,30 @@ def disagreed(recorded: Recorded, attempt: Attempt, explained: Explained, only: 
     return CheckResult(
         item=recorded.item.id,
         status="failed",
+        credit=ALMOST if only else 0.0,
         reason=reason,
+        only=only,
+        charged_with=explained.charged_with,
         message=clean(message, 4000),
         hint=clean(explained.hint, 600),
         case=_case_text(explained.drawn),
         route=attempt.route,
         figures={m.name or "property": dict(m.figures) for m in explained.disagreement.mismatches[:8] if m.figures},
     )
+
+
+def _said(only: str) -> str:
+    return f"Only where {only} is 1: with other sizes it agrees.\n" if only else ""
+
+
+def _degenerate(fails: Sequence[Mapping[str, int]], agrees: Sequence[Mapping[str, int]]) -> list[str]:
+    """The sizes of which one is 1 in every case that fails, and none in any that agrees; one alone where it will do."""
+    found = dict.fromkeys(name for case in fails for name, size in case.items() if size == 1)
+    ones = [name for name in found if not any(case.get(name) == 1 for case in agrees)]
+    alone = [name for name in ones if all(case.get(name) == 1 for case in fails)]
+    if alone:
+        return alone[:1]
+    return ones if all(any(case.get(name) == 1 for name in ones) for case in fails) else []
 
 
 def sizes_of(drawn: dict[str, object]) -> Mapping[str, int]:

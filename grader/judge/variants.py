@@ -23,7 +23,8 @@ def mistakes_of(kept: Iterable[Kept]) -> tuple[StoredMistake, ...]:
     return tuple(
         StoredMistake(
             name=entry.name,
-            fails=entry.fails,
+            fails=(*entry.charged, *entry.follows),
+            follows=entry.follows,
             hint=entry.hint,
             digest=hashlib.sha256(repr(entry.edits).encode()).hexdigest()[:24],
         )
@@ -69,14 +70,20 @@ class Variants:
         candidates = [mistake for mistake in self.mistakes if item in mistake.fails] if among is None else among
         return [mistake for mistake in candidates if self._explains(mistake, seen)]
 
+    def answering(self, seen: Seen, among: Sequence[StoredMistake]) -> list[StoredMistake]:
+        """Those of the variants that answer exactly what was seen, whether that is wrong or right."""
+        return [mistake for mistake in among if self._answers(mistake, seen)]
+
     def _explains(self, mistake: StoredMistake, seen: Seen) -> bool:
-        differs = False
-        for call, actual in seen:
+        def differs(call: Call) -> bool:
             values = self.values(mistake, call)
-            if values is None or differences(actual, values):
-                return False
-            differs = differs or call.expected is None or bool(differences(values, call.expected))
-        return differs
+            return values is not None and (call.expected is None or bool(differences(values, call.expected)))
+
+        return self._answers(mistake, seen) and any(differs(call) for call, _ in seen)
+
+    def _answers(self, mistake: StoredMistake, seen: Seen) -> bool:
+        pairs = ((actual, self.values(mistake, call)) for call, actual in seen)
+        return all(values is not None and not differences(actual, values) for actual, values in pairs)
 
     def values(self, mistake: StoredMistake, call: Call) -> Mapping[str, object] | None:
         """What the mistaken version answers; None where it raises, which explains nothing, or where nobody knows."""

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from grader.assignment.assignment import Assignment
 from grader.model import Examination, Graded
+from grader.proof.costs import Cost, cost_of, too_many_charged
 from grader.proof.kept import Kept
 from grader.scoring import score
+from grader.scoring.charging import charged_once
 from grader.thresholds import decided
 
 HEADROOM = 4  # other processors and thread counts round differently; four times what is seen here was never reached
@@ -31,11 +33,13 @@ class Finding:
 
     claim: Claim
     problems: tuple[str, ...]
+    cost: Cost | None = None
 
 
 def judge_claim(claim: Claim, graded: Graded, assignment: Assignment) -> Finding:
     """Compare what a submission earned with what it must earn."""
-    graded = decided(graded, assignment)
+    found = decided(graded, assignment)
+    graded = charged_once(found, assignment)
     if claim.role == "reference":
         problems = _full_marks(graded, assignment)
     elif claim.role == "template":
@@ -44,12 +48,18 @@ def judge_claim(claim: Claim, graded: Graded, assignment: Assignment) -> Finding
         assert claim.kept is not None
         check = {"correct": _correct, "wrong": _wrong, "hostile": _hostile}[claim.kept.kind]
         problems = check(claim.kept, graded, assignment)
-    return Finding(claim=claim, problems=(*_grader_errors(graded), *problems))
+        problems += [
+            f"{name} does not differ as the known mistake does, so that it follows nothing"
+            for name in claim.kept.follows
+            if name in found.results and found.results[name].charged_with != claim.kept.fails[0]
+        ]
+    cost = cost_of(claim.kept, graded, assignment) if claim.kept is not None and claim.kept.kind == "wrong" else None
+    return Finding(claim=claim, problems=(*_grader_errors(graded), *problems), cost=cost)
 
 
 def never_failed(assignment: Assignment, kept: Sequence[Kept]) -> list[str]:
     """Automatic items that no known mistake fails: nothing shows that they can fail at all."""
-    failed = {item for entry in kept if entry.kind == "wrong" for item in entry.fails}
+    failed = {item for entry in kept if entry.kind == "wrong" for item in (*entry.charged, *entry.follows)}
     return [
         f"item {item.id!r} is failed by no submission in wrong/"
         for item in assignment.items
@@ -64,7 +74,7 @@ def unknown_names(assignment: Assignment, kept: Sequence[Kept]) -> list[str]:
     return [
         f"{entry.kind}/{entry.name}: unknown item or rule {name!r}"
         for entry in kept
-        for name in (*(set(entry.fails) | set(entry.passes)) - items, *set(entry.breaks) - rules)
+        for name in (*{*entry.charged, *entry.follows, *entry.passes} - items, *set(entry.breaks) - rules)
     ]
 
 
@@ -182,17 +192,18 @@ def _wrong(kept: Kept, graded: Graded, assignment: Assignment) -> list[str]:
     if kept.equivalent:
         return _correct(kept, graded, assignment)
     failed = not_passed(graded)
-    problems = [f"passes {name}, which it must fail" for name in kept.fails if name not in failed]
+    problems = [f"passes {name}, which it must fail" for name in kept.charged if name not in failed]
     problems += [
         f"fails {name} ({why}), which it must pass: {graded.results[name].message[:500]}"
         for name, why in failed.items()
-        if name not in kept.fails
+        if name not in kept.charged
     ]
     problems += _rules_broken(kept, graded)
-    given = {name: graded.results[name].hint for name in kept.fails if name in graded.results}
+    problems += too_many_charged(kept, assignment)
+    given = {name: graded.results[name].hint for name in kept.charged if name in graded.results}
     if kept.hint and not any(kept.hint in hint for hint in given.values()):
         problems.append(f"does not produce its hint {kept.hint!r}; hints given: {given}")
-    said = {name: graded.results[name].message for name in kept.fails if name in graded.results}
+    said = {name: graded.results[name].message for name in kept.charged if name in graded.results}
     if kept.message and not any(kept.message in text for text in said.values()):
         problems.append(f"no item that it fails says {kept.message!r}; said is: {said}"[:1000])
     return problems

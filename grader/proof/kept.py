@@ -7,7 +7,7 @@ reference that outdates it is an author's error and not a silent pass.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,8 @@ import yaml
 from grader.errors import AuthorError
 
 KeptKind = Literal["correct", "wrong", "hostile"]
-KEYS = {"title", "edits", "fails", "hint", "message", "breaks", "equivalent", "passes", "trains"}
+KEYS = {"title", "edits", "fails", "also", "follows", "hint", "message", "breaks", "equivalent", "passes"}
+KEYS |= {"several", "trains"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +33,13 @@ class Edit:
 class Kept:
     """A kept submission: either edits of the reference or a folder.
 
-    `fails`: exactly the items that it must fail (wrong), or those whose evidence it lacks (correct); `passes`: exactly
+    `fails`: the item that charges the mistake (wrong), or those whose evidence it lacks (correct); `also`: further
+    items that it takes points from, each with the reason; `follows`: items that differ by the same mistake and charge
+    nothing, because the judge knows it there by its values. A wrong one fails exactly these. `passes`: exactly
     those that it must pass (hostile); `hint`: the sentence that names the mistake to every student whose numbers
     are the same; `message`: a part of what the test itself must say; `breaks`: the rules that it must break;
     `equivalent`: why the change is a correct answer after all; `trains`: all training items are run, not only those
-    that it names.
+    that it names; `several`: it holds more than one mistake, so that it may fail as many items.
     """
 
     name: str
@@ -45,12 +48,20 @@ class Kept:
     title: str
     edits: tuple[Edit, ...] = ()
     fails: tuple[str, ...] = ()
+    also: Mapping[str, str] = field(default_factory=dict)
+    follows: tuple[str, ...] = ()
     passes: tuple[str, ...] = ()
     hint: str = ""
     message: str = ""
     breaks: tuple[str, ...] = ()
     equivalent: str = ""
     trains: bool = False
+    several: bool = False
+
+    @property
+    def charged(self) -> tuple[str, ...]:
+        """All items that it takes points from."""
+        return (*self.fails, *self.also)
 
 
 def read_kept(suite: Path) -> tuple[Kept, ...]:
@@ -112,15 +123,20 @@ def _from_yaml(path: Path, kind: KeptKind, name: str, folder: Path | None = None
         title=str(content.get("title", name)),
         edits=edits,
         fails=_names(content, "fails", path),
+        also=_reasons(content, path),
+        follows=_names(content, "follows", path),
         passes=_names(content, "passes", path),
         hint=str(content.get("hint") or ""),
         message=str(content.get("message") or ""),
         breaks=_names(content, "breaks", path),
         equivalent=str(content.get("equivalent") or ""),
         trains=content.get("trains") is True,
+        several=content.get("several") is True,
     )
     if kind == "wrong" and not (kept.fails or kept.equivalent or kept.breaks):
         raise AuthorError("a wrong submission must name the items that it fails, or say why it is equivalent", path)
+    if kept.follows and not (kept.fails and kept.hint):
+        raise AuthorError("follows: needs an item in fails and the hint by which the mistake is known", path)
     return kept
 
 
@@ -128,6 +144,13 @@ def _edit(entry: object, path: Path) -> Edit:
     if not isinstance(entry, Mapping) or set(entry) != {"file", "find", "replace"}:
         raise AuthorError("each edit needs exactly file, find and replace", path)
     return Edit(file=str(entry["file"]), find=str(entry["find"]), replace=str(entry["replace"]))
+
+
+def _reasons(content: Mapping[str, object], path: Path) -> dict[str, str]:
+    value = content.get("also") or {}
+    if not isinstance(value, Mapping) or not all(isinstance(why, str) and why.strip() for why in value.values()):
+        raise AuthorError("also: expected {item: why it costs points as well}", path)
+    return {str(name): str(why) for name, why in value.items()}
 
 
 def _names(content: Mapping[str, object], key: str, path: Path) -> tuple[str, ...]:

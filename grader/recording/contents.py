@@ -49,10 +49,14 @@ class StoredItem:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredMistake:
-    """A known mistake: the items that it fails, the student's hint, and the digest of the edits that make it."""
+    """A known mistake: the items that it fails, its own first, the student's hint, and the digest of its edits.
+
+    `follows` are those among them that charge nothing where the first one has charged the mistake.
+    """
 
     name: str
     fails: tuple[str, ...]
+    follows: tuple[str, ...] = ()
     hint: str
     digest: str
 
@@ -73,7 +77,9 @@ class Contents:
 
 def pack(contents: Contents) -> Iterator[bytes | memoryview]:
     """The frames in pieces. Raises WireError when a case holds what has no place there."""
-    mistakes = [{**vars(entry), "fails": list(entry.fails)} for entry in contents.mistakes]
+    mistakes = [
+        {**vars(entry), "fails": list(entry.fails), "follows": list(entry.follows)} for entry in contents.mistakes
+    ]
     facts = {
         "items": len(contents.items),
         "preload": list(contents.preload),
@@ -195,7 +201,7 @@ def _item(tree: Any, calls: int, classes: Classes) -> StoredItem:
 
 def _mistake(tree: Any) -> StoredMistake:
     texts = {name: _text(tree[name]) for name in ("name", "hint", "digest")}
-    return StoredMistake(**texts, fails=_texts(tree["fails"]))
+    return StoredMistake(**texts, fails=_texts(tree["fails"]), follows=_texts(tree["follows"]))
 
 
 def _suite(tree: Mapping[str, Any]) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ Theory of operation
 - **Open.** Skipped items, grader errors, items that were not run and manual items without a mark have no score; what
   they can still bring is `open_points`.
 - **Marks.** A mark fills a manual item. On an automatic item it is a person's last word: no consequence touches it.
+- **One mistake is charged once** (`grader.scoring.charging`): what only follows from another item's failure is given.
 - **Measured figures** get status and credit here, from the manifest's thresholds (`grader.thresholds`).
 - **Replacement.** A computed item counts in place of its manual one when its file was handed in, a measured training
   when it ran or broke by the grader's fault (its points are open then). A mark on the manual item takes the place
@@ -31,6 +32,7 @@ from grader.model import Applied, Graded, Line, Mark, Report
 from grader.scoring.attempts import Scored, counted
 from grader.scoring.attention import attention
 from grader.scoring.breaches import Breach, breaches, is_late
+from grader.scoring.charging import charged_once
 from grader.scoring.entries import Entry, entries
 from grader.scoring.selection import Outcome, best
 from grader.thresholds import decided
@@ -59,7 +61,7 @@ def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *,
     if not graded.finished:
         # A part of the results would read as a score: what was not judged yet would be missing in it.
         graded = replace(graded, results={}, violations=())
-    graded = decided(graded, assignment)
+    graded = charged_once(decided(graded, assignment), assignment)
     track = next((entry for entry in assignment.tracks if entry.id == graded.track), None)
     rows = entries(graded, assignment, marks, track)
     broken = breaches(graded, assignment) if graded.finished else ()

@@ -215,15 +215,17 @@ class CountCase(Case):
         return {"heads": self.heads, "head_size": self.head_size}
 
 
-def norm_cases(narrow: bool | None = None, eps_power: int | None = None) -> st.SearchStrategy[NormCase]:
-    """One to three leading axes. `narrow` and `eps_power` fix what is drawn otherwise."""
+def norm_cases(
+    narrow: bool | None = None, eps_power: int | None = None, axes: tuple[int, ...] = (2, 1, 3)
+) -> st.SearchStrategy[NormCase]:
+    """One to three leading axes. What is given fixes what is drawn otherwise."""
     return cases(
         NormCase,
         distinct={"hidden": (3, 9)},
         first=sizes(1, 4),
         second=sizes(1, 4),
         third=sizes(1, 3),
-        axes=one_of(2, 1, 3),
+        axes=one_of(*axes),
         eps_power=one_of(5, 3, 1) if eps_power is None else eps_power,
         narrow=flags() if narrow is None else narrow,
     )
