@@ -297,6 +297,22 @@ def template(
 
 
 @app.command()
+def expand(
+    slug: Slug,
+    item: Annotated[str | None, typer.Argument(help="One check; everything without it.")] = None,
+    into: Annotated[Path | None, typer.Option("--into", help="Write the whole suite into this new folder.")] = None,
+    assignments: Assignments = None,
+) -> None:
+    """Print what the short form stands for.
+
+    Its checks, answers and known mistakes as the files of the long form.
+    """
+    from grader.commands import expand as command
+
+    _end(command.run(slug, item, into, assignments))
+
+
+@app.command()
 def new(
     slug: Annotated[str, typer.Argument(help="The new assignment's name.")],
     into: Annotated[Path, typer.Option("--into", help="Folder for test_suites/ and reference_solutions/.")] = Path(),

@@ -19,7 +19,7 @@ LAYERS = (
     ("errors", "text"),
     ("model", "wire"),
     ("assignment", "probing"),
-    ("thresholds", "parsing", "datasets", "course"),
+    ("thresholds", "parsing", "datasets", "course", "calling", "short"),
     ("templates", "results", "worker"),
     ("intake", "rules", "sandbox", "suite", "scoring"),
     ("reports", "recording"),

@@ -169,6 +169,7 @@ class Item:
     training when it was run on real data (on data made by code it stands beside it, and counts for nothing).
     `doubted_by`: checks that contradict what this item believes; when one of them fails, a pass waits for a person.
     `unanchored`: why no truth that the judge holds can decide it, only the submission's own values.
+    `made_from`: the call of the short form that it was written from.
     """
 
     id: str
@@ -186,6 +187,7 @@ class Item:
     doubted_by: tuple[str, ...] = ()
     training: Training | None = None
     unanchored: str = ""
+    made_from: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,11 +19,12 @@ from grader.assignment.checks import check_references
 from grader.assignment.totals import check_totals
 from grader.assignment.training import read_evidence
 from grader.assignment.types import BAD, Reading, build, schema_of
-from grader.assignment.yaml import read
+from grader.assignment.yaml import Node, read
 from grader.errors import AuthorError
 
 MANIFEST = "assignment.yaml"
 MAX_SHOWN = 20
+SHORT = ("checks", "answers", "wrong", "draw", "sizes", "numpy")  # keys of the short form, read by `grader.short`
 
 
 class Folders(Protocol):
@@ -43,16 +44,20 @@ def load(folders: Folders) -> Assignment:
     Raises `AuthorError` that lists every problem with its line (the first 20, then a count).
     """
     path = folders.suite / MANIFEST
-    reading = Reading()
-    root = read(path)
+    return assignment_from(read(path), folders, path)
+
+
+def assignment_from(root: Node, folders: Folders, path: Path) -> Assignment:
+    """The assignment that the nodes of a manifest say; `path` is the file that problems are told of. As `load`."""
+    reading = Reading(also=SHORT)
     given = {"suite": folders.suite, "reference": folders.reference, "template": folders.template}
     assignment = build(Assignment, root, (), reading, **given, evidence=read_evidence(folders.suite))
-    _stop_at(reading, path)
+    stop_at(reading, path)
     assert assignment is not BAD
     check_references(assignment, reading)
-    _stop_at(reading, path)
+    stop_at(reading, path)
     check_totals(assignment, reading)
-    _stop_at(reading, path)
+    stop_at(reading, path)
     return assignment  # type: ignore[no-any-return]
 
 
@@ -68,8 +73,8 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _stop_at(reading: Reading, path: Path) -> None:
-    """Raise the problems found so far: later checks would only repeat what follows from them."""
+def stop_at(reading: Reading, path: Path) -> None:
+    """Raise AuthorError with the problems found so far: later checks would only repeat what follows from them."""
     if not reading.problems:
         return
     problems = sorted(set(reading.problems))

@@ -36,6 +36,7 @@ class Reading:
 
     lines: dict[Where, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    also: tuple[str, ...] = ()  # keys of the manifest that somebody else reads
 
     def bad(self, line: int, message: str) -> Any:
         """Note a problem and stand in for the value."""
@@ -95,7 +96,7 @@ def _record(hint: Any, node: Node, where: Where, reading: Reading, given: dict[s
     if not isinstance(node, Table):
         return reading.bad(node.line, f"{_name(where)}: expected keys and values ({', '.join(_keys(hint, given))})")
     hints = get_type_hints(hint)
-    known = _keys(hint, given)
+    known = [*_keys(hint, given), *(reading.also if not where else ())]
     for key in node.entries:
         if key not in known:
             expected = f"unknown key {key!r}, expected one of {', '.join(known)}"
@@ -103,14 +104,15 @@ def _record(hint: Any, node: Node, where: Where, reading: Reading, given: dict[s
     values: dict[str, Any] = dict(given)
     complete = True
     for entry in dataclasses.fields(hint):
-        written = node.entries.get(entry.name)
+        key = _key(entry)
+        written = node.entries.get(key)
         if entry.name in given:
             continue
         if written is not None:
-            reading.lines[(*where, entry.name)] = node.key_lines[entry.name]
+            reading.lines[(*where, entry.name)] = node.key_lines[key]
         if written is None or (_is_null(written) and not _required(entry)):
             if _required(entry):
-                reading.bad(node.line, f"{_name(where)}: the key {entry.name!r} is missing")
+                reading.bad(node.line, f"{_name(where)}: the key {key!r} is missing")
                 complete = False
             continue
         values[entry.name] = build(hints[entry.name], written, (*where, entry.name), reading)
@@ -119,7 +121,12 @@ def _record(hint: Any, node: Node, where: Where, reading: Reading, given: dict[s
 
 
 def _keys(hint: Any, given: dict[str, object]) -> list[str]:
-    return [entry.name for entry in dataclasses.fields(hint) if entry.name not in given]
+    return [_key(entry) for entry in dataclasses.fields(hint) if entry.name not in given]
+
+
+def _key(entry: dataclasses.Field[Any]) -> str:
+    """How a field is written: by its name, or where that is a word of Python (`in`), by what it says itself."""
+    return str(entry.metadata.get("key", entry.name))
 
 
 def _optional(arguments: tuple[Any, ...], node: Node, where: Where, reading: Reading) -> Any:
@@ -248,7 +255,7 @@ def _record_schema(hint: Any, definitions: dict[str, Any], leave_out: tuple[str,
     return {
         "type": "object",
         "description": inspect.getdoc(hint) or "",
-        "properties": {entry.name: schema_of(hints[entry.name], definitions) for entry in fields},
-        "required": [entry.name for entry in fields if _required(entry)],
+        "properties": {_key(entry): schema_of(hints[entry.name], definitions) for entry in fields},
+        "required": [_key(entry) for entry in fields if _required(entry)],
         "additionalProperties": False,
     }

@@ -20,6 +20,7 @@ from grader.recording.shelf import read_index
 from grader.run.engine import Recordings, Source, Trainings
 from grader.run.grading import Progress, trainings_of
 from grader.sandbox import gpu
+from grader.short.expanding import expanded
 
 DATA_VARIABLE = "GRADER_DATA"
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -27,8 +28,8 @@ DEVICES = ("cpu", "cuda")
 
 
 def open_assignment(slug: str, assignments: Path | None) -> tuple[Folders, Assignment]:
-    """The folders and the manifest of a slug."""
-    folders = assignment_folders(slug, assignments)
+    """The folders and the manifest of a slug; what is written in the short form is expanded."""
+    folders = expanded(assignment_folders(slug, assignments))
     return folders, load(folders)
 
 

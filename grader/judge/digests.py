@@ -14,6 +14,7 @@ from grader.assignment.assignment import Assignment, Training
 from grader.judge.calls import Key
 from grader.judge.drawing import inner_of
 from grader.recording.identity import folder_digest
+from grader.sandbox.preload import PROBES
 from grader.suite.cases import Case
 
 
@@ -21,7 +22,8 @@ def item_digest(function: Callable[..., object], keys: Sequence[Key], assignment
     """Of the test, its calls, probes, cases, what they use in the suite, the reference, limits and tolerances."""
     digest = hashlib.sha256(repr(keys).encode())
     probes = sorted({key.probe for key in keys})
-    own = [function, *(getattr(sys.modules["probes"], name) for name in probes)]
+    homes = [vars(sys.modules[name]) for name in PROBES if name in sys.modules]
+    own = [function, *(home[name] for name in probes for home in homes if name in home)]
     own += {type(key.case) for key in keys if isinstance(key.case, Case)}
     for text in sorted(_sources(own, assignment.suite)):
         digest.update(text.encode())

@@ -6,6 +6,7 @@ It is imported when the first case is drawn: a suite of fixed cases does without
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -21,12 +22,15 @@ def forget_local_constants() -> None:
     """Keep Hypothesis from mixing constants of imported modules into what it draws.
 
     It collects them from every module outside site-packages, so that the same seed would draw other cases from an
-    installed wheel, or when a suite imports one module more.
+    installed wheel, or when a suite imports one module more; and it would keep them, beside its tables, below the
+    working folder.
     """
+    from hypothesis.configuration import set_hypothesis_home_dir
     from hypothesis.internal.conjecture import providers
 
+    set_hypothesis_home_dir(os.devnull)  # where nothing can be kept, which it takes as it takes a full disk
     if hasattr(providers, "_get_local_constants"):
-        nothing = type(providers._get_local_constants())()
+        nothing = providers.Constants()
         providers._get_local_constants = lambda: nothing
 
 

@@ -18,7 +18,9 @@ from _pytest.outcomes import OutcomeException
 
 from grader.assignment.assignment import Assignment
 from grader.errors import AuthorError
+from grader.judge.drawing import is_drawn
 from grader.judge.sides import Side
+from grader.suite.agreement import reveals
 from grader.suite.marks import ITEM, PLAIN, READINGS, ROUTES, Readings
 from grader.suite.training import Training
 
@@ -154,6 +156,7 @@ class JudgePlugin:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
         """Let the stage run the body."""
         wanted = pyfuncitem._fixtureinfo.argnames
+        reveals.set(is_drawn(pyfuncitem.obj))
         self.stage.perform(pyfuncitem, {name: pyfuncitem.funcargs[name] for name in wanted})
         return True
 

@@ -24,7 +24,8 @@ COMMON = """
     torch.nn.utils.rnn torch.nn.utils.parametrizations torch.autograd.profiler torch.serialization torch.distributions
 """
 
-TRAINING = "training_probes.py"
+# Where a suite's probes are: the author's, those of the short form, and what trains.
+PROBES = ("probes", "check_probes", "training_probes")
 
 
 def load_suite(suite: Path) -> dict[str, Probe]:
@@ -39,12 +40,15 @@ def load_suite(suite: Path) -> dict[str, Probe]:
         for path in sorted(provided.rglob("*.py")):
             relative = path.relative_to(provided).with_suffix("")
             importlib.import_module(".".join(part for part in relative.parts if part != "__init__"))
-    probes = public_functions(importlib.import_module("probes"))
-    if (suite / TRAINING).is_file():
-        training = public_functions(importlib.import_module(Path(TRAINING).stem))
-        if twice := sorted(probes.keys() & training.keys()):
-            raise ImportError(f"probes.py and {TRAINING} both define {', '.join(twice)}; rename one of them")
-        probes |= training
+    present = [name for name in PROBES if (suite / f"{name}.py").is_file()]
+    probes: dict[str, Probe] = {}
+    for name in present or PROBES[:1]:
+        more = public_functions(importlib.import_module(name))
+        if twice := sorted(probes.keys() & more.keys()):
+            raise ImportError(
+                f"{name}.py and {' or '.join(present)}.py both define {', '.join(twice)}; rename one of them"
+            )
+        probes |= more
     return probes
 
 

@@ -36,6 +36,11 @@ comparisons: ContextVar[int] = ContextVar("comparisons", default=0)
 share_used: ContextVar[float] = ContextVar("share_used", default=0.0)
 
 
+# Whether a mismatch may tell the expected value: the judge says so of each test. Of a fixed question it is the answer.
+reveals: ContextVar[bool] = ContextVar("reveals", default=True)
+TELLING = ("values differ", "NaN or infinite")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
     """What differs. `reason` is the short word for tables, `lines` are the sentences for the student.
@@ -98,10 +103,13 @@ def assert_agrees(
     only: Collection[str] = (),
     rtol: float | None = None,
     atol: float | None = None,
+    reveal: bool | None = None,
 ) -> None:
     """Compare two trees; every name of `expected` must be in `actual`. Raises Disagreement.
 
     `only` restricts the comparison to these top-level names; `rtol` and `atol` override the manifest's bounds.
+    `reveal`: whether expected values are told; by default those of drawn cases are, and those of fixed questions, which
+    are the answers, are not.
     """
     if only and isinstance(expected, Mapping) and isinstance(actual, Mapping):
         unknown = set(only) - set(expected)
@@ -110,8 +118,19 @@ def assert_agrees(
         expected = {name: expected[name] for name in only}
     comparisons.set(comparisons.get() + _floats(expected))
     found = differences(actual, expected, rtol=rtol, atol=atol)
+    if found and not (reveals.get() if reveal is None else reveal):
+        found = [_untold(mismatch, actual) for mismatch in found]
     if found:
         raise Disagreement(found)
+
+
+def _untold(mismatch: Mismatch, actual: object) -> Mismatch:
+    """The mismatch without the expected value, or how far it is."""
+    if mismatch.reason not in TELLING:
+        return mismatch
+    value = actual.get(mismatch.name) if isinstance(actual, Mapping) else None
+    shown = f": it is {value!r}"[:200] if isinstance(value, (bool, int, float, str)) else ""
+    return _mismatch(mismatch.name, mismatch.reason, f"{mismatch.name} is not right{shown}.")
 
 
 def _floats(value: object) -> int:

@@ -36,18 +36,26 @@ def generator_of(*key: object) -> torch.Generator:
 
 
 class Draw:
-    """Tensors from one seeded generator. Every call draws on; the same seed gives the same sequence."""
+    """Tensors from one seeded generator. Every call draws on; the same seed gives the same sequence.
 
-    def __init__(self, seed: int) -> None:
+    Floats are of `dtype`, float32 unless a case asks for another (`self.draw(torch.float64)`).
+    """
+
+    def __init__(self, seed: int, dtype: torch.dtype = torch.float32) -> None:
         self._generator = generator_of(seed)
+        self._dtype = dtype
 
     def normal(self, *shape: int, std: float = 1.0, mean: float = 0.0) -> Tensor:
-        """float32 of that shape, normally distributed."""
-        return torch.randn(shape, generator=self._generator) * std + mean
+        """Floats of that shape, normally distributed."""
+        return torch.randn(shape, generator=self._generator, dtype=self._dtype) * std + mean
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """float32 of that shape, uniform in [low, high)."""
-        return torch.rand(shape, generator=self._generator) * (high - low) + low
+        """Floats of that shape, uniform in [low, high)."""
+        return torch.rand(shape, generator=self._generator, dtype=self._dtype) * (high - low) + low
+
+    def number(self, low: float = 0.0, high: float = 1.0) -> float:
+        """One number, uniform in [low, high)."""
+        return float(self.uniform(1, low=low, high=high))
 
     def integers(self, *shape: int, low: int = 0, high: int) -> Tensor:
         """int64 of that shape, uniform in [low, high)."""
@@ -76,10 +84,10 @@ class Draw:
 class Case:
     """The base of all cases. Subclasses are frozen dataclasses of ints, flags and short strings with `inputs()`."""
 
-    def draw(self) -> Draw:
+    def draw(self, dtype: torch.dtype = torch.float32) -> Draw:
         """A generator seeded by the whole record, so that two cases that differ anywhere draw different tensors."""
         record = repr(sorted(dataclasses.asdict(self).items()))
-        return Draw(int.from_bytes(hashlib.sha256(record.encode()).digest(), "big"))
+        return Draw(int.from_bytes(hashlib.sha256(record.encode()).digest(), "big"), dtype)
 
     def inputs(self) -> Mapping[str, object]:
         """What the probe gets as keyword arguments."""

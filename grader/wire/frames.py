@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy
 import torch
 
 MAGIC = b"GRD1"
@@ -112,6 +113,10 @@ def _encode(
         raise WireError(f"the value is nested more than {MAX_DEPTH} deep")
     if isinstance(value, torch.Tensor):
         return _encode_tensor(value, tensors, buffers, room)
+    if isinstance(value, numpy.generic):
+        value = value.item()
+    if isinstance(value, numpy.ndarray):
+        return _encode_tensor(_as_tensor(value), tensors, buffers, room)
     if value is None or type(value) in (bool, str):
         return value
     if isinstance(value, int):
@@ -125,6 +130,14 @@ def _encode(
     if isinstance(value, (list, tuple)):
         return [_encode(entry, tensors, buffers, room, depth + 1) for entry in value]
     raise WireError(f"expected a tensor, a number, a flag, a string or None, got {type(value).__name__}")
+
+
+def _as_tensor(value: numpy.ndarray) -> torch.Tensor:
+    """An array arrives as a tensor. Raises WireError for elements that no tensor has, such as texts and objects."""
+    try:
+        return torch.from_numpy(value.astype(value.dtype.newbyteorder("="), order="C"))
+    except TypeError:
+        raise WireError(f"an array of {value.dtype} has no place here: expected one of numbers or flags") from None
 
 
 def _key(key: object) -> str:

@@ -1,0 +1,206 @@
+"""Planned checks and answers → the text of their probes, cases and tests, as an author would write the long form."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+from grader.short.calls import HELPERS
+from grader.short.draws import Size, distinct
+from grader.short.planning import GRADIENTS, Asked, Line, Planned
+
+PROBES, CASES, TESTS = "check_probes.py", "check_cases.py", "test_checks.py"
+WIDTH = 118
+STEADY = ("steady", "drops")
+
+
+def texts(checks: Sequence[Planned], answers: Sequence[Asked]) -> dict[str, str]:
+    """{file name: text} of the suite that these checks and answers stand for."""
+    return {
+        PROBES: _joined(_probes_head(checks, answers), [*map(probe, checks), *map(answer_probe, answers)]),
+        CASES: _joined(_cases_head(checks), map(case, checks)),
+        TESTS: _joined(_tests_head(checks, answers), [*map(test, checks), *map(answer_test, answers)]),
+    }
+
+
+def one(plan: Planned) -> str:
+    """Everything that one check stands for, to be read or copied."""
+    return _joined("", [probe(plan), case(plan), test(plan)]).lstrip()
+
+
+def one_answer(asked: Asked) -> str:
+    """The same of one answer."""
+    return _joined("", [answer_probe(asked), answer_test(asked)]).lstrip()
+
+
+def _joined(head: str, parts: Iterable[str]) -> str:
+    return "\n\n\n".join([head, *parts]).rstrip() + "\n"
+
+
+# --- probes ---------------------------------------------------------------------------------------------------
+
+
+def _probes_head(checks: Sequence[Planned], answers: Sequence[Asked]) -> str:
+    body = "\n".join(map(probe, checks))
+    used = sorted({name for name in HELPERS if f"{name}(" in body and name != "handed"} | {"answer" for _ in answers})
+    lines = ['"""Probes of the checks: run on the reference in the judge and on submissions in the sandbox."""']
+    lines += ["", "import torch" if "torch." in body else "", f"from grader.calling import {', '.join(used)}"]
+    if "handed(" in body:
+        lines.append("from grader.probing import handed")
+    return "\n".join(line for place, line in enumerate(lines) if line or place == 1)
+
+
+def probe(plan: Planned) -> str:
+    """The probe of a check."""
+    call, arguments = plan.call, ["modules", *(each.name for each in plan.inputs), *plan.direct]
+    arguments += (["weights"] if plan.weights else []) + ["seed"]
+    mode = plan.check.mode
+    if any(name in STEADY for name, _ in plan.properties):
+        arguments += [f'mode="{mode or "eval"}"', "again=0"]
+    lines = [f"def {plan.word}({', '.join(arguments)}):", *_doc(plan.check.call)]
+    if call.made:
+        lines.append(f"    net = {call.made}")
+        if plan.weights:
+            lines.append("    bound = given_weights(modules, net, weights)")
+        elif not plan.numpy:
+            lines.append(f'    bound = drawn_weights(modules, net, seed, "{plan.check.weights or "by name"}")')
+        if "again=0" in arguments:
+            lines.append('    net.train(mode == "train")')
+        elif mode:
+            lines.append(f"    net.{mode}()")
+    lines.append(f"    out = {call.code}")
+    names = "".join(f', "{name}"' for name in plan.outputs)
+    lines.append(f"    return {_returned(plan, names)}")
+    return "\n".join(lines)
+
+
+def _returned(plan: Planned, names: str) -> str:
+    if not plan.has_gradients:
+        return f"named(out{names})"
+    bound = ", bound" if plan.call.made else ""
+    inputs = "".join(f", {each.name}={each.name}" for each in plan.inputs if each.differentiable)
+    return f'{{**named(out{names}), "{GRADIENTS}": pulled_back(out, seed{bound}{inputs})}}'
+
+
+def answer_probe(asked: Asked) -> str:
+    """The probe of an answer."""
+    value = f'answer(modules, "{asked.file}", "{asked.id}")'
+    return f'def {asked.word}(modules):\n    """The value of {asked.id}."""\n    return {{"{asked.id}": {value}}}'
+
+
+# --- cases ----------------------------------------------------------------------------------------------------
+
+
+def _cases_head(checks: Sequence[Planned]) -> str:
+    body = "\n".join(map(case, checks))
+    used = [name for name in ("cases", "one_of", "sizes") if f"{name}(" in body.replace("_cases(", "")]
+    lines = [
+        '"""Cases of the checks: what the probes\' inputs are drawn from."""',
+        "",
+        "from dataclasses import dataclass",
+    ]
+    if "torch." in body:
+        lines += ["", "import torch"]
+    return "\n".join([*lines, "", f"from grader.suite import {', '.join(['Case', *used])}"])
+
+
+def case(plan: Planned) -> str:
+    """The case of a check, and the strategy that draws it."""
+    name = _class(plan)
+    drawn = [size for size in plan.sizes if size.is_drawn]
+    lines = ["@dataclass(frozen=True)", f"class {name}(Case):", *_doc(plan.check.call), ""]
+    lines += [f"    {size.name}: {_type(size)}" for size in drawn] + ["    seed: int", "", "    def inputs(self):"]
+    if plan.inputs or plan.weights:
+        lines.append(f"        draw = self.draw({'torch.float64' if plan.numpy else ''})")
+    lines += [f"        {size.name} = {size.code or f'self.{size.name}'}" for size in plan.sizes]
+    entries = {each.name: each.code for each in plan.inputs} | {each: each for each in plan.direct}
+    if plan.weights:
+        inner = "".join(f'\n                "{each.name}": {each.code},' for each in plan.weights)
+        entries["weights"] = f"{{{inner}\n            }}"
+    entries["seed"] = "self.seed"
+    lines += ["        return {", *(f'            "{key}": {code},' for key, code in entries.items()), "        }"]
+    return "\n".join([*lines, "", "", f"def {plan.word}_cases():", f"    return {_strategy(name, drawn)}"])
+
+
+def _class(plan: Planned) -> str:
+    return "".join(part.capitalize() for part in plan.word.split("_")) + "Case"
+
+
+def _type(size: Size) -> str:
+    return "int" if size.kind == "range" else " | ".join(dict.fromkeys(type(value).__name__ for value in size.values))
+
+
+def _strategy(name: str, drawn: Sequence[Size]) -> str:
+    apart = distinct(drawn)
+    arguments = [name]
+    if apart:
+        arguments.append("distinct={" + ", ".join(f'"{size.name}": ({size.low}, {size.high})' for size in apart) + "}")
+    for size in drawn:
+        if size in apart:
+            continue
+        values = f"sizes({size.low}, {size.high})" if size.kind == "range" else f"one_of({_listed(size)})"
+        arguments.append(f"{size.name}={values}")
+    return f"cases({', '.join(arguments)})"
+
+
+def _listed(size: Size) -> str:
+    return ", ".join(map(repr, size.values))
+
+
+# --- tests ----------------------------------------------------------------------------------------------------
+
+
+def _tests_head(checks: Sequence[Planned], answers: Sequence[Asked]) -> str:
+    lines = [
+        '"""Tests of the checks: run in the judge. Each decides one item; its docstring is what the student reads."""',
+        "",
+    ]
+    if checks:
+        lines.append("import check_cases as cases")
+    lines.append("import check_probes as probes")
+    if checks:
+        lines.append("from hypothesis import given")
+    lines += ["", "from grader.suite import assert_agrees, item"]
+    used = any(plan.properties for plan in checks)
+    return "\n".join([*lines[:-1], lines[-1].replace("item", "item, properties") if used else lines[-1]])
+
+
+def test(plan: Planned) -> str:
+    """The tests of a check, one for each of its items."""
+    return "\n\n\n".join(_test(plan, line, first=place == 0) for place, line in enumerate(plan.lines))
+
+
+def _test(plan: Planned, line: Line, *, first: bool) -> str:
+    call = f"run(probes.{plan.word}, case)"
+    rest = _keywords({"only": list(line.only)} if line.only else {}) + _keywords(plan.bounds)
+    lines = [f'@item("{line.id}")', f"@given(case=cases.{plan.word}_cases())"]
+    lines += [f"def test_{_word(line.id)}(student, reference, case):", *_doc(line.sentence)]
+    lines += [f"    values = student.{call}", f"    assert_agrees(values, reference.{call}{rest})"]
+    for name, arguments in plan.properties if first else ():
+        given = "".join(f", {each}" for each in arguments)
+        lines.append(f"    properties.{name}(student, probes.{plan.word}, case, values{given})")
+    return "\n".join(lines)
+
+
+def answer_test(asked: Asked) -> str:
+    """The test of an answer."""
+    call = f"run(probes.{asked.word}, {{}})"
+    rest = f"{_keywords(asked.bounds)}, reveal={asked.answer.reveal}"
+    sentence = asked.answer.title or f"The answer `{asked.id}` is right."
+    lines = [f'@item("{asked.id}")', f"def test_{asked.word}(student, reference):", *_doc(sentence)]
+    lines += [f"    values = student.{call}", f"    assert_agrees(values, reference.{call}{rest})"]
+    return "\n".join(lines)
+
+
+def _keywords(values: Mapping[str, object]) -> str:
+    return "".join(f", {name}={json.dumps(value)}" for name, value in values.items())
+
+
+def _word(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def _doc(text: str) -> list[str]:
+    plain = text.replace("\\", "\\\\").replace('"""', "'''").rstrip('"')
+    return textwrap.wrap(f'"""{plain}"""', WIDTH, initial_indent="    ", subsequent_indent="    ")
