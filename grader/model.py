@@ -130,6 +130,7 @@ class Notes:
     `progress` are the (step, {name: number}) that a long probe reported while it ran; `memory_mib` is what the judge
     saw of the worker's memory at those moments, `gpu_mib` what the worker said that its tensors held on a GPU.
     `choices` are the probe's calls of `choose`: (the name that was chosen, the names of all candidates) each.
+    `printing` are the files whose code printed.
     """
 
     binding: str = ""
@@ -137,6 +138,7 @@ class Notes:
     undeclared: bool = False
     prints: int = 0
     print_text: str = ""
+    printing: tuple[str, ...] = ()
     loading: tuple[str, ...] = ()
     operations: tuple[str, ...] | None = None
     module_types: tuple[str, ...] | None = None

@@ -30,7 +30,7 @@ def forget_local_constants() -> None:
 
     set_hypothesis_home_dir(os.devnull)  # where nothing can be kept, which it takes as it takes a full disk
     if hasattr(providers, "_get_local_constants"):
-        nothing = providers.Constants()
+        nothing = type(providers._local_constants)()
         providers._get_local_constants = lambda: nothing
 
 

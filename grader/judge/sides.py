@@ -197,6 +197,7 @@ class Desk:
     deadline: float = 0.0
     prints: int = 0
     print_text: str = ""
+    printing: set[str] = field(default_factory=set)
     item_text: str = ""
     notes: dict[str, None] = field(default_factory=dict)
     seen: list[tuple[Call, Mapping[str, object]]] = field(default_factory=list)
@@ -217,6 +218,7 @@ class Desk:
     def hear(self, notes: Notes) -> None:
         """Keep what the worker said beside its values."""
         self.prints += notes.prints
+        self.printing.update(notes.printing)
         if notes.prints and len(self.print_text) < 2000:
             self.print_text += notes.print_text
         if len(self.item_text) < 2000:

@@ -216,8 +216,9 @@ class SubmissionJudge:
     def _check_prints(self) -> None:
         desk = self._desk
         if desk.prints:
-            places = printing_places(self._job.root, self._job.files)
-            for violation in check_prints(self._trial.assignment, desk.prints, desk.print_text, places):
+            places, files = printing_places(self._job.root, self._job.files), self._job.files
+            printing = {name for name, path in files.items() if path in desk.printing}
+            for violation in check_prints(self._trial.assignment, desk.prints, desk.print_text, places, printing):
                 self._emit(violation)
 
     def _output(self) -> str:

@@ -14,6 +14,10 @@ from grader.scoring import score
 from grader.scoring.charging import charged_once
 from grader.thresholds import decided
 
+ADVICE = (
+    "Where a gradient is compared, pull back a drawn upstream gradient (`grader.calling.pulled_back`), not a sum: that "
+    "cancels behind a normalisation; else widen the tolerance"
+)
 HEADROOM = 4  # other processors and thread counts round differently; four times what is seen here was never reached
 
 
@@ -82,7 +86,8 @@ def unknown_names(assignment: Assignment, kept: Sequence[Kept]) -> list[str]:
 def tolerance_problems(found: Mapping[str, Examination]) -> list[str]:
     """Items whose bound does not clear the rounding noise, or lets obviously wrong values pass."""
     problems = [
-        f"item {name!r}: rounding alone uses {entry.noise:.0%} of the bound; at most {1 / HEADROOM:.0%} is safe"
+        f"item {name!r}: rounding alone uses {entry.noise:.0%} of the bound; at most {1 / HEADROOM:.0%} is safe. "
+        + ADVICE
         for name, entry in found.items()
         if entry.noise is not None and entry.noise > 1 / HEADROOM
     ]

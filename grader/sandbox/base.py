@@ -341,6 +341,7 @@ def parse_notes(value: object) -> Notes:
         undeclared=value.get("undeclared") is True,
         prints=_count(value, "prints"),
         print_text=_text(value, "print_text", 6000),
+        printing=_texts(value, "printing") or (),
         loading=_texts(value, "loading") or (),
         operations=_texts(value, "operations"),
         module_types=_texts(value, "module_types"),

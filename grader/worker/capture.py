@@ -20,6 +20,7 @@ class Capture(io.TextIOBase):
         self._size = 0
         self._place: tuple[int, int] | None = None
         self.prints = 0
+        self.printing: dict[str, None] = {}  # the files that printed since the last `take`
 
     encoding = "utf-8"
     errors = "replace"
@@ -46,6 +47,7 @@ class Capture(io.TextIOBase):
             place = (id(frame), frame.f_lasti)
             if text != "\n" and place != self._place:
                 self.prints += 1
+                self.printing.setdefault(self._files.relative(frame.f_code.co_filename).partition("[cell ")[0])
             self._place = None if text.endswith("\n") else place
         if self._size < self._limit:
             self._pieces.append(text[: self._limit - self._size])
@@ -57,7 +59,7 @@ class Capture(io.TextIOBase):
         prints, text = self.prints, "".join(self._pieces)
         if self._size > self._limit:
             text += f"\n[… {self._size - self._limit} more characters]"
-        self.prints, self._size = 0, 0
+        self.prints, self._size, self.printing = 0, 0, {}
         self._pieces.clear()
         return prints, text
 

@@ -67,6 +67,7 @@ def perform(
         else:
             answer = attempt(work, probes[work.probe], modules, files)
     reset_defaults()
+    printing = list(capture.printing)
     prints, text = capture.take()
     notes = {
         "binding": modules.binding[:300],
@@ -74,6 +75,7 @@ def perform(
         "undeclared": modules.undeclared,
         "prints": prints,
         "print_text": text,
+        "printing": [clean(path, 300) for path in printing[:24]],
         "loading": [clean(note, 300) for note in modules.told()[:24]],
         "seconds": time.perf_counter() - started,
         "operations": operations,

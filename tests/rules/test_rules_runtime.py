@@ -154,6 +154,13 @@ def test_an_empty_print_counts():
     assert "printed once" in violation.message
 
 
+def test_a_rule_on_prints_concerns_its_own_files():
+    rule = replace(PRINTS, files=("lstm",))
+    assert check_prints(assignment(rule), 2, "debug", (), {"notebook"}) == ()
+    assert len(check_prints(assignment(rule), 2, "debug", (), {"notebook", "lstm"})) == 1
+    assert len(check_prints(assignment(PRINTS), 2, "debug", (), {"notebook"})) == 1
+
+
 # --- consequences ------------------------------------------------------------------------------------------------
 
 

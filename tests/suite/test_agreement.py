@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from grader.assignment.assignment import Tolerance
 from grader.suite import Disagreement, assert_agrees, partial, require, require_close, require_different
-from grader.suite.agreement import PartialCredit, differences, tolerances
+from grader.suite.agreement import PartialCredit, differences, reveals, tolerances
 
 
 def text_of(actual, expected, **options):
@@ -181,3 +181,37 @@ def test_partial_is_between_nothing_and_all():
     assert (caught.value.credit, caught.value.message) == (0.25, "a quarter")
     with pytest.raises(ValueError, match="between 0 and 1"):
         partial(1.5, "too much")
+
+
+# --- answers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "told"),
+    [
+        (7.0, 9.0, "size is not right: it is 7.0."),
+        (7, 9, "size is not right: it is 7."),
+        ("relu", "gelu", "size is not right: it is 'relu'."),
+        (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 3.0]), "size is not right."),
+        (torch.tensor([1, 2]), torch.tensor([1, 3]), "size is not right."),
+        (float("nan"), 9.0, "size is not right: it is nan."),
+        ("9", 9.0, "size should be a number, it is a string."),
+    ],
+)
+def test_an_answer_is_not_told(actual, expected, told):
+    assert text_of({"size": actual}, {"size": expected}, reveal=False) == told
+
+
+def test_nor_how_far_it_is():
+    with pytest.raises(Disagreement) as caught:
+        assert_agrees({"size": 7.0}, {"size": 9.0}, reveal=False)
+    assert caught.value.mismatches[0].figures == {}
+
+
+def test_the_judge_says_what_is_told_by_default():
+    token = reveals.set(False)
+    try:
+        assert "9" not in text_of({"size": 7.0}, {"size": 9.0})
+        assert "should be 9" in text_of({"size": 7.0}, {"size": 9.0}, reveal=True)
+    finally:
+        reveals.reset(token)

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from hypothesis import given, settings
@@ -28,6 +29,7 @@ from grader.wire.frames import (
     decode,
     encode,
     padded,
+    restore,
 )
 
 SMALL = Caps(header=4096, body=1 << 16, tensors=8, text=200)
@@ -152,6 +154,8 @@ def test_a_tensor_subclass_leaves_its_methods_behind():
         (2**63, "64 bits"),
         (iter([1]), "got list_iterator"),
         (1j, "got complex"),
+        (numpy.array(["a"]), "an array of <U1 has no place here"),
+        (numpy.complex128(1j), "got complex"),
         (torch.ones(2, dtype=torch.complex64), "dtype torch.complex64"),
         (torch.ones(2, 2).to_sparse(), "dense"),
         (torch.empty(2, device="meta"), "meta"),
@@ -161,6 +165,23 @@ def test_a_tensor_subclass_leaves_its_methods_behind():
 def test_what_has_no_place_on_the_wire_is_refused_by_the_sender(value, words):
     with pytest.raises(WireError, match=words.replace("$", r"\$")):
         encode({"v": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [
+        (numpy.float64(0.1), 0.1),
+        (numpy.int32(-3), -3),
+        (numpy.bool_(True), True),
+        (numpy.arange(6.0).reshape(2, 3)[:, ::-1], torch.tensor([[2.0, 1, 0], [5, 4, 3]], dtype=torch.float64)),
+        (numpy.array(2, dtype=">i4"), torch.tensor(2, dtype=torch.int32)),
+        (numpy.zeros((0, 3), dtype=numpy.float32), torch.zeros(0, 3)),
+    ],
+)
+def test_arrays_arrive_as_tensors_and_their_scalars_as_numbers(value, arrives):
+    got = restore(encode({"v": value}))["v"]
+    assert type(got) is type(arrives)
+    assert torch.equal(got, arrives) and got.dtype == arrives.dtype if isinstance(got, torch.Tensor) else got == arrives
 
 
 def test_nesting_is_limited_when_sending():

@@ -84,7 +84,9 @@ def student(tmp_path_factory):
 
 @pytest.mark.parametrize(("name", "prints"), [("once", 1), ("several", 6), ("through_a_library", 0), ("uses_sum", 0)])
 def test_only_the_students_own_prints_count_and_each_once(student, name, prints):
-    assert student(name)["notes"]["prints"] == prints
+    notes = student(name)["notes"]
+    assert notes["prints"] == prints
+    assert len(notes["printing"]) == (prints > 0), "the file that printed is named"
 
 
 def test_text_is_kept_up_to_a_limit_and_the_rest_is_counted(student):
@@ -104,6 +106,7 @@ def test_the_graders_own_writes_are_kept_and_not_counted(tmp_path):
     capture = Capture(StudentFiles(str(tmp_path)))
     with captured(capture):
         sys.stdout.write("by the grader\n")
+    assert not capture.printing
     assert capture.take() == (0, "by the grader\n")
     assert capture.take() == (0, "")
 
