@@ -19,7 +19,7 @@ LAYERS = (
     ("errors", "text"),
     ("model", "wire"),
     ("assignment", "probing"),
-    ("thresholds", "parsing", "datasets", "course", "calling", "short"),
+    ("thresholds", "parsing", "datasets", "course", "calling", "fitting", "short"),
     ("templates", "results", "worker"),
     ("intake", "rules", "sandbox", "suite", "scoring"),
     ("reports", "recording"),

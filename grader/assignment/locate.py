@@ -58,7 +58,8 @@ def copy_assignment(folders: Folders, target: Path, *, reference: bool = True) -
         (folders.template, goal.template, ()),
     ):
         if source.is_dir() and (reference or source != folders.reference):
-            shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__", *without))
+            ignored = shutil.ignore_patterns("__pycache__", *without)
+            shutil.copytree(source, place, ignore=ignored, ignore_dangling_symlinks=True)
     for path in (target, *target.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 

@@ -24,7 +24,15 @@ from grader.errors import AuthorError
 
 MANIFEST = "assignment.yaml"
 MAX_SHOWN = 20
-SHORT = ("checks", "answers", "wrong", "draw", "sizes", "numpy")  # keys of the short form, read by `grader.short`
+SHORT = (
+    "checks",
+    "answers",
+    "wrong",
+    "draw",
+    "sizes",
+    "train",
+    "numpy",
+)  # keys of the short form, read by `grader.short`
 
 
 class Folders(Protocol):

@@ -68,7 +68,8 @@ def never_failed(assignment: Assignment, kept: Sequence[Kept]) -> list[str]:
         f"item {item.id!r} is failed by no submission in wrong/"
         for item in assignment.items
         # What the short form writes compares values alone: the gate and the adversaries show that it can fail.
-        if item.kind == "automatic" and item.id not in failed and not item.needs.gpu and not item.made_from
+        if item.kind == "automatic" and item.id not in failed and not item.needs.gpu
+        if item.training is not None or not item.made_from
     ]
 
 

@@ -85,7 +85,7 @@ def write(assignment: Assignment, found: Found) -> Path:
     path = assignment.suite / EVIDENCE
     text = HEADER + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
     path.write_text(text, encoding="utf-8")
-    return path
+    return path.resolve()
 
 
 def _plain(evidence: Evidence) -> dict[str, object]:

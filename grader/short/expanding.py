@@ -19,12 +19,13 @@ import yaml
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import SUITES, Folders
 from grader.assignment.manifest import MANIFEST, assignment_from, stop_at
+from grader.assignment.training import EVIDENCE
 from grader.assignment.types import Reading, build
 from grader.assignment.yaml import Table, read
 from grader.errors import AuthorError
 from grader.short import rubric, sources
 from grader.short.form import KEYS, Short, Wrong
-from grader.short.planning import Asked, Planned, asked, planned
+from grader.short.planning import Asked, Planned, asked, fits, planned
 from grader.short.rubric import NamedFile
 
 HEADER = "# Written from the short form; `grader expand` prints it.\n"
@@ -58,6 +59,8 @@ def expanded(folders: Folders) -> Folders:
     atexit.register(shutil.rmtree, room, ignore_errors=True)
     target = room / SUITES / folders.suite.name
     write(long, folders.suite, target)
+    (target / EVIDENCE).unlink(missing_ok=True)
+    (target / EVIDENCE).symlink_to(folders.suite / EVIDENCE)  # `grader calibrate` writes the author's own
     return replace(folders, suite=target)
 
 
@@ -86,12 +89,13 @@ def long_form(folders: Folders) -> LongForm:
     defined = {file.id: _definitions(folders, file) for file in files}
     checks = planned(short, defined, paths, reading)
     answers = asked(short, paths, reading)
+    trainings = fits(short, defined, paths, reading)
     stop_at(reading, path)
-    root = rubric.lengthened(long_node, files, checks, answers, reading)
+    root = rubric.lengthened(long_node, files, checks, answers, trainings, reading)
     assignment = assignment_from(root, folders, path)
     texts = {MANIFEST: HEADER + rubric.written(root), **_kept(short.wrong, assignment, reading)}
     stop_at(reading, path)
-    texts |= sources.texts(checks, answers) if checks or answers else {}
+    texts |= sources.texts(checks, answers, trainings) if checks or answers or trainings else {}
     if taken := sorted(name for name in texts if name != MANIFEST and (folders.suite / name).exists()):
         raise AuthorError(f"{', '.join(taken)} would be written over by the short form; rename yours", folders.suite)
     return LongForm(texts, checks, answers)

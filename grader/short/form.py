@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from typing import Literal
 
-from grader.assignment.assignment import Origin, Visibility
+from grader.assignment.assignment import Budget, Origin, Visibility
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,38 @@ class Wrong:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Train:
+    """A training: the module that `model` constructs is fitted here, and its figure on held-out data must be reached.
+
+    `data`: mnist and cifar10 are pictures (B, C, H, W) from 0 to 1 to be classified (accuracy), wikitext2 is text
+    (B, T) whose next words are foreseen (perplexity). `model` may use `classes`, for words the size of the vocabulary.
+    `steps`, `seconds` and `threshold` are those of data made by code, `real` the budget on the course's own.
+    """
+
+    model: str
+    data: Literal["mnist", "cifar10", "wikitext2"]
+    steps: int
+    threshold: float
+    points: Decimal
+    metric: Literal["accuracy", "perplexity", ""] = ""
+    batch: int = 64
+    rate: float = 0.003
+    seconds: float = 60.0
+    real: Budget | None = None
+    title: str = ""
+    file: str = field(default="", metadata={"key": "in"})
+    question: str = ""
+    visibility: Visibility = "visible"
+    origin: Origin = "handout"
+    extra_credit: bool = False
+
+    @property
+    def measures(self) -> str:
+        """The metric of the kind of data."""
+        return "perplexity" if self.data == "wikitext2" else "accuracy"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Short:
     """The short form of a manifest. `numpy`: inputs are float64 arrays. `draw` and `sizes` serve all checks."""
 
@@ -90,6 +123,7 @@ class Short:
     wrong: tuple[Wrong, ...] = ()
     draw: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, object] = field(default_factory=dict)
+    train: dict[str, Train] = field(default_factory=dict)
     numpy: bool = False
 
 

@@ -10,9 +10,9 @@ from decimal import Decimal, InvalidOperation
 from keyword import iskeyword
 
 from grader.assignment.types import Reading, suggestion
-from grader.short.calls import RESERVED, Call, Unreadable, parsed, read_call
+from grader.short.calls import RESERVED, Call, Target, Unreadable, parsed, read_call
 from grader.short.draws import Input, Size, needed, read_input, read_size
-from grader.short.form import Answer, Check, Short
+from grader.short.form import Answer, Check, Short, Train
 
 WEIGHTS = ("by name", "by order")
 MODES = ("", "train", "eval")
@@ -90,6 +90,22 @@ class Asked:
         return f"answer_{word_of(self.id)}"
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A training, ready to be written out: `made` constructs the model."""
+
+    id: str
+    train: Train
+    made: str
+    classes: bool
+    target: Target
+
+    @property
+    def word(self) -> str:
+        """What its probes are called, behind `train_` and `predict_`."""
+        return re.sub(r"\W", "_", self.id)
+
+
 def word_of(name: str) -> str:
     """An id as a name of Python."""
     word = re.sub(r"\W", "_", name)
@@ -126,6 +142,22 @@ def asked(short: Short, paths: Mapping[str, str], reading: Reading) -> list[Aske
             found.append(Asked(name, answer, own, _bounds(answer.tolerance)))
         except Unreadable as error:
             reading.bad(reading.line("answers", name), f"answers.{name}: {error}")
+    return found
+
+
+def fits(short: Short, files: Files, paths: Mapping[str, str], reading: Reading) -> list[Fit]:
+    """Every training that can be understood; problems go to `reading`."""
+    found = []
+    for name, train in short.train.items():
+        try:
+            call = read_call(train.model, files, _file_of(train.file, paths), {"classes": "classes"})
+            if call.made:
+                raise Unreadable(f"model is {train.model}: expected what constructs it, such as ConvNet(classes)")
+            if train.metric not in ("", train.measures):
+                raise Unreadable(f"{train.data} is measured by {train.measures}, not by {train.metric}")
+            found.append(Fit(name, train, call.code, "classes" in call.names, call.first))
+        except Unreadable as error:
+            reading.bad(reading.line("train", name, "model"), f"train.{name}: {error}")
     return found
 
 

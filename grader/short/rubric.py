@@ -5,6 +5,7 @@ Nodes in, nodes out, so that whatever is wrong is told with the line where the a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,8 +16,9 @@ from yaml.resolver import Resolver
 
 from grader.assignment.types import Reading
 from grader.assignment.yaml import Many, Node, Scalar, Table
-from grader.short.form import KEYS
-from grader.short.planning import Asked, Planned
+from grader.short.calls import Target
+from grader.short.form import KEYS, Train
+from grader.short.planning import Asked, Fit, Planned
 
 Plain = Mapping[str, object]
 
@@ -63,7 +65,12 @@ def _bare(path: str, line: int, others: Sequence[NamedFile]) -> NamedFile:
 
 
 def lengthened(
-    long: Table, files: Sequence[NamedFile], checks: Sequence[Planned], answers: Sequence[Asked], reading: Reading
+    long: Table,
+    files: Sequence[NamedFile],
+    checks: Sequence[Planned],
+    answers: Sequence[Asked],
+    trainings: Sequence[Fit],
+    reading: Reading,
 ) -> Table:
     """The manifest without its short keys, and with what they stand for."""
     question = _question(long)
@@ -81,9 +88,16 @@ def lengthened(
         part = {"id": asked.id, "title": f"the answer {asked.id}", "question": where, "file": asked.file}
         extra["parts"].append(_table(part, line))
         extra["items"].append(_item_of(asked.id, asked.id, asked.answer.points, where, asked.answer, asked.id, line))
+    for fit in trainings:
+        line, where = reading.line("train", fit.id), fit.train.question or question
+        part = {"id": fit.id, "title": fit.train.model, "question": where, "file": fit.target.file}
+        extra["parts"].append(_table(part, line))
+        item = _item_of(fit.id, fit.id, fit.train.points, where, fit.train, fit.train.model, line)
+        extra["items"].append(_with(item, "training", _node(_training(fit.train), line), line))
     entries = dict(long.entries)
     lines = dict(long.key_lines)
-    entries["files"] = _files(long, files, checks)
+    targets = [target for plan in checks for target in plan.call.targets]
+    entries["files"] = _files(long, files, [*targets, *(fit.target for fit in trainings)])
     if "questions" not in entries:
         entries["questions"] = Many((_table({"id": "1", "title": _title(long)}, long.line),), long.line)
     for key, nodes in extra.items():
@@ -99,7 +113,22 @@ def _item(plan: Planned, name: str, points: Decimal, question: str, line: int) -
     return _item_of(name, plan.id, points, question, plan.check, plan.check.call, line)
 
 
-def _item_of(name: str, part: str, points: Decimal, question: str, source: object, made_from: str, line: int) -> Node:
+def _training(train: Train) -> Plain:
+    """The keys of a training item."""
+    words = {"accuracy": "top-1 on the test split", "perplexity": "of the next word, 32 words a stretch, test split"}
+    made = {"steps": train.steps, "seconds": train.seconds, "full": train.threshold}
+    plain = {"metric": train.measures, "counted": words[train.measures], "data": train.data, "made": made}
+    if train.real is None:
+        return plain
+    told = {key: value for key, value in dataclasses.asdict(train.real).items() if value not in (None, "", ())}
+    return {**plain, "real": told}
+
+
+def _with(table: Table, key: str, node: Node, line: int) -> Table:
+    return Table({**table.entries, key: node}, {**table.key_lines, key: line}, table.line)
+
+
+def _item_of(name: str, part: str, points: Decimal, question: str, source: object, made_from: str, line: int) -> Table:
     plain = {"id": name, "part": part, "question": question, "points": str(points), "made_from": made_from}
     title, visibility = str(getattr(source, "title", "")), str(getattr(source, "visibility", "visible"))
     origin = str(getattr(source, "origin", "handout"))
@@ -124,7 +153,7 @@ def _rules(plan: Planned) -> Iterable[dict[str, object]]:
         yield {**rule, "consequence": consequence}
 
 
-def _files(long: Table, files: Sequence[NamedFile], checks: Sequence[Planned]) -> Node:
+def _files(long: Table, files: Sequence[NamedFile], targets: Sequence[Target]) -> Node:
     node = long.entries.get("files")
     told = {
         path.text: entry
@@ -133,7 +162,7 @@ def _files(long: Table, files: Sequence[NamedFile], checks: Sequence[Planned]) -
     }
     nodes = []
     for file in files:
-        names = list(dict.fromkeys(t.name for plan in checks for t in plan.call.targets if t.file == file.id))
+        names = list(dict.fromkeys(target.name for target in targets if target.file == file.id))
         plain: dict[str, object] = {"id": file.id, "path": file.path}
         plain |= {"kind": "notebook"} if file.path.endswith(".ipynb") else {}
         plain |= {"defines": names} if names else {}
@@ -172,7 +201,7 @@ def _table(plain: Plain, line: int) -> Table:
 def _node(value: object, line: int) -> Node:
     if isinstance(value, Mapping):
         return _table(value, line)
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return Many(tuple(_node(entry, line) for entry in value), line)
     return Scalar(str(value), False, line)
 

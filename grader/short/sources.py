@@ -8,20 +8,22 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from grader.short.calls import HELPERS
 from grader.short.draws import Size, distinct
-from grader.short.planning import GRADIENTS, Asked, Line, Planned
+from grader.short.planning import GRADIENTS, Asked, Fit, Line, Planned
 
 PROBES, CASES, TESTS = "check_probes.py", "check_cases.py", "test_checks.py"
+FITTING = ("fitted", "predicted")
 WIDTH = 118
 STEADY = ("steady", "drops")
 
 
-def texts(checks: Sequence[Planned], answers: Sequence[Asked]) -> dict[str, str]:
-    """{file name: text} of the suite that these checks and answers stand for."""
-    return {
-        PROBES: _joined(_probes_head(checks, answers), [*map(probe, checks), *map(answer_probe, answers)]),
-        CASES: _joined(_cases_head(checks), map(case, checks)),
-        TESTS: _joined(_tests_head(checks, answers), [*map(test, checks), *map(answer_test, answers)]),
-    }
+def texts(checks: Sequence[Planned], answers: Sequence[Asked], trainings: Sequence[Fit]) -> dict[str, str]:
+    """{file name: text} of the suite that these checks, answers and trainings stand for."""
+    probes = [*map(probe, checks), *map(answer_probe, answers), *map(fit_probes, trainings)]
+    tests = [*map(test, checks), *map(answer_test, answers), *map(fit_test, trainings)]
+    written = {PROBES: _joined(_probes_head("\n".join(probes)), probes)}
+    if checks:
+        written[CASES] = _joined(_cases_head(checks), map(case, checks))
+    return {**written, TESTS: _joined(_tests_head("\n".join(tests)), tests)}
 
 
 def one(plan: Planned) -> str:
@@ -41,14 +43,14 @@ def _joined(head: str, parts: Iterable[str]) -> str:
 # --- probes ---------------------------------------------------------------------------------------------------
 
 
-def _probes_head(checks: Sequence[Planned], answers: Sequence[Asked]) -> str:
-    body = "\n".join(map(probe, checks))
-    used = sorted({name for name in HELPERS if f"{name}(" in body and name != "handed"} | {"answer" for _ in answers})
-    lines = ['"""Probes of the checks: run on the reference in the judge and on submissions in the sandbox."""']
-    lines += ["", "import torch" if "torch." in body else "", f"from grader.calling import {', '.join(used)}"]
-    if "handed(" in body:
-        lines.append("from grader.probing import handed")
-    return "\n".join(line for place, line in enumerate(lines) if line or place == 1)
+def _probes_head(body: str) -> str:
+    lines = ['"""Probes of the checks: run on the reference in the judge and on submissions in the sandbox."""', ""]
+    if "torch." in body:
+        lines += ["import torch", ""]
+    for module, names in (("calling", HELPERS), ("fitting", FITTING), ("probing", ("handed",))):
+        if used := [name for name in names if f"{name}(" in body and not (module == "calling" and name == "handed")]:
+            lines.append(f"from grader.{module} import {', '.join(used)}")
+    return "\n".join(lines)
 
 
 def probe(plan: Planned) -> str:
@@ -151,19 +153,16 @@ def _listed(size: Size) -> str:
 # --- tests ----------------------------------------------------------------------------------------------------
 
 
-def _tests_head(checks: Sequence[Planned], answers: Sequence[Asked]) -> str:
+def _tests_head(body: str) -> str:
     lines = [
         '"""Tests of the checks: run in the judge. Each decides one item; its docstring is what the student reads."""',
         "",
     ]
-    if checks:
-        lines.append("import check_cases as cases")
+    lines += ["import check_cases as cases"] if "cases." in body else []
     lines.append("import check_probes as probes")
-    if checks:
-        lines.append("from hypothesis import given")
-    lines += ["", "from grader.suite import assert_agrees, item"]
-    used = any(plan.properties for plan in checks)
-    return "\n".join([*lines[:-1], lines[-1].replace("item", "item, properties") if used else lines[-1]])
+    lines += ["from hypothesis import given"] if "@given(" in body else []
+    used = [name for name in ("assert_agrees(", "item(", "properties.", "standard.") if name in body]
+    return "\n".join([*lines, "", f"from grader.suite import {', '.join(name.rstrip('(.') for name in used)}"])
 
 
 def test(plan: Planned) -> str:
@@ -191,6 +190,34 @@ def answer_test(asked: Asked) -> str:
     lines = [f'@item("{asked.id}")', f"def test_{asked.word}(student, reference):", *_doc(sentence)]
     lines += [f"    values = student.{call}", f"    assert_agrees(values, reference.{call}{rest})"]
     return "\n".join(lines)
+
+
+# --- trainings --------------------------------------------------------------------------------------------------
+
+
+def fit_probes(fit: Fit) -> str:
+    """The two probes of a training."""
+    classes = ", classes" if fit.classes else ""
+    doc = _doc(fit.train.model)
+    settings = f"batch={fit.train.batch}, rate={fit.train.rate}"
+    train = [f"def train_{fit.word}(modules, steps{classes}):", *doc]
+    train.append(f"    return fitted(modules, {fit.made}, steps=steps, {settings})")
+    ask = [f"def predict_{fit.word}(modules, inputs{classes}):", *doc]
+    ask.append(f"    return predicted(modules, lambda: {fit.made}, inputs)")
+    return "\n".join([*train, "", "", *ask])
+
+
+def fit_test(fit: Fit) -> str:
+    """The test of a training."""
+    kind = "language_model" if fit.train.measures == "perplexity" else "classification"
+    sentence = (
+        fit.train.title or f"Trained here, `{fit.target.name}` reaches the {fit.train.measures} on held-out data."
+    )
+    lines = [f'@item("{fit.id}")', f"def test_{fit.word}(training):", *_doc(sentence)]
+    lines.append(f"    task = training.data(standard.{fit.train.data})")
+    classes = ", classes=task.classes" if fit.classes else ""
+    call = f"standard.{kind}(training, probes.train_{fit.word}, probes.predict_{fit.word}, task{classes})"
+    return "\n".join([*lines, f"    {call}"])
 
 
 def _keywords(values: Mapping[str, object]) -> str:

@@ -54,6 +54,17 @@ def _equal(before: torch.Tensor, after: torch.Tensor | None) -> bool:
     return after is not None and before.shape == after.shape and torch.equal(before, after)
 
 
+def state_is_whole(there: object, here: torch.Tensor) -> None:
+    """What the model answered where it was trained (`there`) it answers with its weights alone as well."""
+    message = (
+        "Where it was trained your model answers otherwise than with its weights in a new process: its state is not "
+        "all in its state_dict. Statistics belong in buffers (`register_buffer`), what is learnt in parameters."
+    )
+    require(isinstance(there, torch.Tensor) and there.shape == here.shape, message)
+    assert isinstance(there, torch.Tensor)
+    require(_apart(there.float(), here.float()) == 0, message)
+
+
 def learned(untrained: Measure, trained: Measure) -> None:
     """The figure comes from training: the same model before its first step does not have it.
 

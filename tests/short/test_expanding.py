@@ -115,3 +115,56 @@ def test_files_of_the_author_are_not_written_over(tmp_path):
     folders = write_five(tmp_path)
     (folders.suite / "check_probes.py").write_text("")
     assert "would be written over" in told(folders)
+
+
+NET = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.out = nn.Linear(784, classes)
+
+    def forward(self, x):
+        return self.out(x.flatten(1))
+"""
+FIT = """\
+slug: fit
+title: Fit
+files: [net.py]
+train:
+  digits: {model: Net(classes), data: mnist, steps: 30, threshold: 0.5, points: 3, real: {steps: 900, seconds: 60, full: 0.9}}
+"""
+
+
+def test_a_training_in_a_line(tmp_path):
+    folders = write_homework(tmp_path, "fit", FIT, {"net.py": NET})
+    (item,) = load(expanded(folders)).items
+    assert (item.training.metric, item.training.made.steps, item.training.made.full) == ("accuracy", 30, 0.5)
+    assert (item.training.real.steps, item.training.real.full, item.training.data) == (900, 0.9, "mnist")
+    text = long_form(folders).texts["check_probes.py"]
+    assert 'fitted(modules, modules["net"].Net(classes), steps=steps, batch=64, rate=0.003)' in text
+
+
+def test_evidence_is_written_where_the_author_keeps_it(tmp_path):
+    folders = write_homework(tmp_path, "fit", FIT, {"net.py": NET})
+    (expanded(folders).suite / "evidence.yaml").write_text("{}\n")
+    assert (folders.suite / "evidence.yaml").read_text() == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("find", "replace", "said"),
+    [
+        ("Net(classes)", "Nett(classes)", "did you mean 'Net'?"),
+        ("Net(classes)", "Net(classes)(1)", "expected what constructs it"),
+        ("data: mnist", "data: minst", "did you mean 'mnist'?"),
+        ("data: mnist", "data: mnist, metric: perplexity", "measured by accuracy"),
+        ("threshold: 0.5", "threshold: 50", "shares are written as 0.8"),
+    ],
+)
+def test_mistakes_in_a_training(tmp_path, find, replace, said):
+    message = told(write_homework(tmp_path, "fit", FIT.replace(find, replace), {"net.py": NET}))
+    assert "assignment.yaml:5: " in message
+    assert said in message
