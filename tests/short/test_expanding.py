@@ -135,7 +135,7 @@ slug: fit
 title: Fit
 files: [net.py]
 train:
-  digits: {model: Net(classes), data: mnist, steps: 30, threshold: 0.5, points: 3, real: {steps: 900, seconds: 60, full: 0.9}}
+  digits: {model: Net(classes), data: mnist, steps: 30, threshold: 0.5, points: 3, real: {steps: 9, seconds: 6, full: 0.9}}
 """
 
 
@@ -143,7 +143,7 @@ def test_a_training_in_a_line(tmp_path):
     folders = write_homework(tmp_path, "fit", FIT, {"net.py": NET})
     (item,) = load(expanded(folders)).items
     assert (item.training.metric, item.training.made.steps, item.training.made.full) == ("accuracy", 30, 0.5)
-    assert (item.training.real.steps, item.training.real.full, item.training.data) == (900, 0.9, "mnist")
+    assert (item.training.real.steps, item.training.real.full, item.training.data) == (9, 0.9, "mnist")
     text = long_form(folders).texts["check_probes.py"]
     assert 'fitted(modules, modules["net"].Net(classes), steps=steps, batch=64, rate=0.003)' in text
 
