@@ -94,11 +94,11 @@ def test_what_has_no_parameters_needs_no_weights():
 
 
 def test_a_drawn_upstream_gradient_shows_what_a_sum_hides():
-    x = torch.randn(8, 3)
+    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
     norm = nn.BatchNorm1d(3)
     summed = torch.autograd.grad(norm(x.requires_grad_()).square().sum(), x)[0]
     drawn = pulled_back(norm(handed(x)), 3, x=x)["x"]
-    assert float(summed.abs().max()) < 1e-4 < float(drawn.abs().max())
+    assert float(summed.abs().max()) < 1e-3 * float(drawn.abs().max())
 
 
 def test_several_results_are_all_pulled_back_and_detached_ones_give_none():

@@ -113,14 +113,13 @@ def case(plan: Planned) -> str:
     drawn = [size for size in plan.sizes if size.is_drawn]
     lines = ["@dataclass(frozen=True)", f"class {name}(Case):", *_doc(plan.check.call), ""]
     lines += [f"    {size.name}: {_type(size)}" for size in drawn] + ["    seed: int", "", "    def inputs(self):"]
-    if plan.inputs or plan.weights:
-        lines.append(f"        draw = self.draw({'torch.float64' if plan.numpy else ''})")
+    lines.append(f"        draw = self.draw({'torch.float64' if plan.numpy else ''})")
     lines += [f"        {size.name} = {size.code or f'self.{size.name}'}" for size in plan.sizes]
     entries = {each.name: each.code for each in plan.inputs} | {each: each for each in plan.direct}
     if plan.weights:
         inner = "".join(f'\n                "{each.name}": {each.code},' for each in plan.weights)
         entries["weights"] = f"{{{inner}\n            }}"
-    entries["seed"] = "self.seed"
+    entries["seed"] = "draw.integer(0, 1 << 31)"
     lines += ["        return {", *(f'            "{key}": {code},' for key, code in entries.items()), "        }"]
     return "\n".join([*lines, "", "", f"def {plan.word}_cases():", f"    return {_strategy(name, drawn)}"])
 

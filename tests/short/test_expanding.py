@@ -135,7 +135,8 @@ slug: fit
 title: Fit
 files: [net.py]
 train:
-  digits: {model: Net(classes), data: mnist, steps: 30, threshold: 0.5, points: 3, real: {steps: 9, seconds: 6, full: 0.9}}
+  digits: {model: Net(classes), data: mnist, steps: 30, threshold: 0.5, points: 3,
+    real: {steps: 9, seconds: 6, full: 0.9}}
 """
 
 
