@@ -35,9 +35,9 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LEFT_OUT = ("scaffold", "sandbox/attacks")
 
 LINUX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "ctypes"}
-LINUX_BACK_END = {"grader.sandbox.linux", "grader.sandbox.zygote", "grader.sandbox.confine", "grader.sandbox.mounts"}
+LINUX_BACK_END = {f"grader.sandbox.{name}" for name in ("apart", "confine", "linux", "mounts", "seccomp", "zygote")}
 # Who may import those, at the top of the file or inside a function that only a Linux run reaches.
-AT_THE_TOP = {"sandbox/confine.py", "sandbox/linux.py", "sandbox/mounts.py", "sandbox/zygote.py"}
+AT_THE_TOP = {f"sandbox/{name}.py" for name in ("apart", "confine", "linux", "mounts", "seccomp", "zygote")}
 INSIDE = {"results/journal.py", "judge/main.py", "judge/preparing.py", "judge/start.py", "commands/doctor.py"}
 
 TORCH_FREE = (

@@ -9,7 +9,6 @@ temporary folder before it appears under its key, and what is wrong with one cos
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -27,7 +26,7 @@ from grader.intake.fingerprints import fingerprints, given_code
 from grader.intake.groups import as_groups, read_groups, same_people_together, unmatched, with_named_ids
 from grader.intake.layout import lay_out
 from grader.intake.names import is_archive, masked, stem
-from grader.intake.tree import Entry, file_entry, folder_entries, handed_in_as
+from grader.intake.tree import Entry, file_entry, folder_entries, handed_in_as, remove
 from grader.model import Fate, Person, Refused, Submission, attempt_key
 from grader.text import one_line
 
@@ -285,6 +284,6 @@ def _published(staged: Path, target: Path) -> Path:
     elif target.exists():
         replaced = staged.with_name(f"{staged.name}-replaced")
         target.rename(replaced)
-        shutil.rmtree(replaced)
+        remove(replaced)
     staged.rename(target)
     return target

@@ -7,6 +7,7 @@ an entry with `left_out` is simply not taken. Nothing here writes.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -136,8 +137,20 @@ def folder_entries(root: Path, excluded: Path) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda entry: entry.path))
 
 
+def remove(folder: Path) -> None:
+    """Remove a folder of ours and all in it, whatever rights are left on the folders inside. Raises OSError."""
+    folder.chmod(0o700)
+    for inside, folders, _ in os.walk(folder):  # from the top: each is opened before it is listed
+        for name in folders:
+            path = Path(inside, name)
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder)
+
+
 def _walk(root: Path, excluded: Path) -> Iterator[Entry]:
-    for folder, folders, files in os.walk(root, followlinks=False):
+    closed: list[OSError] = []
+    for folder, folders, files in os.walk(root, followlinks=False, onerror=closed.append):
         here = Path(folder)
         relative = here.relative_to(root).as_posix().removeprefix(".")
         prefix = f"{relative}/" if relative else ""
@@ -156,6 +169,16 @@ def _walk(root: Path, excluded: Path) -> Iterator[Entry]:
             yield file_entry(here / name, prefix + name)
         if relative and not (folders or files or any(here.iterdir())):
             yield empty_folder(checked(relative)[0])
+    for error in closed:
+        if (path := Path(error.filename)) == root:
+            raise error
+        yield _unreadable(path.relative_to(root).as_posix(), error)
+
+
+def _unreadable(relative: str, error: OSError) -> Entry:
+    """What stands for a folder that cannot be listed: it refuses the one submission that it belongs to."""
+    problem = f"the folder {relative} cannot be read: {error.strerror}"
+    return Entry(path=f"{checked(relative)[0]}/.", size=0, open=_nothing, problem=problem)
 
 
 def _enters(folder: Path, excluded: Path) -> bool:

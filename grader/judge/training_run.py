@@ -26,7 +26,7 @@ from grader.suite.metrics import Measure
 from grader.suite.training import Counterpart, Trained
 from grader.text import one_line
 from grader.wire.frames import WireError, encode
-from grader.wire.pieces import Assembly, batches
+from grader.wire.pieces import MAX_BYTES, Assembly, batches
 from grader.worker.loading import Probe
 
 T = TypeVar("T")
@@ -210,7 +210,8 @@ class TrainingRun:
             raise Ended(observation)
 
     def _take(self, process: Process, place: str) -> dict[str, torch.Tensor]:
-        assembly, first = Assembly(), True
+        # What a worker holds cannot be more than it was given memory for.
+        assembly, first = Assembly(min(MAX_BYTES, self._limits.memory_mib << 20)), True
         # One deadline for all pieces: a worker that sleeps before each must not hold up the judge for hours.
         deadline = time.monotonic() + self._limits.wall_seconds
         while True:

@@ -1,8 +1,8 @@
 """Linux only: what a worker gives up before it sees a line of student code.
 
 Order matters: name spaces while the process may still make them, descriptors, the file view, limits, then the
-identity, and after the change of identity the signals that it cleared. Each step is reported as the fact that it
-achieved; nothing here pretends.
+identity, after the change of identity the signals that it cleared, and the filter of system calls last. Each step is
+reported as the fact that it achieved; nothing here pretends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grader.sandbox import gpu, mounts, scratch
+from grader.sandbox import gpu, mounts, scratch, seccomp, system_calls
 from grader.sandbox.launch import LIBRARIES
 
 CLONE_NEWUSER = 0x10000000
@@ -30,6 +30,7 @@ PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
+KEYCTL_JOIN_SESSION_KEYRING = 1
 CAPABILITIES_V3 = 0x20080522
 LANDLOCK_RUN, LANDLOCK_WRITE, LANDLOCK_READ_FILE = 0b1, 0b10, 0b100  # run, write, read a file
 LANDLOCK_READ = 0b1100  # read files, list directories
@@ -38,8 +39,6 @@ LANDLOCK_ALL = (1 << 13) - 1  # every right of ABI 1
 LANDLOCK_KEEP = LANDLOCK_READ | LANDLOCK_WRITE | 0b1_0001_1011_0000  # and remove, make folders, files and links
 LANDLOCK_VERSION = 1  # the flag that asks for the ABI
 LANDLOCK_SCOPES = 0b11  # abstract sockets and signals, from ABI 6
-FIRST_UID = 61_000
-UIDS = 4_000
 PROCESSES = 64
 DESCRIPTORS = 64
 GPU_DESCRIPTORS = 512
@@ -60,6 +59,7 @@ class Confinement:
 
     root: str
     number: int
+    uid: int
     memory_mib: int
     cpu_seconds: int
     output_kib: int
@@ -82,7 +82,7 @@ def apply(wanted: Confinement) -> dict[str, str]:
     facts |= {"files": place.fact, "root": place.root, "folder": place.folder, "leftover": place.leftover}
     facts["scratch"] = place.said
     facts.update(_limit(wanted, pages * resource.getpagesize(), as_root))
-    facts["identity"] = _drop_identity(wanted.number, as_root, _node_groups() if wanted.device == "cuda" else ())
+    facts["identity"] = _drop_identity(wanted.uid, as_root, _node_groups() if wanted.device == "cuda" else ())
     _drop_capabilities()
     # A change of identity clears the signal that ties the worker's life to the zygote's.
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -91,13 +91,23 @@ def apply(wanted: Confinement) -> dict[str, str]:
     facts["privileges"] = "cannot be gained"
     facts["environment"] = "only its scratch folder" if place.folder else "empty"
     os.environ.clear()
+    facts["keyring"] = _own_keyring()
     if wanted.device == "cuda":
         os.environ.update({**gpu.WORKER_SETTINGS, **wanted.gpu})
         facts["environment"] = f"only {', '.join(sorted(os.environ))}"
     elif has_gpu:
         # Where files are not confined, code that looks for a GPU would find it, and the probe's tensors are elsewhere.
         os.environ[gpu.VISIBLE] = ""
+    facts["system calls"] = seccomp.install(os.getpid(), gpu=wanted.device == "cuda")
     return facts
+
+
+def _own_keyring() -> str:
+    """Exchange the session's keyring, which is inherited, for a new one."""
+    number = system_calls.numbers(system_calls.REFUSED, int(os.uname().machine == "aarch64"))["keyctl"]
+    if libc.syscall(number, KEYCTL_JOIN_SESSION_KEYRING, None) < 0:
+        return f"the grader's: {os.strerror(ctypes.get_errno())}"
+    return "own"
 
 
 def prctl(option: int, value: int) -> None:
@@ -150,7 +160,7 @@ class Place:
 
 
 def _confine_files(wanted: Confinement, as_root: bool, may_chroot: bool, may_mount: bool) -> Place:
-    owner = FIRST_UID + wanted.number % UIDS if as_root else os.geteuid()
+    owner = wanted.uid if as_root else os.geteuid()
     if wanted.device == "cuda":
         return _confine_to_the_driver(wanted, owner)
     root = wanted.root
@@ -276,10 +286,9 @@ def _fixed_size(descriptor: int, size: int) -> bool:
     return True
 
 
-def _drop_identity(number: int, as_root: bool, groups: Sequence[int] = ()) -> str:
+def _drop_identity(uid: int, as_root: bool, groups: Sequence[int] = ()) -> str:
     if not as_root:
         return "the grader's own user"
-    uid = FIRST_UID + number % UIDS
     try:
         os.setgroups(groups)
         os.setresgid(uid, uid, uid)

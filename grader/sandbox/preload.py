@@ -19,7 +19,7 @@ COMMON = """
     fractions functools gc getpass glob hashlib heapq html inspect io itertools json linecache logging math numbers
     operator os pathlib pickle platform pprint queue random re shutil statistics string struct tempfile textwrap
     threading time traceback types typing unicodedata uuid warnings weakref zipfile
-    encodings.ascii encodings.idna encodings.latin_1 encodings.utf_8_sig
+    encodings.ascii encodings.cp437 encodings.idna encodings.latin_1 encodings.utf_8_sig
     numpy numpy.random numpy.linalg torch.nn.functional torch.nn.init torch.utils.data torch.utils.checkpoint
     torch.nn.utils.rnn torch.nn.utils.parametrizations torch.autograd.profiler torch.serialization torch.distributions
 """

@@ -13,6 +13,9 @@ captured output); `exit` answers how a worker ended, once it has; `control` brin
 Workers are killed through pidfds, never through numbers, and when the judge that they were leased to is gone. What a
 worker leaves behind is adopted by the zygote (it is a subreaper) and killed. When every control socket is closed the
 zygote ends, and the workers with it.
+
+The zygote waits for nothing but requests and ends. A process that another one traces has ended and cannot be reaped
+until its tracer is gone; so what is left behind is killed first, and what cannot be reaped yet is looked at again.
 """
 
 from __future__ import annotations
@@ -27,10 +30,12 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.sandbox import confine
+from grader.sandbox.apart import ProcessTable, free_uids
 from grader.sandbox.preload import load_suite, warm_up, warm_up_training
 from grader.wire.frames import WORKER_CAPS, Channel, encode
 from grader.worker.loading import Probe
@@ -38,6 +43,8 @@ from grader.worker.ownership import module_files
 from grader.worker.service import serve
 
 CHANNEL_FD = 3
+END_SECONDS = 2.0
+AGAIN = 0.02  # seconds until what could not be reaped is looked at again
 
 
 @dataclass
@@ -73,7 +80,10 @@ class Zygote:
         self.workers: dict[int, int] = {}  # pid -> number
         self.leases: dict[int, tuple[int, socket.socket]] = {}  # pid -> pidfd and whose the worker is
         self.ended: dict[int, dict[str, int]] = {}
+        self.ending: set[int] = set()  # pids of workers that have ended and were not reaped yet
         self.waiting: list[Waiting] = []
+        self.uids = free_uids()
+        self.table = ProcessTable()
         self.count = 0
         self.add_control(control)
         self.spare: Forked | None = None
@@ -87,8 +97,21 @@ class Zygote:
     def run(self) -> None:
         """Serve until the last judge is gone."""
         while self.controls:
-            for key, _ in self.selector.select():
+            for key, _ in self.selector.select(AGAIN if self.ending else None):
                 key.data(key.fileobj)
+            if self.ending:
+                self.reap()
+        self.end_all()
+
+    def end_all(self) -> None:
+        """Nothing that was forked here outlives this process, for as long as it takes within reason."""
+        self.ending = set(self.workers)
+        deadline = time.monotonic() + END_SECONDS
+        for pid in self.ending:
+            os.kill(pid, signal.SIGKILL)
+        while (self.ending or self.kill_orphans()) and time.monotonic() < deadline:
+            self.reap()
+            time.sleep(0.002)
 
     def answer(self, control: socket.socket) -> None:
         """One request of a judge."""
@@ -149,47 +172,51 @@ class Zygote:
         self.count += 1
         ours, theirs = socket.socketpair()
         output = os.memfd_create("output", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        pid = os.fork()
+        pid = self.table.fork()
         if pid == 0:
             self.become_worker(theirs, output)
         theirs.close()
         pidfd = os.pidfd_open(pid)
         self.workers[pid] = self.count
-        self.selector.register(pidfd, selectors.EVENT_READ, lambda fd: self.reap(fd, pid))
+        self.selector.register(pidfd, selectors.EVENT_READ, lambda fd: self.bury(fd, pid))
         return Forked(self.count, pid, pidfd, ours, output)
 
-    def reap(self, pidfd: int, pid: int) -> None:
-        """A worker ended: note how, clear away what it left, tell who asked."""
+    def bury(self, pidfd: int, pid: int) -> None:
+        """A worker ended."""
         self.selector.unregister(pidfd)
         os.close(pidfd)
         self.leases.pop(pid, None)
-        _, status = os.waitpid(pid, 0)
-        number = self.workers.pop(pid)
-        if os.WIFSIGNALED(status):
-            self.ended[number] = {"signal": os.WTERMSIG(status)}
-        else:
-            self.ended[number] = {"code": os.WEXITSTATUS(status)}
-        self.clear_orphans()
+        self.ending.add(pid)
+
+    def reap(self) -> None:
+        """Clear away what workers left, note how those ended that can be reaped, tell who asked. Waits for nothing."""
+        self.kill_orphans()
+        for pid in list(self.ending):
+            if (status := reaped(pid)) is None:
+                continue
+            self.ending.discard(pid)
+            number = self.workers.pop(pid)
+            told = {"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"code": os.WEXITSTATUS(status)}
+            self.ended[number] = told
+            for old in [key for key in self.ended if key < number - 1000]:
+                del self.ended[old]
         waiting, self.waiting = self.waiting, []
         for entry in waiting:
             self.tell_exit(entry)
-        for old in [key for key in self.ended if key < number - 1000]:
-            del self.ended[old]
 
-    def clear_orphans(self) -> None:
-        """Kill and reap every child that is not a worker: processes that a worker started and left."""
+    def kill_orphans(self) -> bool:
+        """Kill every child that is not a worker: processes that a worker started and left. Reap those that are dead.
+
+        Returns whether there were any.
+        """
         me = os.getpid()
-        for _ in range(1000):
-            children = {int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()}
-            orphans = children - set(self.workers) - self.relatives
-            if not orphans:
-                return
-            for pid in orphans:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            for pid in orphans:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
+        children = {int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()}
+        orphans = children - set(self.workers) - self.relatives
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            reaped(pid)
+        return bool(orphans)
 
     def tell_exit(self, entry: Waiting) -> None:
         """Answer an `exit` request now, or keep it until the worker has ended."""
@@ -210,12 +237,30 @@ class Zygote:
                 os.dup2(source, target)
             os.closerange(CHANNEL_FD + 1, 1 << 16)
             channel.detach()
-            work(Channel(socket.socket(fileno=CHANNEL_FD), WORKER_CAPS), self.probes, self.known)
+            inherited = Inherited(self.uids[self.count % len(self.uids)], self.table.fact)
+            work(Channel(socket.socket(fileno=CHANNEL_FD), WORKER_CAPS), self.probes, self.known, inherited)
         finally:
             os._exit(70)
 
 
-def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str]) -> None:
+def reaped(pid: int) -> int | None:
+    """The wait status of a child that has ended; None when it cannot be had yet."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return 0
+    return status if found else None
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """What the zygote has decided for a worker: its user, and the fact about its table of processes."""
+
+    uid: int
+    table: str
+
+
+def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str], inherited: Inherited) -> None:
     """Confine this process as the first frame says, then serve."""
     frame = channel.receive()
     tree = frame.tree
@@ -223,6 +268,7 @@ def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str]) -> N
         confine.Confinement(
             root=str(tree["root"]),
             number=int(str(tree["number"])),
+            uid=inherited.uid,
             memory_mib=int(str(tree["memory_mib"])),
             cpu_seconds=int(str(tree["cpu_seconds"])),
             output_kib=int(str(tree["output_kib"])),
@@ -230,7 +276,7 @@ def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str]) -> N
             gpu={str(name): str(value) for name, value in dict(tree["gpu"]).items()},  # type: ignore[call-overload]
         )
     )
-    channel.send(frame.id, "answer", encode(facts))
+    channel.send(frame.id, "answer", encode({**facts, "process table": inherited.table}))
     serve(channel, probes, known)
     os._exit(0)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -43,12 +44,31 @@ def batches(tensors: Mapping[str, torch.Tensor]) -> Iterator[list[Piece]]:
         yield batch
 
 
+@dataclass
+class _Growing:
+    """A tensor that arrives. Memory is used for what has come, never for what was announced."""
+
+    shape: list[int]
+    dtype: torch.dtype
+    filled: int = 0
+    pieces: list[torch.Tensor] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        return math.prod(self.shape) - self.filled
+
+    def whole(self) -> torch.Tensor:
+        """The tensor; what it was made of is let go."""
+        flat = torch.cat(self.pieces) if len(self.pieces) > 1 else self.pieces[0]
+        self.pieces.clear()
+        return flat.reshape(self.shape)
+
+
 class Assembly:
     """Puts pieces together. The pieces are the claims of a hostile process: everything about them is checked."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._tensors: dict[str, torch.Tensor] = {}
-        self._filled: dict[str, int] = {}
+        self._tensors: dict[str, _Growing] = {}
         self._left = max_bytes
         self._batches = 0
 
@@ -72,13 +92,12 @@ class Assembly:
             raise WireError("a shape must be a list of at most 8 sizes")
         if name not in self._tensors:
             self._begin(name, shape, values.dtype)
-        target = self._tensors[name].reshape(-1)
-        end = self._filled[name] + values.numel()
-        same = list(self._tensors[name].shape) == shape and target.dtype == values.dtype
-        if not same or type(offset) is not int or offset != self._filled[name] or end > target.numel():
+        target = self._tensors[name]
+        same = target.shape == shape and target.dtype == values.dtype
+        if not same or type(offset) is not int or offset != target.filled or values.numel() > target.missing:
             raise WireError(f"a piece of {name[:100]!r} does not continue what came before")
-        target[self._filled[name] : end] = values
-        self._filled[name] = end
+        target.pieces.append(values.clone())  # else it would hold the whole frame
+        target.filled += values.numel()
 
     def _begin(self, name: str, shape: list[int], dtype: torch.dtype) -> None:
         if len(self._tensors) >= MAX_TENSORS or len(name) > 300:
@@ -89,12 +108,11 @@ class Assembly:
         self._left -= math.prod(shape) * dtype.itemsize
         if self._left < 0:
             raise WireError("the tensors are larger together than is accepted")
-        self._tensors[name] = torch.empty(shape, dtype=dtype)
-        self._filled[name] = 0
+        self._tensors[name] = _Growing(list(shape), dtype)
 
     def finished(self) -> dict[str, torch.Tensor]:
         """All tensors by name. Raises WireError when one is incomplete."""
         for name, tensor in self._tensors.items():
-            if self._filled[name] != tensor.numel():
+            if tensor.missing:
                 raise WireError(f"the tensor {name[:100]!r} is incomplete")
-        return self._tensors
+        return {name: tensor.whole() for name, tensor in self._tensors.items()}

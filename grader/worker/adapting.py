@@ -1,8 +1,9 @@
 """Code written for another machine or an older torch, as it runs here: on a processor alone.
 
 `.cuda()`, `.to("cuda")` and `device="cuda"` mean "the fast device, if there is one"; here there is none, and they do
-nothing. Settings that only make code faster (threads, compilers) are ignored. Arguments and names that newer versions
-of torch and NumPy have dropped are accepted where they carried no meaning. What was ignored is said once, in `said`.
+nothing. Settings that only make code faster (threads, compilers, processes that load data) are ignored. Arguments and
+names that newer versions of torch and NumPy have dropped are accepted where they carried no meaning. What was ignored
+is said once, in `said`.
 
 The same holds for the reference: both sides run on what `install` has changed. A worker with a GPU undoes it.
 """
@@ -10,6 +11,7 @@ The same holds for the reference: both sides run on what `install` has changed. 
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -18,6 +20,7 @@ from typing import Any
 import numpy
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 ABSENT = frozenset({"cuda", "mps", "xpu", "hip"})
 _FACTORIES = (
@@ -31,8 +34,11 @@ _TYPES = "Float Double Half BFloat16 Byte Char Short Int Long Bool"
 
 MOVED = "this process has no GPU: moves to one and `device=` arguments that name one were ignored"
 THREADS = "the number of threads was left as it is; the grader sets it"
+WORKERS = "data was loaded in this process: nothing that is graded may start others (num_workers=)"
 COMPILED = "torch.compile and torch.jit.script were ignored: your code ran as it is written"
 VERBOSE = "arguments that this version of torch no longer has were ignored (verbose=)"
+
+LOADING = inspect.signature(DataLoader.__init__)
 
 said: dict[str, None] = {}
 _undo: list[Callable[[], None]] = []
@@ -47,15 +53,17 @@ def install() -> None:
     _adapt_factories()
     _adapt_cuda()
     _adapt_speed()
+    _adapt_loading()
     _adapt_schedulers()
     _adapt_names()
 
 
 def remove() -> None:
-    """Put everything back, in a worker that has a GPU."""
+    """Put everything back but what no worker may do, in one that has a GPU."""
     while _undo:
         _undo.pop()()
     said.clear()
+    _adapt_loading()
 
 
 def _put(owner: Any, name: str, value: object) -> None:
@@ -236,6 +244,22 @@ def _adapt_speed() -> None:
     _put(torch, "compile", compile_)
     _put(torch.jit, "script", script)
     _put(nn.Module, "compile", compile_module)
+
+
+def _adapt_loading() -> None:
+    plain = DataLoader.__init__
+
+    @functools.wraps(plain)
+    def init(self: Any, *args: Any, **options: Any) -> None:
+        given = LOADING.bind_partial(self, *args, **options)
+        if given.arguments.get("num_workers"):
+            _say(WORKERS)
+            # The settings of such processes are refused where there are none.
+            for name in ("num_workers", "timeout", "prefetch_factor", "persistent_workers", "multiprocessing_context"):
+                given.arguments.pop(name, None)
+        plain(*given.args, **given.kwargs)
+
+    _put(DataLoader, "__init__", init)
 
 
 # --- older versions -----------------------------------------------------------------------------------------------

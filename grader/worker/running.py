@@ -5,6 +5,7 @@ The answer is a tree with `status` (values, raised, not_implemented, out_of_memo
 
 from __future__ import annotations
 
+import errno
 import random
 import time
 import traceback
@@ -29,6 +30,7 @@ from grader.worker.words import in_words
 RAISE = opmap["RAISE_VARARGS"]
 RERUN_SECONDS = 2.0  # what took longer is not run a second time to find out what it gave back
 UNUSABLE = "UnusableResult"
+REFUSED = " (code that is graded may not start processes, open connections, lock files or change its own limits)"
 MISSING = (TypeError, AttributeError, NameError, ValueError)  # what code raises that meets None, or an unset name
 MEMORY_WORDS = (
     "can't allocate memory",
@@ -171,12 +173,22 @@ def said_besides(error: BaseException, modules: Modules, files: StudentFiles) ->
     """What is to be put behind an exception's message: why a name is unknown, which shapes a layer was given."""
     if isinstance(error, NameError):
         return why_unknown(error, modules)
+    if was_refused(error):
+        return REFUSED
     if words := in_words(error, _text_of(error)):
         return f" ({words})" if _text_of(error) else words
     if isinstance(error, RuntimeError | ValueError | IndexError) and not isinstance(error, NotImplementedError):
         given = shapes(error.__traceback__, files)
         return f" ({given})" if given else ""
     return ""
+
+
+def was_refused(error: BaseException) -> bool:
+    """Whether the sandbox refused a system call, as libraries say it: each has words of its own for that."""
+    if isinstance(error, OSError):
+        names = [str(frame.f_globals.get("__name__", "")) for frame in frames_of(error.__traceback__)]
+        return error.errno == errno.EPERM or any(name.split(".")[0] == "multiprocessing" for name in names)
+    return type(error).__module__ == "sqlite3" or "shared memory object" in _text_of(error)
 
 
 def why_unknown(error: NameError, modules: Modules) -> str:

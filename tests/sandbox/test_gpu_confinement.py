@@ -55,7 +55,14 @@ def in_a_confined_child(root, outside, port, device="cuda"):
             sys.modules["torch"] = SimpleNamespace(__file__=str(outside / "site-packages" / "torch" / "__init__.py"))
             chosen = {"CUDA_VISIBLE_DEVICES": "3"}
             wanted = confine.Confinement(
-                root=str(root), number=1, memory_mib=100, output_kib=64, device=device, gpu=chosen
+                root=str(root),
+                number=1,
+                uid=1 << 30,
+                memory_mib=100,
+                cpu_seconds=60,
+                output_kib=64,
+                device=device,
+                gpu=chosen,
             )
             facts = confine.apply(wanted)
             answer = {"facts": facts, "attempts": attempts(root, outside, port), "environment": dict(os.environ)}

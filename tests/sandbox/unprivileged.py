@@ -40,6 +40,10 @@ def main(root):
         found["descriptors"] = told(bench.run("descriptors"))
         with socket.create_server(("127.0.0.1", 0)) as server:
             found["network"] = told(bench.run("connects", server.getsockname()[1]))
+        found["forks"] = told(bench.run("forks"))
+        found["mode_before"] = Path(root).stat().st_mode
+        bench.run("opens_its_root_to_all")
+        found["mode"] = Path(root).stat().st_mode
         found["signal"] = told(bench.run("signals", os.getpid()))
         found["again"] = told(bench.run("add", 3, 4))
     finally:
