@@ -127,6 +127,9 @@ def grade(
         str | None, typer.Option("--submitted-at", help="When they were handed in (ISO 8601 with offset).")
     ] = None,
     taken: Annotated[Path | None, typer.Option("--taken", hidden=True)] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="Take over what these results judged of the very same files.")
+    ] = None,
     shard: Annotated[
         str | None, typer.Option("--shard", help="Judge one part of the class, e.g. 3/40; `merge` puts them together.")
     ] = None,
@@ -158,6 +161,7 @@ def grade(
         single=single,
         submitted_at=submitted_at,
         taken=taken,
+        answers=answers,
         recording=recording,
         no_cache=no_cache,
         shard=shard,
@@ -350,6 +354,17 @@ def bundle(
     docker: Annotated[
         bool, typer.Option("--docker", help="Gradescope: a folder to build an image from, instead of a zip.")
     ] = False,
+    profile: Annotated[
+        str,
+        typer.Option("--profile", help="Gradescope: testing, or submission (tries and messages by the manifest)."),
+    ] = "testing",
+    answers: Annotated[
+        Path | None,
+        typer.Option("--answers", help="Gradescope: results of its export, graded elsewhere, to be handed back."),
+    ] = None,
+    total: Annotated[
+        float | None, typer.Option("--total", help="The points that the platform's assignment has, to be checked.")
+    ] = None,
     assignments: Assignments = None,
 ) -> None:
     """Write what a platform's autograder is made of.
@@ -369,6 +384,9 @@ def bundle(
         wheelhouse=wheelhouse,
         docker=docker,
         assignments=assignments,
+        profile=profile,
+        answers=answers,
+        total=total,
     )
     _end(command.run(request))
 

@@ -266,6 +266,21 @@ class Late:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Feedback:
+    """What a platform tells under `bundle --profile submission`.
+
+    Of the submissions within `hours`, `tries` are judged and the others get the last result back (0: all are judged).
+    The first `messages` attempts are told what differs, later ones their verdicts alone (0: all are told), as are all
+    that are handed in after `messages_until` (ISO 8601 with offset).
+    """
+
+    tries: int = 0
+    hours: float = 24.0
+    messages: int = 0
+    messages_until: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tolerance:
     """The bound is `atol + rtol * max|expected|` for every element of a tensor of this dtype."""
 
@@ -279,8 +294,9 @@ class Assignment:
     """One assignment: its manifest, and where its three folders lie.
 
     `counts` says which of several attempts does: the last, the one with most points, the one that the platform calls
-    active (else the last on time), or the last on time (else the last). `evidence` belongs to the thresholds of
-    training items, by item and source of data (`evidence_key`); it stands in `evidence.yaml` beside the manifest.
+    active (else the last on time), or the last on time (else the last). `leaderboard` names the training items whose
+    figures a platform shows to the class. `evidence` belongs to the thresholds of training items, by item and source of
+    data (`evidence_key`); it stands in `evidence.yaml` beside the manifest.
     """
 
     slug: str
@@ -299,6 +315,8 @@ class Assignment:
     caps: tuple[Cap, ...] = ()
     tracks: tuple[Track, ...] = ()
     late: Late = field(default_factory=Late)
+    feedback: Feedback = field(default_factory=Feedback)
+    leaderboard: tuple[str, ...] = ()
     counts: Counts = "active"
     limits: Limits = field(default_factory=Limits)
     tolerances: dict[str, Tolerance] = field(default_factory=dict)

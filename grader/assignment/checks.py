@@ -15,6 +15,8 @@ from grader.assignment.types import Reading, Where, suggestion
 MAX_SELECTIONS = 1000
 DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128", "int32", "int64", "bool")
 
+MOMENT = "expected a time with its offset, such as 2024-03-22T23:00:00-04:00"
+
 _ID = re.compile(r"\w[\w.\-]*")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -33,6 +35,7 @@ def check_references(assignment: Assignment, reading: Reading) -> None:
         _rule(assignment, rule, ("rules", index), reading)
     _item_lists(assignment, reading)
     _limits_and_late(assignment, reading)
+    _feedback(assignment, reading)
     _tolerances_and_names(assignment, reading)
 
 
@@ -211,6 +214,18 @@ def _choices(assignment: Assignment, reading: Reading) -> None:
         reading.bad(line, f"the choices allow {selections} selections, expected at most {MAX_SELECTIONS}")
 
 
+def _feedback(assignment: Assignment, reading: Reading) -> None:
+    told = assignment.feedback
+    for name in ("tries", "hours", "messages"):
+        if getattr(told, name) < 0 or (name == "hours" and not 0 < told.hours < math.inf):
+            reading.bad(reading.line("feedback", name), f"{name} is {getattr(told, name)}, expected a positive number")
+    if told.messages_until is not None and not _is_moment(told.messages_until):
+        reading.bad(reading.line("feedback", "messages_until"), f"messages_until is {told.messages_until!r}, {MOMENT}")
+    measured = [item.id for item in assignment.items if item.training is not None]
+    for index, name in enumerate(assignment.leaderboard):
+        _known(name, measured, "training item", ("leaderboard", index), reading)
+
+
 def _limits_and_late(assignment: Assignment, reading: Reading) -> None:
     limits = [(("limits",), assignment.limits)]
     limits += [(("items", i, "limits"), item.limits) for i, item in enumerate(assignment.items) if item.limits]  # type: ignore[misc]
@@ -221,8 +236,7 @@ def _limits_and_late(assignment: Assignment, reading: Reading) -> None:
     if assignment.late.grace_hours < 0:
         reading.bad(reading.line("late", "grace_hours"), "grace_hours cannot be negative")
     if assignment.late.due is not None and not _is_moment(assignment.late.due):
-        expected = "expected a time with its offset, such as 2024-03-22T23:00:00-04:00"
-        reading.bad(reading.line("late", "due"), f"due is {assignment.late.due!r}, {expected}")
+        reading.bad(reading.line("late", "due"), f"due is {assignment.late.due!r}, {MOMENT}")
     if assignment.late.due is None and assignment.late.action != "report":
         reading.bad(reading.line("late", "action"), "a late policy needs a deadline: write `due`")
 

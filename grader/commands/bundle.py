@@ -9,10 +9,11 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.commands.shared import open_assignment, require_reference
-from grader.errors import EXIT_DONE
+from grader.errors import EXIT_DONE, UsageError
 from grader.platforms import bundle
 from grader.platforms.autolab import problems
 from grader.platforms.base import Settings
+from grader.platforms.feedback import differing_total
 from grader.reports.words import points
 from grader.run.grading import new_seed
 
@@ -34,12 +35,17 @@ class Request:
     wheelhouse: Path | None
     docker: bool
     assignments: Path | None
+    profile: str
+    answers: Path | None
+    total: float | None
 
 
 def run(request: Request) -> int:
     """Make the bundle and say what to do with it."""
     folders, assignment = open_assignment(request.slug, request.assignments)
     require_reference(folders)
+    if request.total is not None and (wrong := differing_total(f"{request.total:g}", assignment.total, request.slug)):
+        raise UsageError(wrong)
     wanted = bundle.Wanted(
         platform=request.platform,
         seed=request.seed or new_seed(),
@@ -48,6 +54,8 @@ def run(request: Request) -> int:
         wheelhouse=request.wheelhouse,
         docker=request.docker,
         with_reference=request.with_reference,
+        profile=request.profile,
+        answers=request.answers,
     )
     zipped = request.platform == "gradescope" and not request.docker
     out = request.out or Path(f"{request.slug}-{request.platform}{'.zip' if zipped else ''}")

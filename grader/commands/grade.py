@@ -33,6 +33,7 @@ from grader.container.running import Wanted, grade_in_containers
 from grader.course import people
 from grader.errors import EXIT_DONE, GraderError, UsageError
 from grader.model import Person, Refused, Report, Submission
+from grader.platforms.answers import answers_in
 from grader.reports import files, gradescope, html, terminal
 from grader.results.journal import Journal
 from grader.results.sharding import Shard
@@ -67,6 +68,7 @@ class Request:
     single: bool = False
     submitted_at: str | None = None
     taken: Path | None = None
+    answers: Path | None = None
     recording: Path | None = None
     no_cache: bool = False
     shard: str | None = None
@@ -91,6 +93,8 @@ def run(request: Request, launched: Launched | None = None) -> int:
         count = _count(request, assignment)
         sys.stdout.write(plan.text(assignment, items, trainings, count, job_count(request.jobs)))
         return EXIT_DONE
+    if request.container and request.answers is not None:
+        raise UsageError("--answers takes results over on this machine: give it without --container")
     if not request.paths and request.taken is None:
         raise UsageError("name what is to be graded: folders, zips, notebooks or a bulk download")
     out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
@@ -183,6 +187,7 @@ def _judge(
             notices=whole.taken.notices,
             recordings=recordings_for(request.recording, request.no_cache),
             shard=whole.part,
+            answers=None if request.answers is None else answers_in(request.answers, assignment).contents,
         )
 
 

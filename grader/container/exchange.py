@@ -16,14 +16,13 @@ import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, copy_assignment
 from grader.container.box import ASSIGNMENTS, FILE_MIB, OUT, SUBMISSIONS
 from grader.errors import GraderError, UsageError
-from grader.model import Status, Submission, unjudged
-from grader.results.journal import NAME, Contents, Journal, read
+from grader.model import Submission, unjudged
+from grader.results.journal import NAME, Contents, Journal, impossible, read
 from grader.rules import check_archive
 
 FOLDER = ".container"  # no key begins with a dot
@@ -126,11 +125,10 @@ def returned(folder: Path, slug: str, seed: str, submissions: Sequence[Submissio
         for key, stored in contents.submissions.items():
             if key not in known:
                 continue  # of an earlier call into the same folder; the host's own journal has it
-            if stored.digest != known[key] or stored.results.keys() - set(items):
-                raise ValueError(f"the submission {key} or one of its items is not what was handed in")
-            for result in stored.results.values():
-                if result.status not in get_args(Status) or not 0 <= float(result.credit) <= 1:
-                    raise ValueError(f"the item {result.item} has an impossible result")
+            if stored.digest != known[key]:
+                raise ValueError(f"the submission {key} is not what was handed in")
+            if why := impossible(stored, items):
+                raise ValueError(why)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
         raise GraderError(
             f"{path}: the container left a journal that cannot be used ({error}). Nothing was taken from it; what was "

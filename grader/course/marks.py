@@ -86,6 +86,18 @@ def template(reports: Sequence[Report], assignment: Assignment) -> str:
     return out.getvalue()
 
 
+def listed(given: Iterable[Mark]) -> str:
+    """A marks.csv with these marks."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for mark in given:
+        writer.writerow(
+            [escaped(cell) for cell in (mark.submission, mark.item, f"{mark.points:f}", mark.comment, mark.by)]
+        )
+    return out.getvalue()
+
+
 def escaped(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula: an apostrophe before the characters that begin one."""
     return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell

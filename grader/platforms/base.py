@@ -7,14 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from grader.errors import UsageError
 from grader.model import Report
 
 SETTINGS = "bundle.json"
-ASSIGNMENTS, RECORDING = "assignments", "recording"  # beside it
+ASSIGNMENTS, RECORDING, ANSWERS = "assignments", "recording", "answers"  # beside it
 FORMAT = 1
+TESTING, SUBMISSION = "testing", "submission"  # profiles
 UNFINISHED = "The grading did not finish: {why} What was judged before that is listed; the other points are open."
 BROKEN = (
     "The grader could not judge this submission. Nothing of it is lost, and no points were taken: the course staff can "
@@ -24,7 +25,10 @@ BROKEN = (
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a bundle says about itself. `seconds` are for one call, all in all; 0: as many as it takes."""
+    """What a bundle says about itself. `seconds` are for one call, all in all; 0: as many as it takes.
+
+    `profile`: `testing` judges and explains every submission, `submission` as the manifest's `feedback` says.
+    """
 
     format: int = FORMAT
     platform: str
@@ -35,6 +39,7 @@ class Settings:
     training: str
     grader: str
     suite: str
+    profile: str = TESTING
 
     @property
     def seed_id(self) -> str:
@@ -62,19 +67,29 @@ def read_settings(bundle: Path) -> Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a platform hands over. `single`: the path is one submission; else each path may hold a whole class."""
+    """What a platform hands over. `single`: the path is one submission; else each path may hold a whole class.
+
+    `submission` is the platform's id of it, `total` the points that the assignment has there, `previous` are the times
+    of the same people's earlier submissions, `last` is what the last of them was told.
+    """
 
     paths: tuple[Path, ...]
     single: bool = True
     submitted_at: str | None = None
     notes: tuple[str, ...] = ()
+    submission: str = ""
+    total: str = ""
+    previous: tuple[str, ...] = ()
+    last: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What is known at a moment: nothing yet, a part, or everything.
 
-    `trouble` says in words for the student why something is missing; empty when all is done.
+    `trouble` says in words for the student why something is missing; empty when all is done. `again` is what an earlier
+    submission was told, to be told once more, and `why` says so. `brief`: verdicts without what differs. `leaders` are
+    entries of a leaderboard.
     """
 
     settings: Settings | None = None
@@ -82,6 +97,10 @@ class Outcome:
     trouble: str = ""
     late: bool | None = None
     notes: tuple[str, ...] = ()
+    again: Mapping[str, Any] | None = None
+    why: str = ""
+    brief: bool = False
+    leaders: tuple[Mapping[str, object], ...] = ()
 
     @property
     def facts(self) -> Mapping[str, str]:

@@ -29,7 +29,8 @@ from grader.assignment.locate import Folders, copy_assignment
 from grader.container.box import memory_of
 from grader.container.image import default_image
 from grader.errors import GraderError, UsageError
-from grader.platforms.base import ASSIGNMENTS, RECORDING, SETTINGS, Outcome, Settings
+from grader.platforms.answers import answers_in, write_answers
+from grader.platforms.base import ANSWERS, ASSIGNMENTS, RECORDING, SETTINGS, SUBMISSION, TESTING, Outcome, Settings
 from grader.platforms.gradescope import content
 from grader.run.engine import Engine, Order, Recordings
 from grader.run.grading import trainings_of
@@ -58,6 +59,8 @@ class Wanted:
     wheelhouse: Path | None = None
     docker: bool = False
     with_reference: bool = False
+    profile: str = TESTING
+    answers: Path | None = None
 
 
 def write(assignment: Assignment, folders: Folders, wanted: Wanted, out: Path) -> Settings:
@@ -67,11 +70,14 @@ def write(assignment: Assignment, folders: Folders, wanted: Wanted, out: Path) -
         raise UsageError(f"{out} exists already; remove it, or choose another --out")
     if wanted.wheelhouse is not None and not any(wanted.wheelhouse.glob("*.whl")):
         raise UsageError(f"--wheelhouse {wanted.wheelhouse} holds no wheels; fill it with `pip download`")
+    answers = None if wanted.answers is None else answers_in(wanted.answers, assignment)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".bundle-", dir=out.parent) as folder:
             made = Path(folder) / "bundle"
             _fill(made / "source", folders, settings, wanted)
+            if answers is not None:
+                write_answers(answers, settings, made / "source" / ANSWERS)
             for path in sorted((FILES / wanted.platform).iterdir()):
                 _fill_in(path, made / path.name, settings)
             if wanted.platform != "gradescope":
@@ -94,6 +100,10 @@ def settings_of(assignment: Assignment, folders: Folders, wanted: Wanted) -> Set
         raise UsageError(f"--for {wanted.platform!r}: expected one of {', '.join(NAMES)}")
     if wanted.training not in ("off", "made"):
         raise UsageError(f"--training {wanted.training!r}: a bundle holds no data, so expected off or made")
+    if wanted.profile not in (TESTING, SUBMISSION):
+        raise UsageError(f"--profile {wanted.profile!r}: expected {TESTING} or {SUBMISSION}")
+    if wanted.platform != "gradescope" and (wanted.answers is not None or wanted.profile != TESTING):
+        raise UsageError("--answers and --profile are for Gradescope, which says which submission it hands over")
     seconds = SECONDS[wanted.platform] if wanted.seconds is None else wanted.seconds
     if seconds and seconds < LEAST_SECONDS:
         raise UsageError(f"--minutes: {seconds / 60:g} are too few, since starting alone takes half a minute")
@@ -107,6 +117,7 @@ def settings_of(assignment: Assignment, folders: Folders, wanted: Wanted) -> Set
         training=wanted.training,
         grader=grader.__version__,
         suite=suite_digest(folders),
+        profile=wanted.profile,
     )
 
 

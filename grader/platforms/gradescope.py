@@ -6,6 +6,7 @@ Lateness is that of the submission's own time, so that a regrade weeks later fin
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from grader.reports.files import write_text
 from grader.text import clean
 
 ROOT = Path("/autograder")
+BRIEF = "What differs is not shown for this attempt."
 
 
 class Gradescope:
@@ -40,7 +42,16 @@ class Gradescope:
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             note = f"submission_metadata.json could not be read ({error!r}); whether it was late is not known."
             return Task(paths=(folder,), notes=(clean(note, 300),))
-        return Task(paths=(folder,), submitted_at=created)
+        times, last = _previous(metadata.get("previous_submissions"))
+        place = metadata.get("assignment")
+        return Task(
+            paths=(folder,),
+            submitted_at=created,
+            submission=str(metadata.get("id", "")),
+            total=str(place.get("total_points", "")) if isinstance(place, dict) else "",
+            previous=times,
+            last=last,
+        )
 
     def write(self, outcome: Outcome) -> None:
         """results.json, readable for the platform."""
@@ -49,8 +60,28 @@ class Gradescope:
         path.chmod(0o644)
 
 
+def _previous(listed: object) -> tuple[tuple[str, ...], Mapping[str, Any] | None]:
+    """The times of earlier submissions, and what the last one was told, if it is one of our results."""
+    known = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    timed = sorted(
+        ((str(entry.get("submission_time")), entry) for entry in known if not entry.get("autograder_error")),
+        key=lambda pair: pair[0],
+    )
+    last = next((entry["results"] for _, entry in reversed(timed) if _is_ours(entry.get("results"))), None)
+    return tuple(moment for moment, _ in timed), last
+
+
+def _is_ours(results: object) -> bool:
+    facts = results.get("extra_data") if isinstance(results, dict) else None
+    return isinstance(facts, dict) and facts.get("complete") is True
+
+
 def content(outcome: Outcome) -> dict[str, Any]:
     """What results.json says; valid by the schema of `grader.reports.gradescope`."""
+    if outcome.again is not None:
+        first = str(outcome.again.get("output", "")).removeprefix(str(outcome.again["extra_data"].get("again", "")))
+        text = clean(f"{outcome.why}\n\n{first.lstrip()}", gradescope.OUTPUT_LIMIT)
+        return {**outcome.again, "output": text, "extra_data": {**outcome.again["extra_data"], "again": outcome.why}}
     if outcome.report is None:
         found: dict[str, Any] = {
             "score": 0,
@@ -67,6 +98,12 @@ def content(outcome: Outcome) -> dict[str, Any]:
     else:
         found = gradescope.results(outcome.report)
         said = [outcome.trouble, found["output"]]
+    if outcome.brief:
+        found["tests"] = [
+            {**test, "output": BRIEF if test.get("status") == "failed" else ""} for test in found["tests"]
+        ]
+    if outcome.leaders:
+        found["leaderboard"] = list(outcome.leaders)
     found["output"] = clean("\n\n".join(text for text in said if text), gradescope.OUTPUT_LIMIT)
     kept = {name: value for name, value in found["extra_data"].items() if name != "seed"}  # its id says which it was
     told = {"complete": not outcome.trouble, "late": outcome.late, "notes": list(outcome.notes)}

@@ -13,8 +13,9 @@ from typing import Any
 from grader.errors import UsageError
 from grader.model import Line, Report
 from grader.platforms.base import BROKEN, Outcome, Task
+from grader.reports.curve import picture
 from grader.reports.files import write_text
-from grader.reports.words import HIDDEN, STATE_WORDS, explanation, heading, number, rule_lines
+from grader.reports.words import HIDDEN, STATE_WORDS, curves, explanation, heading, number, rule_lines
 from grader.text import clean
 
 ROOT = Path("/grade")
@@ -87,4 +88,5 @@ def _test(line: Line, limit: int) -> dict[str, Any]:
         "max_points": 0 if line.extra_credit else number(line.maximum),
         "message": HIDDEN if hidden else STATE_WORDS[line.state],
         "output": "" if hidden else clean("\n".join(texts), limit),
+        "images": [{"label": series.name, "url": picture(series)} for series in curves(line)],
     }

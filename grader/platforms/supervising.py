@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +25,15 @@ import grader
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import assignment_folders
 from grader.assignment.manifest import load
+from grader.course import marks
 from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
-from grader.model import Report
+from grader.model import Mark, Report
 from grader.platforms.base import (
+    ANSWERS,
     ASSIGNMENTS,
     BROKEN,
     RECORDING,
+    SUBMISSION,
     UNFINISHED,
     Outcome,
     Platform,
@@ -38,7 +41,9 @@ from grader.platforms.base import (
     Task,
     read_settings,
 )
+from grader.platforms.feedback import differing_total, is_brief, leaders, too_many
 from grader.results.journal import NAME, Journal, read
+from grader.run.grading import MARKS
 from grader.scoring import score
 from grader.text import clean
 
@@ -77,14 +82,26 @@ def supervise(platform: Platform, bundle: Path) -> int:
 
 
 def _graded(platform: Platform, settings: Settings, task: Task, bundle: Path, out: Path, began: float) -> Outcome:
-    notes = [*task.notes, *_about_the_machine(settings)]
     assignment = load(assignment_folders(settings.slug, bundle / ASSIGNMENTS))
+    strict = settings.profile == SUBMISSION
+    if strict and task.last is not None and (why := too_many(assignment.feedback, task)):
+        return Outcome(settings=settings, again=task.last, why=why)
+    differing = differing_total(task.total, assignment.total, settings.slug)
+    notes = [*task.notes, *filter(None, [differing]), *_about_the_machine(settings)]
     with Journal(out, settings.slug) as journal:
         journal.start_run(settings.slug, journal.contents.seed or settings.seed, {})  # so no argument shows the seed
 
     def outcome(trouble: str) -> Outcome:
-        report, late = _report(out, assignment)
-        return Outcome(settings=settings, report=report, trouble=trouble, late=late, notes=tuple(notes))
+        report, late = _report(out, assignment, _marks(bundle / ANSWERS / task.submission, assignment))
+        return Outcome(
+            settings=settings,
+            report=report,
+            trouble=trouble,
+            late=late,
+            notes=tuple(notes),
+            brief=strict and is_brief(assignment.feedback, task),
+            leaders=leaders(assignment, report),
+        )
 
     def tell_part() -> None:
         if platform.rewrites:
@@ -104,14 +121,21 @@ def _graded(platform: Platform, settings: Settings, task: Task, bundle: Path, ou
     return outcome(UNFINISHED.format(why=why) if why else "")
 
 
-def _report(out: Path, assignment: Assignment) -> tuple[Report | None, bool | None]:
+def _report(out: Path, assignment: Assignment, given: Sequence[Mark]) -> tuple[Report | None, bool | None]:
     """The present report of the one submission, and whether it was late; None as long as it was not taken in."""
     with suppress(GraderError):
         graded = read(out).graded()
         if len(graded) == 1:
+            own = [replace(mark, submission=graded[0].key) for mark in given]
             # What was judged counts, also when the grading did not come to its end.
-            return score(replace(graded[0], finished=True), assignment, ()), graded[0].late
+            return score(replace(graded[0], finished=True), assignment, own), graded[0].late
     return None, None
+
+
+def _marks(answers: Path, assignment: Assignment) -> tuple[Mark, ...]:
+    """What people gave to this submission, when the bundle brings it."""
+    path = answers / MARKS
+    return marks.read(path, assignment) if answers.name and path.exists() else ()
 
 
 def _start(settings: Settings, task: Task, bundle: Path, out: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -120,6 +144,8 @@ def _start(settings: Settings, task: Task, bundle: Path, out: Path, log: IO[byte
     command += ["--recording", str(bundle / RECORDING), "--no-cache"]
     if task.single:
         command += ["--single", "--jobs", "1"]
+    if task.submission and (answers := bundle / ANSWERS / task.submission).is_dir():
+        command += ["--answers", str(answers)]
     if task.submitted_at is not None:
         command += ["--submitted-at", task.submitted_at]
     kept = {name: os.environ[name] for name in ("PATH", "GRADER_DATA", "PYTHONPATH", "TMPDIR") if name in os.environ}

@@ -6,6 +6,7 @@ script, a date, style rules for the whole page); two axes and a polyline need no
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Sequence
 from html import escape
@@ -16,6 +17,11 @@ WIDTH, HEIGHT = 318, 150
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 24, 24
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 40
+# What the page's own style says, for a picture that stands alone, on light and dark alike.
+ALONE = """.curve{font:11px sans-serif;fill:none;background:#fff}.curve text{fill:#555}.curve .name{fill:#111}
+.curve .tick,.curve .level-name{text-anchor:end}.curve .grid{stroke:#ddd}
+.curve polyline{stroke:#2456a6;stroke-width:1.6}
+.curve circle{fill:#2456a6}.curve .level{stroke:#a65a00;stroke-dasharray:5 3}.curve .level-name{fill:#a65a00}"""
 
 
 def svg(series: Series) -> str:
@@ -50,6 +56,13 @@ def svg(series: Series) -> str:
         f'<svg class="curve" role="img" aria-label="{label}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'width="{WIDTH}" height="{HEIGHT}">{"".join(parts)}</svg>'
     )
+
+
+def picture(series: Series) -> str:
+    """The same as an address that holds a whole picture."""
+    whole = svg(series).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    whole = whole.replace(">", f"><style>{ALONE}</style>", 1)
+    return "data:image/svg+xml;base64," + base64.b64encode(whole.encode()).decode()
 
 
 def _frame(

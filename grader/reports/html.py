@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.model import Line, LineState, Report
+from grader.reports.curve import svg
 from grader.reports.learning import Comparison, comparison_of
 from grader.reports.words import (
     DISPUTE,
@@ -202,7 +203,7 @@ def _row(line: Line, staff: bool) -> Row:
         tags=tuple(tags),
         texts=tuple(block for block in blocks if block.label not in _FACTS or block.long),
         facts=tuple(block for block in blocks if block.label in _FACTS and not block.long),
-        curves=tuple(curves(line, staff=staff)),
+        curves=tuple(svg(series) for series in curves(line, staff=staff)),
         counted=line.counted,
         wrong=line.state in WRONG,
     )

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from grader.model import Applied, Line, LineState, Report, Violation
-from grader.reports.curve import spark, svg
-from grader.reports.learning import learning_of
+from grader.reports.curve import spark
+from grader.reports.learning import Series, learning_of
 from grader.text import clean, one_line
 from grader.thresholds import FIGURES
 
@@ -173,11 +173,11 @@ def _evidence(line: Line) -> list[Block]:
     return blocks
 
 
-def curves(line: Line, *, staff: bool = False) -> list[str]:
-    """The curves of a training as inline SVG; none for a hidden item that a student looks at."""
+def curves(line: Line, *, staff: bool = False) -> list[Series]:
+    """The curves of a training; none for a hidden item that a student looks at."""
     withheld = line.visibility == "hidden" and not staff
     learning = None if withheld else learning_of(line.result)
-    return [svg(series) for series in learning.series] if learning else []
+    return list(learning.series) if learning else []
 
 
 def _staff(line: Line) -> list[Block]:

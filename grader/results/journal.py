@@ -18,15 +18,17 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from grader.errors import GraderError, UsageError
-from grader.model import CheckResult, Graded, Refused, Submission, Violation
+from grader.model import CheckResult, Graded, Refused, Status, Submission, Violation
+from grader.thresholds import measured
 
 NAME = "journal.jsonl"
 FORMAT = 1
@@ -92,12 +94,25 @@ class Contents:
         if stored is None or stored.digest != digest:
             return tuple(stamps)
         if not stored.finished:
-            judged = {item for item in dear if item in stored.results and _is_judged(stored.results[item])}
+            judged = {item for item in dear if item in stored.results and is_judged(stored.results[item])}
             fresh = {item for item in judged if item in keep or stored.stamps[item] == stamps.get(item)}
             return tuple(item for item in stamps if item not in fresh)
         broken = {item for item, result in stored.results.items() if result.status == "grader_error"}
         stale = [item for item, stamp in stamps.items() if stored.stamps.get(item) != stamp or item in broken]
         return tuple(item for item in stale if item not in keep or item not in stored.results)
+
+
+def impossible(stored: Stored, items: Collection[str]) -> str:
+    """What no run of ours would have written about a submission; "" when there is nothing of the kind."""
+    for name, result in stored.results.items():
+        figure = measured(result)
+        if name not in items:
+            return f"{name} is no item of this assignment"
+        if result.status not in get_args(Status) or not 0 <= float(result.credit) <= 1:
+            return f"the item {name} has an impossible result"
+        if figure is not None and not math.isfinite(float(str(figure["value"]))):
+            return f"the item {name} has a figure that is no number"
+    return ""
 
 
 def stamp(item_digest: str, seed: str, versions: Mapping[str, str]) -> str:
@@ -288,7 +303,8 @@ def _apply(record: dict[str, Any], contents: Contents) -> None:
         stored.seconds += record["seconds"]
 
 
-def _is_judged(result: CheckResult) -> bool:
+def is_judged(result: CheckResult) -> bool:
+    """Whether the item was looked at, with whatever outcome."""
     return result.status not in ("skipped", "grader_error")
 
 

@@ -13,7 +13,7 @@ from grader.course import marks
 from grader.errors import UsageError
 from grader.model import CheckResult, Graded, Mark, Refused, Report, Submission, Violation
 from grader.reports import files
-from grader.results.journal import Contents, Journal, read, stamp
+from grader.results.journal import Contents, Journal, is_judged, read, stamp
 from grader.rules import check_archive
 from grader.run.engine import Engine, Finished, Order, Recordings, Source, Trainings
 from grader.sandbox.launch import Launched
@@ -96,8 +96,12 @@ def grade_into(
     notices: Sequence[str] = (),
     recordings: Recordings = NO_RECORDINGS,
     shard: Mapping[str, object] | None = None,
+    answers: Contents | None = None,
 ) -> None:
-    """Judge what is missing or stale and write it to the journal, submission by submission."""
+    """Judge what is missing or stale and write it to the journal, submission by submission.
+
+    What `answers`, an earlier run, judged of the very same files is taken over, whatever it was judged with.
+    """
     present = [entry for entry in found if isinstance(entry, Submission)]
     order = Order(
         folders=folders, seed=seed, items=items, suite_report=report, trainings=trainings, recordings=recordings
@@ -107,6 +111,7 @@ def grade_into(
         journal.notices(notices)
         for entry in found:
             journal.submission(entry)
+        kept = _taken_over(journal, present, answers) if answers is not None else {}
         stamps = {name: stamp(facts.digest, seed, engine.versions) for name, facts in engine.items.items()}
         wanted = {name: stamps.get(name, "") for name in items}
         trained = {item.id for item in assignment.items if item.training is not None}
@@ -115,10 +120,26 @@ def grade_into(
             idle |= {item.id for item in assignment.items if item.needs.gpu}
         work = []
         for entry in present:
-            open_items = journal.contents.needs_run(entry.key, entry.digest, wanted, keep=idle, dear=trained)
+            keep = idle | kept.get(entry.key, set())
+            open_items = journal.contents.needs_run(entry.key, entry.digest, wanted, keep=keep, dear=trained)
             if open_items or not journal.contents.submissions[entry.key].finished:
                 work.append((entry, tuple(name for name in items if name in open_items)))
         _judge(journal, engine, assignment, work, wanted, jobs, tell, dear=trained)
+
+
+def _taken_over(journal: Journal, present: Sequence[Submission], answers: Contents) -> dict[str, set[str]]:
+    """Adopt what an earlier run finished; for each submission the items that it judged, which are not judged again."""
+    known = {stored.digest: stored for stored in answers.submissions.values() if stored.finished}
+    kept = {}
+    for entry in present:
+        if (found := known.get(entry.digest)) is None:
+            continue
+        mine = journal.contents.submissions[entry.key]
+        if not mine.finished:
+            journal.started(entry.key)
+            journal.adopt(entry.key, replace(found, facts=mine.facts))
+        kept[entry.key] = {item for item, result in found.results.items() if is_judged(result)}
+    return kept
 
 
 def _judge(

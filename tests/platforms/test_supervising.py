@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,24 +10,30 @@ import time
 
 import pytest
 from jsonschema import validate
-from tiny_assignment import SLUG, copy_of_the_assignment, edit, lay_out_submission
+from tiny_assignment import SLUG, copy_of_the_assignment, edit, lay_out_submission, tiny
 
 from grader.assignment.locate import folders_below
 from grader.assignment.manifest import load
+from grader.errors import UsageError
+from grader.model import CheckResult, Submission
+from grader.platforms.answers import answers_in
 from grader.platforms.bundle import Wanted, write
 from grader.reports import gradescope
+from grader.results.journal import Journal
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="platforms run Linux")
 DUE = 'late: {due: "2026-03-01T00:00:00+01:00", action: zero}\n\nlimits:'
 SLOW = {"layers.py": ("    shifted =", "    import time\n    time.sleep(30)\n    shifted =")}
 
 
-def bundle(folder, *, platform="gradescope", due=False, seconds=None):
+def bundle(folder, *, platform="gradescope", due=False, seconds=None, manifest="", **wanted):
     root = copy_of_the_assignment(folder / "assignments")
+    if manifest:
+        edit(folders_below(root, SLUG).suite / "assignment.yaml", "limits:", f"{manifest}\nlimits:")
     if due:
         edit(folders_below(root, SLUG).suite / "assignment.yaml", "limits:", DUE)
     folders = folders_below(root, SLUG)
-    write(load(folders), folders, Wanted(platform=platform, seed="seed", docker=True), folder / "bundle")
+    write(load(folders), folders, Wanted(platform=platform, seed="seed", docker=True, **wanted), folder / "bundle")
     source = folder / "bundle" / "source"
     settings = json.loads((source / "bundle.json").read_text("utf-8"))
     if seconds is not None:
@@ -138,3 +145,106 @@ def test_plain_grades_a_class_from_in_to_out(tmp_path):
     (tmp_path / "out").mkdir()
     run(bundle(tmp_path, platform="plain"), tmp_path, platform="plain")
     assert {path.parent.name for path in (tmp_path / "out").glob("*/results.json")} == {"ada", "bob"}
+
+
+DOUBLED = {"model.py": (".mean(dim=1)", ".mean(dim=1) * 2")}
+TRIES = "feedback: {tries: 1, messages: 1}\n"
+
+
+def metadata(root, **more):
+    facts = {"id": 77, "created_at": "2026-02-28T12:00:00+01:00", "assignment": {"total_points": "9.0"}, **more}
+    (root / "submission_metadata.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def test_a_try_too_many_gets_the_last_result_and_later_attempts_get_verdicts(tmp_path, autograder):
+    lay_out_submission(autograder / "submission", DOUBLED)
+    metadata(autograder)
+    source = bundle(tmp_path, manifest=TRIES, profile="submission")
+    run(source, autograder)
+    first = told(autograder)
+    [wrong] = [test for test in first["tests"] if test["extra_data"]["item"] == "scorer.forward"]
+    assert "differ" in wrong["output"]
+
+    earlier = {"submission_time": "2026-02-28T11:00:00+01:00", "autograder_error": False, "results": first}
+    lay_out_submission(tmp_path / "right")
+    (tmp_path / "right").rename(autograder / "submission" / "unused")
+    metadata(autograder, previous_submissions=[earlier])
+    run(source, autograder)
+    again = told(autograder)
+    assert (again["score"], again["tests"]) == (first["score"], first["tests"])
+    assert again["output"].startswith("This was submission number 2 within 24 hours; 1 are judged.")
+    assert again["output"].endswith(first["output"])
+
+    metadata(autograder, previous_submissions=[{**earlier, "submission_time": "2026-02-27T11:00:00+01:00"}])
+    (autograder / "submission" / "unused").rename(tmp_path / "right")
+    run(source, autograder)
+    brief = told(autograder)
+    assert brief["score"] == first["score"]
+    assert {test["output"] for test in brief["tests"] if test.get("status") == "failed"} == {
+        "What differs is not shown for this attempt."
+    }
+
+
+def test_results_and_marks_from_elsewhere_are_handed_back_for_the_very_same_files(tmp_path, autograder):
+    class_folder = tmp_path / "class"
+    lay_out_submission(class_folder / "77", DOUBLED)
+    command = [
+        sys.executable,
+        "-m",
+        "grader.cli",
+        "grade",
+        SLUG,
+        str(class_folder / "77"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    command += ["--seed", "another", "--assignments", str(copy_of_the_assignment(tmp_path / "there"))]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0
+    journal = tmp_path / "out" / "journal.jsonl"
+    text = journal.read_text("utf-8")
+    assert text.count('"item":"scorer.forward","status":"failed"') == 1
+    # What only the other machine can have found.
+    journal.write_text(
+        text.replace(
+            '"item":"scorer.forward","status":"failed","credit":0.0',
+            '"item":"scorer.forward","status":"passed","credit":1.0',
+        ),
+        "utf-8",
+    )
+    (tmp_path / "out" / "marks.csv").write_text("submission,item,points,comment,by\n77,gate.forward,0.5,by hand,gh\n")
+    lay_out_submission(autograder / "submission", DOUBLED)
+    metadata(autograder)
+    source = bundle(tmp_path, answers=tmp_path / "out")
+    run(source, autograder)
+    found = {test["extra_data"]["item"]: test.get("score") for test in told(autograder)["tests"]}
+    assert found["gate.forward"] == 0.5
+    assert found["scorer.forward"] > 0
+
+    lay_out_submission(tmp_path / "changed", {"model.py": (".mean(dim=1)", ".mean(dim=1) * 3")})
+    shutil.copy2(tmp_path / "changed" / "model.py", autograder / "submission" / "model.py")
+    run(source, autograder)
+    found = {test["extra_data"]["item"]: test.get("score") for test in told(autograder)["tests"]}
+    assert found["scorer.forward"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("passed", "splendid"), "impossible result"),
+        (('"credit":1.0', '"credit":NaN'), "impossible result"),
+        (('"credit":1.0', '"credit":2.0'), "impossible result"),
+        (("gate.forward", "gate.backward"), "no item of this assignment"),
+        (('"slug":"tiny"', '"slug":"huge"'), "results of huge"),
+    ],
+)
+def test_answers_that_do_not_fit_are_refused(tmp_path, change, message):
+    with Journal(tmp_path, SLUG) as journal:
+        journal.start_run(SLUG, "seed", {})
+        journal.submission(Submission(key="77", root=tmp_path, digest="d", files={}))
+        journal.started("77")
+        journal.result("77", CheckResult(item="gate.forward", status="passed", credit=1.0), "stamp")
+        journal.finished("77", {}, 1.0)
+    path = tmp_path / "journal.jsonl"
+    path.write_text(path.read_text("utf-8").replace(*change), "utf-8")
+    with pytest.raises(UsageError, match=message):
+        answers_in(tmp_path, tiny()[1])

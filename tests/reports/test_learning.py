@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -16,7 +17,7 @@ from report_examples import ADA, ASSIGNMENT, HOSTILE
 
 from grader.model import CheckResult, Graded, Line
 from grader.reports import files, full, html, terminal
-from grader.reports.curve import BLOCKS, SPARK_WIDTH, spark, svg
+from grader.reports.curve import BLOCKS, SPARK_WIDTH, picture, spark, svg
 from grader.reports.learning import Series, comparison_of, learning_of
 from grader.scoring import score
 
@@ -290,3 +291,12 @@ def test_a_training_that_diverged_spoils_no_output(figures):
     json.loads(files.results_text(one), parse_constant=pytest.fail)
     assert "<svg" in html.page(one)
     assert terminal.check_text(one)
+
+
+def test_a_curve_is_a_picture_that_stands_alone():
+    kind, _, data = picture(series(PERPLEXITY)["training perplexity"]).partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    root = ElementTree.fromstring(base64.b64decode(data))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    drawn = [element.tag.rpartition("}")[2] for element in root.iter()]
+    assert drawn.index("style") < drawn.index("polyline")

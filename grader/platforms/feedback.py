@@ -1,0 +1,74 @@
+"""How often a platform judges, and how much it says then: the profile `submission` of a bundle.
+
+Everything is counted at the submissions' own times, so that a regrade weeks later decides the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from grader.assignment.assignment import Assignment, Feedback
+from grader.model import Report
+from grader.platforms.base import Task
+from grader.thresholds import figure_of
+
+
+def too_many(feedback: Feedback, task: Task) -> str:
+    """A sentence for the student when this submission is one too many within the hours; else ""."""
+    now = _time(task.submitted_at)
+    if not feedback.tries or now is None:
+        return ""
+    window = timedelta(hours=feedback.hours)
+    judged: list[datetime] = []  # those that were handed back did not use up a try
+    for earlier in sorted(moment for entry in task.previous if (moment := _time(entry)) is not None):
+        if earlier < now and sum(earlier - before < window for before in judged) < feedback.tries:
+            judged.append(earlier)
+    recent = [moment for moment in judged if now - moment < window]
+    if len(recent) < feedback.tries:
+        return ""
+    free = recent[-feedback.tries] + window
+    return (
+        f"This was submission number {len(recent) + 1} within {feedback.hours:g} hours; {feedback.tries} are judged. "
+        f"Below is the result of your last one that was. The next is judged from {free:%Y-%m-%d %H:%M %Z} on."
+    )
+
+
+def is_brief(feedback: Feedback, task: Task) -> bool:
+    """Whether this attempt is told its verdicts alone, without what differs."""
+    number = len(task.previous) + 1
+    if feedback.messages and number > feedback.messages:
+        return True
+    now, end = _time(task.submitted_at), _time(feedback.messages_until)
+    return now is not None and end is not None and now > end
+
+
+def _time(text: str | None) -> datetime | None:
+    with suppress(ValueError, TypeError):
+        moment = datetime.fromisoformat(text or "")
+        return moment if moment.tzinfo else None
+    return None
+
+
+def differing_total(stated: str, total: object, slug: str) -> str:
+    """A sentence for the staff when the platform's assignment has other points than the manifest; else ""."""
+    with suppress(ValueError):
+        if float(stated) != float(str(total)):
+            return (
+                f"The platform's assignment has {stated} points and {slug} has {total}, manual ones included: set "
+                f"{total} there, since results that do not fit are refused."
+            )
+    return ""
+
+
+def leaders(assignment: Assignment, report: Report | None) -> tuple[Mapping[str, object], ...]:
+    """Entries of a leaderboard: the measured figures that the manifest asks for."""
+    found: list[Mapping[str, object]] = []
+    for line in report.lines if report is not None else ():
+        training = assignment.item(line.item).training if line.item in assignment.leaderboard else None
+        value = figure_of(line.result) if training is not None and line.result is not None else None
+        if training is not None and value is not None:
+            order = "desc" if training.higher_is_better else "asc"
+            found.append({"name": line.title, "value": round(value, 4), "order": order})
+    return tuple(found)
