@@ -230,9 +230,10 @@ class CheckResult:
 
     `credit` is in [0, 1]. `message` is what the student reads (plain text, capped); `hint` names the known mistake
     that produces the same numbers; `reason` is a short word for tables ("values differ", "timed out"); `case`
-    reproduces it; `route` and `binding` say how the item was earned; `figures` are the comparison's numbers;
-    `staff` is evidence that students never see. `only` names sizes if it fails just where one of them is 1;
-    `charged_with` is the item that charges the same mistake, if that is all that is wrong with this one.
+    reproduces it; `route` and `binding` say how the item was earned, `candidate` how many ways of reading the
+    submission had failed before the one that passed; `figures` are the comparison's numbers; `staff` is evidence that
+    students never see. `only` names sizes if it fails just where one of them is 1; `charged_with` is the item that
+    charges the same mistake, if that is all that is wrong with this one.
     """
 
     item: str
@@ -247,6 +248,7 @@ class CheckResult:
     route: str = ""
     binding: str = ""
     ambiguous: bool = False
+    candidate: int = 0
     figures: Mapping[str, object] = field(default_factory=dict)
     output: str = ""
     notes: tuple[str, ...] = ()

@@ -1,13 +1,17 @@
 """Which candidates a probe's choices fall on: named, so that a binding is the same thing on every case.
 
 The worker tells the names among which each `choose` of a probe chose. What it chose on the first case is asked for on
-all others; the next bindings follow from the names that it did not choose. Names are claims, and only ever sent back.
+all others; the next bindings follow from the names that it did not choose. Names are claims, and only ever sent back;
+those of a probe whose author lets nothing be chosen are not even heard.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import CodeType, FunctionType
 
 from grader.model import Notes
 from grader.probing import MAX_CANDIDATES
@@ -48,6 +52,33 @@ class Binding:
     def others(self) -> list[Path]:
         """The bindings that differ in one of the choices that were met here, and are as here before it."""
         return [(*path, (place, name)) for path, place, names in self._others for name in names]
+
+
+@functools.cache
+def lets_choose(probe: Callable[..., object]) -> bool:
+    """Whether a probe, or a function that it reaches by name, chooses among candidates: the judge's own word for it."""
+    waiting: list[object] = [probe]
+    seen: set[object] = set()
+    while waiting:
+        function = waiting.pop()
+        if not isinstance(function, FunctionType) or function in seen:
+            continue
+        seen.add(function)
+        names = _names_in(function.__code__)
+        if names & {"choose", "choose_binding"}:
+            return True
+        modules = (function.__globals__[name] for name in names if name in function.__globals__)
+        for value in modules:
+            waiting.append(value)
+            waiting.extend(vars(value).get(name) for name in names if hasattr(value, "__spec__"))
+            waiting.extend(vars(value).values() if isinstance(value, type) else ())
+        waiting.append(getattr(function, "__wrapped__", None))
+    return False
+
+
+def _names_in(code: CodeType) -> frozenset[str]:
+    inner = (_names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return frozenset(code.co_names).union(*inner)
 
 
 class Bindings:

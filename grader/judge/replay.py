@@ -257,6 +257,7 @@ def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt]) -> Ch
         route=attempt.route,
         binding=_reading(attempt.binding.name, other),
         ambiguous=attempt.binding.undeclared,
+        candidate=attempt.binding.number * len(recorded.readings) + list(recorded.readings).index(attempt.reading),
         notes=tuple(notes),
     )
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 
 from grader.assignment.assignment import Limits
-from grader.judge.bindings import Binding
+from grader.judge.bindings import Binding, lets_choose
 from grader.judge.calls import Call, Key, as_mapping, cloned, detached, key_of, make_call
 from grader.model import Notes, Observation, Raised, TimedOut, Values
 from grader.sandbox.base import Process, ask
@@ -244,7 +244,7 @@ class StudentSide:
         if left <= 0:
             raise Ended(TimedOut(seconds=desk.limits.wall_seconds))
         known = desk.answers.again(call.key) if desk.answers is not None and self._process is None else None
-        observation = known or self._ask(call, left)
+        observation = known or self._ask(probe, call, left)
         desk.last = (call, observation)
         if not isinstance(observation, Values):
             raise Ended(observation)
@@ -254,7 +254,7 @@ class StudentSide:
             raise Disagreement([mismatch])
         return observation.values
 
-    def _ask(self, call: Call, left: float) -> Observation:
+    def _ask(self, probe: Probe, call: Call, left: float) -> Observation:
         desk = self._desk
         request = call.request(desk.binding.asked(call.key.probe), trace=desk.observed is not None)
         if self._process is None:
@@ -265,7 +265,8 @@ class StudentSide:
             desk.hear(observation.notes)
         elif isinstance(observation, (Values, Raised)):
             desk.observed.append(observation.notes)
-        desk.binding.hear(call.key.probe, observation.notes)
+        if lets_choose(probe):
+            desk.binding.hear(call.key.probe, observation.notes)
         if desk.answers is not None and self._process is None:
             desk.answers.keep(call.key, observation)
         return observation

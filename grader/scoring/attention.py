@@ -122,8 +122,14 @@ def _zero_score(lines: Sequence[Line], total: Decimal) -> list[str]:
 
 
 def _ambiguous(lines: Sequence[Line]) -> list[str]:
-    names = [line.item for line in lines if line.result is not None and line.result.ambiguous]
-    return [f"The weights fit in an order or layout that was not tried first: {_listed(names)}."] if names else []
+    """Who may try several ways gets lucky sooner: the judge's own first way needs no look, another one does."""
+    found = [
+        line.result for line in lines if line.result is not None and (line.result.ambiguous or line.result.candidate)
+    ]
+    if not found:
+        return []
+    told = [f"{one.item} (number {one.candidate + 1}: {one_line(one.binding, 60) or 'unnamed'})" for one in found]
+    return [f"Earned by another reading, or order of weights, than the first that was tried: {_listed(told)}."]
 
 
 def _impossible(lines: Sequence[Line]) -> list[str]:

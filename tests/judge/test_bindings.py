@@ -1,6 +1,7 @@
 """Which binding is tried after which, and that each is the same thing on every case."""
 
-from grader.judge.bindings import Binding, Bindings
+from grader import probing
+from grader.judge.bindings import Binding, Bindings, lets_choose
 from grader.model import Notes
 from grader.probing import MAX_CANDIDATES
 
@@ -58,3 +59,27 @@ def test_names_are_only_ever_sent_back():
     binding = Binding()
     binding.hear("p", Notes(choices=(("\x00", ("\x00", "…")),), binding="shown"))
     assert (binding.asked("p"), binding.name) == (("\x00",), "shown")
+
+
+def _binds(modules, x):
+    return probing.bind_layers(modules, x, [], {})
+
+
+def _binds_further_down(modules, x):
+    def inner():
+        return [_binds(modules, one) for one in x]
+
+    return {"out": inner()}
+
+
+def _by_module(modules, x):
+    return probing.bind(modules, [], {})
+
+
+def _plain(modules, x):
+    return {"out": modules["a"].softmax(x)}
+
+
+def test_the_judge_knows_which_probes_let_anything_be_chosen():
+    assert all(map(lets_choose, (_binds, _binds_further_down, _by_module)))
+    assert not lets_choose(_plain)

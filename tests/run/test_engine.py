@@ -292,6 +292,8 @@ def test_layers_declared_in_another_order_are_a_correct_answer(judged):
     result = judged["swapped"][0]["gate.forward"]
     assert result.binding == "content=content, gate=gate"
     assert result.ambiguous
+    assert result.candidate == 1, "the second that was tried"
+    assert judged["reference"][0]["gate.forward"].candidate == 0
     assert judged["reference"][0]["gate.forward"].ambiguous is False
 
 

@@ -40,6 +40,14 @@ HONEST = {
     "honest_and_unfilled": "raise NotImplementedError('softmax')",
     "honest_and_raising": "raise ValueError('no idea')",
 }
+GUESSES = """frame = __import__("sys")._getframe()
+    while "modules" not in frame.f_locals:
+        frame = frame.f_back
+    room = frame.f_locals["modules"]
+    names = ("scores", "scores.exp()", "right")
+    name = room._asked[0] if room._asked else names[0]
+    room.choices = [(name, names)]
+    return {"scores": scores, "scores.exp()": scores.exp()}.get(name, weights / weights.sum(dim=-1, keepdim=True))"""
 AFTER_GATES = {
     "\n\ndef softmax(": "\n\n_CALLS = []\n\n\ndef softmax(",
     "opened = ": "_CALLS.append(1)\n        opened = ",
@@ -50,7 +58,10 @@ AFTER_GATES = {
 def broken(tmp_path_factory):
     """{key: the violations of the rule that were seen in a run}, and {key: credits}."""
     root = open_for_workers(tmp_path_factory.mktemp("handed_in"))
-    handed = [submission(root, key, {"layers.py": (QUOTIENT, line)}) for key, line in {**HIDDEN, **HONEST}.items()]
+    handed = [
+        submission(root, key, {"layers.py": (QUOTIENT, line)})
+        for key, line in {**HIDDEN, **HONEST, "guesses": GUESSES}.items()
+    ]
     layers = root / "passes_later" / "layers.py"
     text = layers.read_text()
     for find, replace in AFTER_GATES.items():
@@ -83,3 +94,8 @@ def test_the_message_says_what_was_seen(broken):
 @pytest.mark.parametrize("key", HONEST)
 def test_honest_code_is_accused_of_nothing(broken, key):
     assert broken[0][key] == []
+
+
+def test_what_no_author_lets_be_chosen_is_not_tried_one_after_the_other(broken):
+    assert broken[1]["guesses", "softmax.values"] == 0
+    assert broken[1]["guesses", "softmax.stable"] == 0

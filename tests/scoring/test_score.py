@@ -368,10 +368,10 @@ def test_zeros_by_a_rule_name_the_place():
 
 def test_ambiguous_bindings_unknown_rules_and_weak_sandboxes_need_attention():
     weak = {"level": "weak", "network": "on", "landlock": "unavailable on this kernel"}
-    results = graded(passed("a", ambiguous=True), broken=("old-rule",), protections=weak)
+    results = graded(passed("a", ambiguous=True, candidate=2, binding="gate=b"), broken=("old-rule",), protections=weak)
     assert score(results, assignment(item("a"))).attention == (
         "Broken rules that the manifest does not have, without consequence: old-rule.",
-        "The weights fit in an order or layout that was not tried first: a.",
+        "Earned by another reading, or order of weights, than the first that was tried: a (number 3: gate=b).",
         "The sandbox was weak (level weak): landlock (unavailable on this kernel).",
     )
     for strong in ({"level": "strict", "cgroup": "unavailable"}, {"network": "cut"}, {}):
