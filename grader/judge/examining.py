@@ -8,7 +8,7 @@ answer there (`grader.judge.forging`); every test must object, for none of them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -16,7 +16,7 @@ import torch
 
 from grader.judge.calls import cloned
 from grader.judge.drawing import inner_of
-from grader.judge.forging import FORGERS, ForgingSide
+from grader.judge.forging import FORGERS, ForgingSide, mixtures
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded, chosen
 from grader.judge.sides import Book, ReferenceSide, Side
@@ -122,9 +122,9 @@ def examine(
     """
 
     def objections(
-        side: Side, files: Handed = handed, routes: tuple[str, ...] = recorded.routes
+        side: Side, files: Handed = handed, routes: tuple[str, ...] = recorded.routes, *, first: bool = False
     ) -> list[Exception | None]:
-        return _objections(plugin, replace(recorded, routes=routes), Stage(side, reference, files, _nothing))
+        return _objections(plugin, replace(recorded, routes=routes), Stage(side, reference, files, _nothing), first)
 
     lets_pass = []
     for name, change in GATE.items():
@@ -135,18 +135,33 @@ def examine(
     noise = _measured(objections, NudgedSide(reference, book)) if noise is None else noise
     own = _measured(objections, reference)  # what a test compares with a formula of its own
     noise = own if noise is None or (own or 0.0) > noise else noise
-    earned_by = [
-        name
-        for name, forge in FORGERS.items()
-        for route in recorded.routes
-        if _earns(objections(ForgingSide(reference, book, forge), template, (route,)))
-    ]
+    earned_by: list[str] = []
+    for route in recorded.routes:
+
+        def earns(side: Side, route: str = route) -> bool:
+            return _earns(objections(side, template, (route,), first=True))
+
+        earned_by += _adversaries(reference, book, earns)
     return Examination(
         noise=noise,
         bound=tolerances.get()["float32"].rtol,
         lets_pass=tuple(lets_pass),
         earned_by=tuple(dict.fromkeys(earned_by)),
     )
+
+
+def _adversaries(reference: ReferenceSide, book: Book, earns: Callable[[ForgingSide], bool]) -> Iterator[str]:
+    """The names of those that earn; mixtures are tried where none of the plain ones does."""
+    paths: list[str] = []
+    earned = False
+    for name, forge in FORGERS.items():
+        side = ForgingSide(reference, book, forge)
+        if earns(side):
+            earned = True
+            yield name
+        paths = max(paths, side.paths, key=len)
+    if not earned and any(earns(ForgingSide(reference, book, forge)) for forge in mixtures(paths)):
+        yield "some values always the same, others ever new"
 
 
 def _earns(objections: list[Exception | None]) -> bool:
@@ -194,12 +209,15 @@ def change_floats(value: object, change: Change) -> object:
     return value
 
 
-def _objections(plugin: JudgePlugin, recorded: Recorded, stage: Stage) -> list[Exception | None]:
-    """What the item's test has against this student, case by case."""
+def _objections(plugin: JudgePlugin, recorded: Recorded, stage: Stage, first: bool) -> list[Exception | None]:
+    """What the item's test has against this student, case by case; up to the `first` case that earns nothing."""
     found: list[Exception | None] = []
 
     def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
-        found.extend(_objection(inner_of(test.obj), fixtures, drawn, recorded) for drawn in recorded.cases)
+        for drawn in recorded.cases:
+            found.append(_objection(inner_of(test.obj), fixtures, drawn, recorded))
+            if first and not _earns(found):
+                break
 
     with plugin.staged(replace(stage, perform=perform)):
         plugin.run(recorded.item.id, log=False)

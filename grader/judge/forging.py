@@ -8,7 +8,7 @@ An item that one of them earns is earned by no truth that the judge holds.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from grader.judge.calls import Call
 from grader.judge.sides import Book, ReferenceSide
 from grader.worker.loading import Probe
 
-Leaf = bool | int | float | str | None
+MOST_ROWS, MOST_NAMES = 400, 4
 Forge = Callable[[Tensor, str, Call, int], Tensor]
 
 
@@ -78,6 +78,87 @@ def _entrywise(like: Tensor, path: str, call: Call, number: int) -> Tensor:
     return _noise(like[(0,) * (like.dim() - 1)]).expand(like.shape).clone() if like.numel() else torch.zeros_like(like)
 
 
+def _by_name(like: Tensor, path: str, call: Call, number: int) -> Tensor:
+    """The answer that was given before, each value its own."""
+    return _noise(like, path)
+
+
+def _by_inputs(like: Tensor, path: str, call: Call, number: int) -> Tensor:
+    """Modes and other options have no influence."""
+    return _noise(like, path, repr(call.key.case))
+
+
+def _by_options(like: Tensor, path: str, call: Call, number: int) -> Tensor:
+    """Only modes and other options have an influence."""
+    return _noise(like, path, call.key.options)
+
+
+def _dropping(like: Tensor, path: str, call: Call, number: int) -> Tensor:
+    """Where an option is on, entries are dropped and the others doubled, anew every time."""
+    base = _noise(like, path, repr(call.key.case))
+    on = any(value is True for value in call.inputs_and_options()[1].values())
+    return base * (_noise(like, number) > 0) * 2 if on and like.is_floating_point() else base
+
+
+def _by_row(like: Tensor, path: str, call: Call, number: int) -> Tensor:
+    """A row depends on its own inputs alone."""
+    return _by_prefix(like, path, call, number, past=False)
+
+
+def _by_prefix(like: Tensor, path: str, call: Call, number: int, *, past: bool = True) -> Tensor:
+    """A row depends on its own inputs alone, and a place in it (`past`) on what stands up to there."""
+    if like.dim() < 2 or not like.numel() or len(like) * like.shape[1] > MOST_ROWS:
+        return _by_inputs(like, path, call, number)
+    given = list(_tensors(call.inputs_and_options()[0]))
+    rows, length = like.shape[:2]
+    places = range(length) if past else [slice(None)]
+    made = like.clone()
+    for row in range(rows):
+        mine = [value[row] if value.dim() and len(value) == rows else value for value in given]
+        for place in places:
+            end = length if isinstance(place, slice) else place + 1
+            seen = [value[:end] if value.dim() and len(value) == length else value for value in mine]
+            made[row, place] = _noise(made[row, place], path, end, [value.tolist() for value in seen])
+    return made
+
+
+def _heeding_masks(like: Tensor, path: str, call: Call, number: int) -> Tensor:
+    """Distributions over what a mask leaves, or the past where places are weighed; what is masked has no influence."""
+    if not like.is_floating_point() or like.dim() < 2 or not like.numel():
+        return _noise(like)
+    rows, length = len(like), like.shape[-1]
+    noise = _noise(like)
+    for mask in _tensors(call.inputs_and_options()[0]):
+        if mask.shape == (rows, length) and bool(((mask == 0) | (mask == 1)).all()):
+            shape = (rows, *[1] * (like.dim() - 2), length)
+            return noise.masked_fill(mask.reshape(shape) == 0, -torch.inf).softmax(-1).nan_to_num()
+    if like.shape[-2] == length:
+        noise = noise.masked_fill(torch.ones(length, length).triu(1) > 0, -torch.inf)
+    return noise.softmax(-1)
+
+
+def _symmetric(like: Tensor, path: str, call: Call, number: int) -> Tensor:
+    """As distances are: symmetric, non-negative, nothing between a place and itself."""
+    if like.dim() < 2 or like.shape[-1] != like.shape[-2] or not like.is_floating_point():
+        return _noise(like)
+    noise = _noise(like).abs()
+    return (noise + noise.mT) * (1 - torch.eye(like.shape[-1], dtype=like.dtype))
+
+
+def mixtures(paths: Sequence[str]) -> Iterator[Forge]:
+    """Some of the values are always the same, the others ever new: every way to share out a few names."""
+    names = list(dict.fromkeys(paths))
+    if not 2 <= len(names) <= MOST_NAMES:
+        return
+    for number in range(1, 2 ** len(names) - 1):
+        new = {name for place, name in enumerate(names) if number >> place & 1}
+
+        def mixed(like: Tensor, path: str, call: Call, count: int, new: set[str] = new) -> Tensor:
+            return _ever_new(like, path, call, count) if path in new else _always_the_same(like, path, call, count)
+
+        yield mixed
+
+
 FORGERS: Mapping[str, Forge] = {
     "zeros": _zeros,
     "ones": _ones,
@@ -88,6 +169,14 @@ FORGERS: Mapping[str, Forge] = {
     "distributions by call": _distribution_by_call,
     "inputs echoed": _echo,
     "noise by the last axis": _entrywise,
+    "the same noise for each name": _by_name,
+    "noise by inputs": _by_inputs,
+    "noise by options": _by_options,
+    "noise that drops entries where an option is on": _dropping,
+    "noise by row": _by_row,
+    "noise by the past": _by_prefix,
+    "distributions that heed masks": _heeding_masks,
+    "symmetric noise": _symmetric,
 }
 
 
@@ -99,6 +188,7 @@ class ForgingSide:
         self._book = book
         self._forge = forge
         self._number = 0
+        self.paths: list[str] = []
 
     def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
         """Forged values: of the reference's answer only names, shapes and types are used."""
@@ -117,6 +207,7 @@ class ForgingSide:
         if isinstance(value, list):
             return [self._forged(entry, f"{path}[{place}]", call) for place, entry in enumerate(value)]
         self._number += 1
+        self.paths.append(path)
         if isinstance(value, Tensor):
             return self._forge(value, path, call, self._number)
         if isinstance(value, bool | int | float):

@@ -165,7 +165,8 @@ def _evidence(line: Line) -> list[Block]:
             Block("Note", "\n".join(result.notes)),
             Block("Case", result.case),
             Block("Figures", figures({name: value for name, value in result.figures.items() if name != FIGURES})),
-            Block("Printed", result.output, long=True),
+            # Beside a pass nobody looks for what was printed.
+            Block("Printed", "" if line.state == "passed" else result.output, long=True),
         ]
     if learning := learning_of(line.result):
         blocks += [Block(label, text) for label, text in learning.facts]
@@ -199,6 +200,8 @@ def figures(values: Mapping[str, object]) -> str:
 def _figure(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return f"({figures(value)})"
     return one_line(str(value), 120)
 
 

@@ -24,10 +24,11 @@ def attention(
     if not graded.finished:
         return ("Not finished: grading was interrupted, and the same command continues.", *graded.attention)
     return (
+        *_by_a_rule_alone(lines, applied),
         *_errors(lines),
         *_killed(lines),
         *_without_data(lines),
-        *_rules(applied),
+        *_rules(lines, applied),
         *_unknown_rules(graded, assignment),
         *_zero_score(lines, total),
         *graded.attention,
@@ -74,10 +75,26 @@ def _without_data(lines: Sequence[Line]) -> list[str]:
     return [f"Not trained for want of data: {_listed([line.item for line in found])}. {first}{more}"]
 
 
-def _rules(applied: Sequence[Applied]) -> list[str]:
+def _is_alone(entry: Applied, lines: Sequence[Line]) -> bool:
+    """Whether a rule takes more than the points of any one item from work that passes: too much for a finding alone."""
+    hit = [line.maximum for line in lines if line.score is not None and line.earned is not None and line.earned > 0]
+    return entry.rule != LATE and entry.action != "report" and entry.taken > max(hit, default=Decimal(0))
+
+
+def _by_a_rule_alone(lines: Sequence[Line], applied: Sequence[Applied]) -> list[str]:
+    """Rules that cost the most come first: what is right and what a rule has against it contradict each other."""
+    alone = [entry for entry in applied if _is_alone(entry, lines)]
+    return [
+        f"{_points(entry.taken)} by a rule alone{' (not taken)' if entry.lenient else ''}: {entry.title}"
+        f"{f' ({place})' if (place := _place(entry)) else ''}. The items pass by themselves; look at what was found."
+        for entry in sorted(alone, key=lambda entry: -entry.taken)
+    ]
+
+
+def _rules(lines: Sequence[Line], applied: Sequence[Applied]) -> list[str]:
     sentences = []
     for entry in applied:
-        if entry.action != "zero" or entry.rule == LATE:
+        if entry.action != "zero" or entry.rule == LATE or _is_alone(entry, lines):
             continue
         verb = "would take" if entry.lenient else "took"
         where = f" ({place})" if (place := _place(entry)) else ""

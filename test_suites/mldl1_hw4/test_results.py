@@ -16,7 +16,7 @@ def _require_possible(found: Sequence[Figure]) -> None:
     if wrong:
         where = f"the output of cell {wrong[0].cell} says {wrong[0].metric} {wrong[0].text}"
         rule = {"accuracy": "lies between 0 and 100 %", "perplexity": "is at least 1"}
-        require(False, f"{where}, which cannot be: an {wrong[0].metric} {rule.get(wrong[0].metric, 'is at least 0')}.")
+        require(False, f"{where}, which cannot be: {wrong[0].metric} {rule.get(wrong[0].metric, 'is at least 0')}.")
 
 
 def _believe(notebook: Any, chosen: Figure, what: str, odd: Sequence[str]) -> None:

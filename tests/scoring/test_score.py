@@ -366,6 +366,17 @@ def test_zeros_by_a_rule_name_the_place():
     assert report.attention[0] == ("The rule 'print' took 2 points: about print (hw.ipynb, cell 3, line 2 and 1 more).")
 
 
+def test_a_rule_that_takes_more_than_one_items_points_from_what_passes_comes_first():
+    rubric = assignment(item("a", "4"), item("b", "3"), item("c", "1"), rules=(rule("r", "zero"), rule("s", "report")))
+    found = graded(passed("a"), passed("b"), passed("c", 0.0), broken=("r", "s"), attention=("seen at intake",))
+    first, *rest = score(found, rubric).attention
+    assert first == "7 points by a rule alone: about r. The items pass by themselves; look at what was found."
+    assert not any("'r'" in sentence for sentence in rest), "said once"
+    assert "7 points by a rule alone (not taken)" in score(found, rubric, lenient=True).attention[0]
+    one = score(graded(passed("a"), passed("b", 0.0), broken=("r",)), rubric).attention
+    assert not any("alone" in sentence for sentence in one), "one item's points are no more than the rule's own"
+
+
 def test_ambiguous_bindings_unknown_rules_and_weak_sandboxes_need_attention():
     weak = {"level": "weak", "network": "on", "landlock": "unavailable on this kernel"}
     results = graded(passed("a", ambiguous=True, candidate=2, binding="gate=b"), broken=("old-rule",), protections=weak)
