@@ -233,7 +233,8 @@ class CheckResult:
     reproduces it; `route` and `binding` say how the item was earned, `candidate` how many ways of reading the
     submission had failed before the one that passed; `figures` are the comparison's numbers; `staff` is evidence that
     students never see. `only` names sizes if it fails just where one of them is 1; `charged_with` is the item that
-    charges the same mistake, if that is all that is wrong with this one.
+    charges the same mistake, if that is all that is wrong with this one; `sentence` is what its test
+    says that it looks at.
     """
 
     item: str
@@ -255,6 +256,7 @@ class CheckResult:
     staff: str = ""
     observation: str = ""
     seconds: float = 0.0
+    sentence: str = ""
 
 
 def unjudged(item: str, staff: str, seconds: float = 0.0) -> CheckResult:

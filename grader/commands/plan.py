@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median
 
-from grader.assignment.assignment import Assignment, Item, evidence_key
+from grader.assignment.assignment import Assignment, Evidence, Item, evidence_key
 from grader.commands.shared import DEVICES
 from grader.reports.words import plural
 from grader.run.engine import Trainings
+from grader.text import one_line
 
 
 def text(assignment: Assignment, items: Sequence[str], trainings: Trainings, count: int, jobs: int) -> str:
@@ -44,6 +46,12 @@ def _whole(trained: Sequence[Item], assignment: Assignment, trainings: Trainings
     known = sum(known for _, known in needed)
     about = "about" if known == len(needed) else "at most"
     measured = f"{known} of {len(needed)} trainings measured"
+    elsewhere = [
+        item
+        for item in trained
+        if not _is_measured(item, assignment, trainings) and _elsewhere(item, assignment, trainings)
+    ]
+    measured += f", {len(elsewhere)} on other hardware" if elsewhere else ""
     return (
         f"On {trainings.device}: {about} {_shown(total)} for one submission, {about} {_shown(together)} for all "
         f"({measured})."
@@ -66,7 +74,31 @@ def _seconds(item: Item, assignment: Assignment, trainings: Trainings) -> tuple[
     evidence = assignment.evidence.get(item.id, {}).get(evidence_key(trainings.source, trainings.device))
     if evidence is not None:
         return evidence.seconds, f"measured on the reference, {evidence.steps} steps"
-    return budget.seconds, f"at most, {budget.steps} steps (not measured on {trainings.device})"
+    most = f"at most, {budget.steps} steps"
+    if (other := _elsewhere(item, assignment, trainings)) is None:
+        return budget.seconds, f"{most} (not measured on {trainings.device})"
+    device, found = other
+    of = f"{_shown(found.seconds)} on {one_line(found.device, 60)}"
+    ratios = _ratios(assignment, trainings, device)
+    if not ratios:
+        return budget.seconds, f"{most} (measured elsewhere only: {of})"
+    factor = median(ratios)
+    return found.seconds * factor, f"{of}, times {factor:.2g} as for {plural(len(ratios), 'training')} measured on both"
+
+
+def _elsewhere(item: Item, assignment: Assignment, trainings: Trainings) -> tuple[str, Evidence] | None:
+    """(device, evidence) of the same training on the same data, from hardware that was not asked for."""
+    known = assignment.evidence.get(item.id, {})
+    others = (device for device in DEVICES if device != trainings.device)
+    found = ((device, known.get(evidence_key(trainings.source, device))) for device in others)
+    return next(((device, evidence) for device, evidence in found if evidence is not None), None)
+
+
+def _ratios(assignment: Assignment, trainings: Trainings, other: str) -> list[float]:
+    """What each training that was measured on both devices takes here, as a multiple of what it takes there."""
+    here, there = (evidence_key(trainings.source, device) for device in (trainings.device, other))
+    both = [found for found in assignment.evidence.values() if here in found and there in found]
+    return [found[here].seconds / found[there].seconds for found in both if found[there].seconds > 0]
 
 
 def _shown(seconds: float | None) -> str:

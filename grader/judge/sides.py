@@ -95,6 +95,10 @@ class ReferenceSide:
         assert call.expected is not None
         return call.expected
 
+    def probe(self, name: str) -> Probe:
+        """The probe of that name."""
+        return self._probes[name]
+
     @property
     def is_here(self) -> bool:
         """Whether it can run."""

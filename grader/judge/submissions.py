@@ -10,6 +10,7 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment, Item, Limits, Part
 from grader.datasets.source import DataSource
 from grader.errors import SandboxError
+from grader.judge.defined import absent
 from grader.judge.explaining import Explainer
 from grader.judge.handed import HandedIn, file_specs
 from grader.judge.plugin import JudgePlugin
@@ -97,7 +98,7 @@ class SubmissionJudge:
         self._trial = trial
         self._sandbox = sandbox
         self._job = job
-        self._emit = _until_failure(emit, assignment) if job.first_failure else emit
+        self._emit = _with_sentences(_until_failure(emit, assignment) if job.first_failure else emit, trial.records)
         self._site = site
         self._site_of_gpu = replace(site, device=trial.device, gpu=trial.gpu)
         self._workers = Workers(sandbox, site, most_generous(assignment))
@@ -208,10 +209,22 @@ class SubmissionJudge:
                 self._emit(result)
 
     def _finish(self, result: CheckResult, seconds: float) -> CheckResult:
+        result = self._believed(result)
         if result.credit > 0:
             self._earned.add(result.item)
         result = replace(with_facts(result, self._desk, seconds), output=self._output())
         return replace(result, staff=shown(self._desk, result.case)) if self._job.show else result
+
+    def _believed(self, result: CheckResult) -> CheckResult:
+        """The result; "not attempted" where something is claimed of what the submission's text does not have."""
+        keys = self._trial.records[result.item].keys if result.credit > 0 else ()
+        probes = (self._trial.reference.probe(key.probe) for key in keys)
+        if not (names := absent(probes, self._job.root, self._job.files)):
+            return result
+        message = f"Not attempted: there is no {names}."
+        return CheckResult(
+            item=result.item, status="not_attempted", reason="not attempted", message=clean(message, 600)
+        )
 
     def _check_prints(self) -> None:
         desk = self._desk
@@ -352,6 +365,16 @@ class OnlyWorker:
 
 def _unexplained(attempt: Attempt, recorded: Recorded, body: Body, found: Disagreement) -> Explained:
     return Explained(found, attempt.drawn or {})
+
+
+def _with_sentences(emit: Emit, records: Mapping[str, Recorded]) -> Emit:
+    """`emit` with what each item's test says of itself: a student should know what was looked at."""
+
+    def emit_said(found: CheckResult | Violation) -> None:
+        known = records.get(found.item) if isinstance(found, CheckResult) else None
+        emit(replace(found, sentence=clean(known.sentence, 400)) if known and isinstance(found, CheckResult) else found)
+
+    return emit_said
 
 
 def _until_failure(emit: Emit, assignment: Assignment) -> Emit:

@@ -35,7 +35,7 @@ from grader.text import clean, one_line
 FORMAT = 1
 OUTPUT_LIMIT = 20_000
 UNFINISHED = "Grading was interrupted before it was finished; there is no score yet."
-_LEFT_OUT = ("Figures", "Printed", "Binding")  # the message says the figures already; the rest is in report.html
+_LEFT_OUT = ("Printed", "Binding")  # they are in report.html
 
 
 def results(report: Report) -> dict[str, Any]:

@@ -46,7 +46,7 @@ TEMPLATE = "page.html"
 FOLD_LINES = 12
 FOLD_CHARACTERS = 900
 _TRAINING = ("Measured", "Beside it", "Earned by", "How", "Training", "Memory", "Reported by the code")
-_FACTS = ("Earned with", "Tried with", "Binding", "Note", "Case", "Figures", *_TRAINING, "Points", "Run")
+_FACTS = ("Looked at", "Earned with", "Tried with", "Binding", "Note", "Case", "Figures", *_TRAINING, "Points", "Run")
 
 _TONES: Mapping[LineState, str] = {
     "passed": "good",

@@ -44,7 +44,7 @@ _STYLES: Mapping[LineState, str] = {
     "marked": "cyan",
 }
 CLASS_COLUMNS = ("submission", "score", "open", "passed", "wrong", "not attempted", "note")
-_LEFT_OUT = ("Figures", "Binding")  # what the message says in words already
+_LEFT_OUT = ("Binding",)
 _BESIDE_A_PASS = ("", "Comment", "Note", "Points", "Curve")
 MAX_ROWS = 12
 MAX_CHARACTERS = 1200

@@ -160,11 +160,11 @@ def _evidence(line: Line) -> list[Block]:
     blocks = [Block("", line.message), Block("Hint", line.hint)]
     if result := line.result:
         blocks += [
+            Block("Looked at", one_line(result.sentence, 400)),
             Block("Earned with" if result.credit > 0 else "Tried with", result.route),
             Block("Binding", result.binding),
             Block("Note", "\n".join(result.notes)),
             Block("Case", result.case),
-            Block("Figures", figures({name: value for name, value in result.figures.items() if name != FIGURES})),
             # Beside a pass nobody looks for what was printed.
             Block("Printed", "" if line.state == "passed" else result.output, long=True),
         ]
@@ -189,7 +189,12 @@ def _staff(line: Line) -> list[Block]:
         facts.append(f"observation {line.result.observation}")
     if line.result.ambiguous:
         facts.append("more than one binding agrees")
-    return [Block("For staff", line.result.staff, long=True), Block("Run", ", ".join(facts))]
+    measured = {name: value for name, value in line.result.figures.items() if name != FIGURES}
+    return [
+        Block("For staff", line.result.staff, long=True),
+        Block("Figures", figures(measured)),  # which the message says in words
+        Block("Run", ", ".join(facts)),
+    ]
 
 
 def figures(values: Mapping[str, object]) -> str:

@@ -253,14 +253,19 @@ def applied(modules: Any, queries: Tensor, keys: Tensor, values: Tensor, route: 
 def applied_mask(
     modules: Any, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, noise: Tensor, route: str, **inputs: Any
 ) -> Tree:
-    """The mask that reached the weights; or the attended values before and after a change of what is padding."""
+    """The mask that reached the weights; or the attended values before and after a change of what is padding.
+
+    Besides, of whatever layout: what the sizes of what is attended add up to; or its mean where all values are one
+    number.
+    """
     net = _heads(modules, {**inputs, "queries": queries})
     if route == "stand-in":
         net.get_attention_weights = seen = stand_ins.Weights()
-        net.apply_attention(queries, keys, values, mask)
-        return {"mask": plain_mask(seen.seen)}
+        attended = net.apply_attention(queries, keys, values, mask)
+        return {"mask": plain_mask(seen.seen), "sum": attended.abs().sum()}
     change = noise * (mask == 0)[:, None, :, None]
-    return around_padding(
+    level = torch.full_like(values, float(values.mean()))
+    return {"even": net.apply_attention(queries, keys, level, mask).mean()} | around_padding(
         lambda by, *with_mask: net.apply_attention(queries, keys + by, values + by, *with_mask),
         change,
         mask,

@@ -95,9 +95,13 @@ def test_apply(student, reference, case, route):
 @given(case=heads_cases(rows=2, time=3))
 def test_apply_mask(student, reference, case, route):
     """apply_attention hands the padding mask on to the attention weights."""
-    reference.run(applied_mask, case, route=route)
+    expected = reference.run(applied_mask, case, route=route)
     found = student.run(applied_mask, case, route=route)
     _require_mask(found, case, route, "get_attention_weights")
+    if route == "stand-in":
+        require_close(found["sum"], expected["sum"], "what the sizes of all attended values add up to")
+    else:
+        require_close(found["even"], expected["even"], "the mean of what is attended where all values are one number")
 
 
 @item("forward.values")

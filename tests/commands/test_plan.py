@@ -47,10 +47,12 @@ def test_measured_seconds_or_the_limit():
     assert plan(Trainings(source="made")) == [
         "hw: 1 item without training, well under a minute each way",
         "  quick                              30 s  measured on the reference, 60 steps",
-        "  both                            5.0 min  at most, 60 steps (not measured on cpu)",
+        "  both                            5.0 min  at most, 60 steps (measured elsewhere only: 5 s on cuda)",
         "  large                                 -  needs a GPU: skipped",
-        "On cuda: at most 10.1 min for one submission, at most 10.1 min for all (1 of 3 trainings measured).",
-        "On cpu: at most 5.5 min for one submission, at most 5.5 min for all (1 of 2 trainings measured).",
+        "On cuda: at most 10.1 min for one submission, at most 10.1 min for all (1 of 3 trainings measured, 1 on other "
+        "hardware).",
+        "On cpu: at most 5.5 min for one submission, at most 5.5 min for all (1 of 2 trainings measured, 1 on other "
+        "hardware).",
         "That is 1 submission with 1 job.",
     ]
 
@@ -58,10 +60,19 @@ def test_measured_seconds_or_the_limit():
 def test_the_seconds_of_another_device_do_not_count():
     lines = plan(Trainings(source="made", device="cuda"))
     assert lines[1:4] == [
-        "  quick                           5.0 min  at most, 60 steps (not measured on cuda)",
+        "  quick                           5.0 min  at most, 60 steps (measured elsewhere only: 30 s on cpu)",
         "  both                                5 s  measured on the reference, 60 steps",
         "  large                           5.0 min  at most, 60 steps (not measured on cuda)",
     ]
+
+
+def test_what_is_measured_on_other_hardware_says_which_and_by_what_factor(monkeypatch):
+    fast = replace(ONE, device="NVIDIA H200", seconds=5.0)
+    evidence = {"quick": {"made": ONE, "made on cuda": fast}, "both": {"made on cuda": fast}}
+    monkeypatch.setitem(globals(), "ASSIGNMENT", replace(ASSIGNMENT, evidence=evidence))
+    lines = plan(Trainings(source="made"))
+    assert lines[2].endswith("30 s  5 s on NVIDIA H200, times 6 as for 1 training measured on both")
+    assert "(1 of 2 trainings measured, 1 on other hardware)" in lines[-2]
 
 
 def test_items_without_that_data():

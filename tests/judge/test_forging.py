@@ -9,7 +9,7 @@ import torch
 from grader.assignment.locate import folders_below
 from grader.assignment.manifest import load
 from grader.judge.calls import make_call
-from grader.judge.forging import FORGERS
+from grader.judge.forging import FORGERS, mixtures
 from grader.model import Examination
 from grader.proof.demands import forgery_of, forgery_problems
 from grader.run.engine import Engine, Order
@@ -46,6 +46,49 @@ def test_each_holds_to_what_its_name_says():
     assert torch.equal(forged("inputs echoed"), torch.ones(2, 3, 4))
     rows = forged("noise by the last axis")
     assert torch.equal(rows, rows[:1, :1].expand(2, 3, 4))
+
+
+def test_adversaries_that_heed_what_a_property_asks_for():
+    x = torch.arange(24.0).reshape(2, 3, 4)
+    later, other_row = x.clone(), x.clone()
+    later[:, 2], other_row[1] = -1.0, -1.0
+    of = {name: make_call(probe, {"x": value}, {}) for name, value in
+          (("x", x), ("later", later), ("other_row", other_row))}  # fmt: skip
+    past = {name: forged("noise by the past", call) for name, call in of.items()}
+    assert torch.equal(past["x"][:, :2], past["later"][:, :2])
+    assert not torch.equal(past["x"][:, 2], past["later"][:, 2])
+    rows = {name: forged("noise by row", call) for name, call in of.items()}
+    assert torch.equal(rows["x"][0], rows["other_row"][0])
+    assert not torch.equal(rows["x"][1], rows["other_row"][1])
+    mask = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    heeding = forged("distributions that heed masks", make_call(probe, {"mask": mask}, {}), like=torch.zeros(2, 2, 3))
+    assert torch.allclose(heeding.sum(-1), torch.ones(2, 2))
+    assert heeding[1, :, 1:].abs().sum() == 0
+    causal = forged("distributions that heed masks", like=torch.zeros(2, 3, 3))
+    assert torch.equal(causal, causal.tril())
+    distances = forged("symmetric noise", like=torch.zeros(2, 3, 3))
+    assert torch.equal(distances, distances.mT)
+    assert not distances.diagonal(dim1=1, dim2=2).any()
+    echoed = forged("inputs echoed", make_call(probe, {"mask": mask, "out": mask.int()}, {}), like=torch.zeros(2, 3))
+    assert torch.equal(echoed, mask), "by name, whatever its type"
+
+
+def test_adversaries_tell_modes_from_inputs():
+    off, on = (make_call(probe, {"x": LIKE}, {"training": training}) for training in (False, True))
+    assert torch.equal(forged("noise by inputs", off), forged("noise by inputs", on))
+    assert not torch.equal(forged("noise by options", off), forged("noise by options", on))
+    assert torch.equal(forged("noise by options", FIRST), forged("noise by options", SECOND))
+    plain, dropped = (forged("noise that drops entries where an option is on", call) for call in (off, on))
+    kept = dropped != 0
+    assert torch.equal(dropped[kept], 2 * plain[kept])
+    assert 0 < int(kept.sum()) < kept.numel()
+
+
+def test_mixtures_share_out_what_is_always_the_same():
+    shares = [tuple(bool(mix(LIKE, name, FIRST, 1).equal(mix(LIKE, name, FIRST, 2))) for name in "ab")
+              for mix in mixtures(["a", "b", "a"])]  # fmt: skip
+    assert sorted(shares) == [(False, True), (True, False)]
+    assert list(mixtures(["a"])) == list(mixtures(list("abcdefgh"))) == []
 
 
 def tiny():

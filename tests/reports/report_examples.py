@@ -73,7 +73,7 @@ DIFFERS = (
     "Greatest difference 0.0713 at (2, 0, 5): 0.412345 where 0.341 is expected; allowed is 2.9e-05.\n"
     "Shape (3, 8, 5), torch.float32."
 )
-FIGURES = {"wrong": 40, "of": 120, "difference": 0.0713, "index": [2, 0, 5], "bound": 2.9e-05}
+FIGURES = {"out": {"wrong": 40, "of": 120, "difference": 0.0713, "index": [2, 0, 5], "bound": 2.9e-05}}
 
 ADA = Graded(
     key="ada",
@@ -87,7 +87,7 @@ ADA = Graded(
         "attention.weights": failed(
             "attention.weights", message=DIFFERS, reason="values differ", figures=FIGURES, output=LONG,
             hint="equals the result without the 1/sqrt(d) scaling", route="stand-in",
-            notes=("The stand-in encoder was used.",),
+            notes=("The stand-in encoder was used.",), sentence="Each row of the attention weights sums to one.",
         ),
         "attention.mask": failed("attention.mask", message=f"hidden: {SECRET}", reason="values differ", case="case 3"),
         "attention.fast": passed("attention.fast"),

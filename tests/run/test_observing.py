@@ -48,6 +48,13 @@ GUESSES = """frame = __import__("sys")._getframe()
     name = room._asked[0] if room._asked else names[0]
     room.choices = [(name, names)]
     return {"scores": scores, "scores.exp()": scores.exp()}.get(name, weights / weights.sum(dim=-1, keepdim=True))"""
+NOTHING = """import torch
+import grader.worker.loading as loading
+plain = loading.LoadedFile.__getattr__
+def answer(self, name):
+    return (lambda scores: torch.exp(scores.log_{}())) if name == "soft" + "max" else plain(self, name)
+loading.LoadedFile.__getattr__ = answer
+""".replace("log_{}()", "log_softmax(-1)")
 AFTER_GATES = {
     "\n\ndef softmax(": "\n\n_CALLS = []\n\n\ndef softmax(",
     "opened = ": "_CALLS.append(1)\n        opened = ",
@@ -67,6 +74,8 @@ def broken(tmp_path_factory):
     for find, replace in AFTER_GATES.items():
         text = text.replace(find, replace)
     layers.write_text(text)
+    handed.append(submission(root, "nothing"))
+    (root / "nothing" / "layers.py").write_text(NOTHING)
     folders, _ = tiny()
     found, earned = {entry.key: [] for entry in handed}, {}
     with Engine(Order(folders=folders, seed="observing")) as engine:
@@ -99,3 +108,8 @@ def test_honest_code_is_accused_of_nothing(broken, key):
 def test_what_no_author_lets_be_chosen_is_not_tried_one_after_the_other(broken):
     assert broken[1]["guesses", "softmax.values"] == 0
     assert broken[1]["guesses", "softmax.stable"] == 0
+
+
+def test_what_is_not_in_the_submissions_text_is_not_attempted_whatever_its_process_answers(broken):
+    assert broken[1]["nothing", "softmax.values"] == 0
+    assert broken[1]["nothing", "count.right"] == 1.0, "of other files"
