@@ -13,6 +13,7 @@ from grader.proof.kept import Kept
 from grader.scoring import score
 from grader.scoring.charging import charged_once
 from grader.thresholds import decided
+from grader.worker.words import is_unexplained
 
 ADVICE = (
     "Where a gradient is compared, pull back a drawn upstream gradient (`grader.calling.pulled_back`), not a sum: that "
@@ -58,7 +59,19 @@ def judge_claim(claim: Claim, graded: Graded, assignment: Assignment) -> Finding
             if name in found.results and found.results[name].charged_with != claim.kept.fails[0]
         ]
     cost = cost_of(claim.kept, graded, assignment) if claim.kept is not None and claim.kept.kind == "wrong" else None
-    return Finding(claim=claim, problems=(*_grader_errors(graded), *problems), cost=cost)
+    return Finding(claim=claim, problems=(*_grader_errors(graded), *problems, *_unexplained(graded)), cost=cost)
+
+
+def _unexplained(graded: Graded) -> list[str]:
+    """What students would read and could not understand."""
+    texts = {name: f"{result.message}\n{result.hint}" for name, result in graded.results.items()}
+    texts |= {f"the rule {found.rule}": found.message for found in graded.violations}
+    advice = "say in words what it means and what to do (`grader.worker.words`, or a `require` in the test)"
+    return [
+        f"{name} names an inside of Python: {text.strip()[:300]!r}; {advice}"
+        for name, text in texts.items()
+        if is_unexplained(text)
+    ]
 
 
 def never_failed(assignment: Assignment, kept: Sequence[Kept]) -> list[str]:

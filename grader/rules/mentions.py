@@ -7,7 +7,7 @@ evidence for a person, not proof, and says so.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.rules.names import DOORS, canonical, is_torch_module
@@ -81,16 +81,17 @@ class Found:
     evasions: tuple[Evasion, ...]
 
 
-def find(walked: Walked, resolver: Resolver) -> Found:
-    """The mentions and evasions of one file, in order."""
-    finder = _Finder(walked, resolver)
+def find(walked: Walked, resolver: Resolver, foreign: Collection[str] = ()) -> Found:
+    """The mentions and evasions of one file, in order. `foreign`: modules of the grader's side, as `probes` is."""
+    finder = _Finder(walked, resolver, (*_NOT_YOURS, *foreign))
     for visit in walked.visits:
         finder.look(visit)
     return Found(tuple(finder.mentions), tuple(finder.evasions))
 
 
 class _Finder:
-    def __init__(self, walked: Walked, resolver: Resolver) -> None:
+    def __init__(self, walked: Walked, resolver: Resolver, foreign: tuple[str, ...]) -> None:
+        self.foreign = foreign
         self.walked = walked
         self.resolver = resolver
         self.mentions: list[Mention] = []
@@ -112,7 +113,7 @@ class _Finder:
             self._hidden(node.module or "", visit)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             for module in [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]:
-                if module.partition(".")[0] in _NOT_YOURS and not self.resolver.siblings(module):
+                if module.partition(".")[0] in self.foreign and not self.resolver.siblings(module):
                     self._hidden(module, visit)
 
     def _evade(self, what: str, name: str, visit: Visit, base: str | None = None) -> None:
@@ -160,7 +161,7 @@ class _Finder:
                 self._evade(f"the module `{name}` as a value", name, visit, name)
 
     def _hidden(self, name: str, visit: Visit) -> None:
-        if _below(name, (*_OTHER_WORLDS, *_NOT_YOURS)) and name not in _HARMLESS_PARTS:
+        if _below(name, (*_OTHER_WORLDS, *self.foreign)) and name not in _HARMLESS_PARTS:
             self._evade(f"`{name}`", name, visit)
         if name.startswith(_HIDDEN_UTILS) or (name.startswith("torch.") and _is_hidden(name)):
             self._evade(f"`{name}`", name, visit, "torch")

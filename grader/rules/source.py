@@ -76,7 +76,8 @@ def _read(assignment: Assignment, files: Sequence[SourceFile], template: Mapping
     parsed = [parse_file(file) for file in files]
     walks = [walk(entry) for entry in parsed]
     resolver = Resolver(walks)
-    examined = [Examined(walked, find(walked, resolver)) for walked in walks]
+    foreign = {path.stem for path in assignment.suite.glob("*.py")}
+    examined = [Examined(walked, find(walked, resolver, foreign)) for walked in walks]
     imported = {walked.parsed.file.path: imports(walked) for walked in walks}
     return _Submission(assignment, parsed, examined, imported, resolver, template)
 

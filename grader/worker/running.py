@@ -131,7 +131,12 @@ def attempt(work: Work, probe: Probe, modules: Modules, files: StudentFiles) -> 
             return not_filled_in(f"line {failure.error.lineno} of {failure.path}")
         if isinstance(failure.error, UnreadableFile):
             return raised(failure.error, files)
-        return raised(failure.error, files, prefix=f"{failure.path} cannot be imported: ")
+        return raised(
+            failure.error,
+            files,
+            prefix=f"{failure.path} cannot be imported: ",
+            suffix=said_besides(failure.error, modules, files),
+        )
     except NotImplementedError as error:
         if is_a_hole(error, files):
             return {"status": "not_implemented", "what": clean(_text_of(error), 300)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _BY_KIND = {
     "BdbQuit": "a debugger was started here and nobody answers it while your code is graded; remove the breakpoint",
     "EOFError": "input was asked for, and nobody gives any while your code is graded; remove the question",
@@ -18,6 +20,17 @@ _BY_TEXT = {
     "Permission denied": "only what was handed in can be read, and only the working directory be written",
     "setting an array element": "the rows of an array have different lengths",
 }
+
+
+_INTERNAL = re.compile(
+    r"NoneType|KeyError: ['\"]|JSONDecodeError|Expecting (?:value|property name|',' delimiter)|object at 0x|<class '"
+)
+
+
+def is_unexplained(message: str) -> bool:
+    """Whether a message for students names what only Python's insides know, and no words say what that means."""
+    explained = any(words in message for words in (*_BY_KIND.values(), *_BY_TEXT.values()))
+    return bool(_INTERNAL.search(message)) and not explained
 
 
 def in_words(error: BaseException, text: str) -> str:

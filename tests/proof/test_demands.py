@@ -41,3 +41,24 @@ def test_the_hint_is_that_of_an_item_that_fails(item, message, hint, accepted):
     graded = Graded(key="one", results=results, violations=())
     problems = judge_claim(Claim(key="one", title="one", kept=kept), graded, assignment).problems
     assert bool([line for line in problems if "hint" in line]) != accepted
+
+
+@pytest.mark.parametrize(
+    ("message", "clear"),
+    [
+        ("AttributeError: 'NoneType' object has no attribute 'requires_grad'", False),
+        ("KeyError: 'W_h'", False),
+        ("hw.ipynb: Expecting value: line 1 column 1 (char 0)", False),
+        ("out should be a tensor, it is <object object at 0x7f00>", False),
+        ("out should be a tensor of shape (2, 3), it is None.", True),
+        ("KeyError: 'W_h' (there is no entry of that name; print the names that are there)", True),
+        ("ValueError: too wide", True),
+    ],
+)
+def test_no_message_names_an_inside_of_python_without_words(message, clear):
+    _, assignment = tiny()
+    results = {entry.id: CheckResult(item=entry.id, status="passed", credit=1.0) for entry in assignment.items}
+    results["scorer.forward"] = CheckResult(item="scorer.forward", status="failed", message=message)
+    kept = Kept(name="one", kind="wrong", path=Path("one.yaml"), title="one", fails=("scorer.forward",))
+    problems = judge_claim(Claim(key="one", title="one", kept=kept), Graded(key="one", results=results), assignment)
+    assert (problems.problems == ()) == clear

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rules_examples import NO_LSTM, check, python
+from rules_examples import NO_LSTM, assignment, check, python
 
 from grader.assignment.assignment import Rule
-from grader.rules import SourceFile
+from grader.rules import SourceFile, check_sources
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 
@@ -448,3 +448,18 @@ def test_any_text_is_survived(text):
 def test_a_rule_without_names_reports_no_evasions():
     rule = Rule(id="r", kind="forbidden", title="t", files=("lstm",), operations=("lstm",))
     assert check(rule, python(HEAD + "getattr(nn, name)")) == ()
+
+
+def test_the_suites_own_modules_are_not_the_students(tmp_path):
+    """Which hold a library's layers to compare with, and are there where student code runs."""
+    (tmp_path / "yardstick.py").touch()
+    course = replace(assignment(NO_LSTM), suite=tmp_path)
+    for use in (
+        "import yardstick\nyardstick.LSTM(3)",
+        "from yardstick import LSTM",
+        "import yardstick as y\ny.LSTM = 1",
+    ):
+        file = python(HEAD + use)
+        assert any("yardstick" in found.message for found in check_sources(course, {"f": file}, {})), use
+    own = SourceFile(id="", path="models/yardstick.py", text="x = 1")
+    assert check_sources(course, {"f": python("import yardstick\nyardstick.x"), "g": own}, {}) == ()
