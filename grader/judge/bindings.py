@@ -73,7 +73,8 @@ def lets_choose(probe: Callable[..., object]) -> bool:
             waiting.extend(vars(value).get(name) for name in names if hasattr(value, "__spec__"))
             waiting.extend(vars(value).values() if isinstance(value, type) else ())
         waiting.append(getattr(function, "__wrapped__", None))
-    return False
+        waiting.extend(cell.cell_contents for cell in function.__closure__ or ())
+    return not isinstance(probe, FunctionType)  # what cannot be looked into may
 
 
 def _names_in(code: CodeType) -> frozenset[str]:

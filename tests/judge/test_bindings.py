@@ -1,5 +1,7 @@
 """Which binding is tried after which, and that each is the same thing on every case."""
 
+import functools
+
 from grader import probing
 from grader.judge.bindings import Binding, Bindings, lets_choose
 from grader.model import Notes
@@ -76,10 +78,20 @@ def _by_module(modules, x):
     return probing.bind(modules, [], {})
 
 
+def _made(inner):
+    def made(modules, x):
+        return inner(modules, x)
+
+    return made
+
+
 def _plain(modules, x):
     return {"out": modules["a"].softmax(x)}
 
 
 def test_the_judge_knows_which_probes_let_anything_be_chosen():
     assert all(map(lets_choose, (_binds, _binds_further_down, _by_module)))
+    assert lets_choose(_made(_binds))
+    assert lets_choose(functools.partial(_plain, x=1)), "what cannot be looked into may"
     assert not lets_choose(_plain)
+    assert not lets_choose(_made(_plain))
