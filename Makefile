@@ -6,6 +6,7 @@
 # make mutants  look for mistakes that a suite would let pass (survivors are listed)
 # make faults  look at a folder of faults seen elsewhere: make faults FAULTS=../faults
 # make rewritings  look for right code that a suite would let lose points
+# make attack  let a corpus of hostile code attack the grader, in all the ways to run it that this machine has
 # make bench  measure against other graders
 # make wheel  the package, in dist/
 # make image  the container image for CPUs (make image-gpu: for CUDA, unproven: no GPU has run it yet)
@@ -35,7 +36,7 @@ LOCK = uv pip compile pyproject.toml --extra data --constraints - --python-versi
 VARIANT := cpu
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test containers check format verify mutants rewritings faults bench wheel image image-gpu wheelhouse locks clean
+.PHONY: demo test containers check format verify mutants rewritings faults attack bench wheel image image-gpu wheelhouse locks clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
@@ -79,6 +80,9 @@ rewritings: $(VENV)/installed
 
 faults: $(VENV)/installed
 	FAULTS="$(FAULTS)" $(BIN)/python -m pytest -q -rs tests/test_faults.py
+
+attack: $(VENV)/installed
+	$(BIN)/python tests/attacks/profiles.py
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.peers

@@ -34,9 +34,13 @@ KEYCTL_JOIN_SESSION_KEYRING = 1
 CAPABILITIES_V3 = 0x20080522
 LANDLOCK_RUN, LANDLOCK_WRITE, LANDLOCK_READ_FILE = 0b1, 0b10, 0b100  # run, write, read a file
 LANDLOCK_READ = 0b1100  # read files, list directories
-LANDLOCK_DEVICE = LANDLOCK_WRITE | LANDLOCK_READ_FILE  # control calls on devices are not restricted by ABI 1's rights
-LANDLOCK_ALL = (1 << 13) - 1  # every right of ABI 1
-LANDLOCK_KEEP = LANDLOCK_READ | LANDLOCK_WRITE | 0b1_0001_1011_0000  # and remove, make folders, files and links
+LANDLOCK_REFER, LANDLOCK_TRUNCATE, LANDLOCK_CONTROL = 1 << 13, 1 << 14, 1 << 15  # move, empty, control a device
+LANDLOCK_DEVICE = LANDLOCK_WRITE | LANDLOCK_READ_FILE | LANDLOCK_CONTROL
+# Read, write, empty, move, remove, make folders, files and links.
+LANDLOCK_KEEP = LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_REFER | LANDLOCK_TRUNCATE | 0b1_0001_1011_0000
+# All rights, by the version of the interface that brought them; what is not listed there stays allowed everywhere.
+LANDLOCK_RIGHTS = {1: (1 << 13) - 1, 2: LANDLOCK_REFER, 3: LANDLOCK_TRUNCATE, 5: LANDLOCK_CONTROL}
+LANDLOCK_NETWORK = 0b11  # bind and connect by TCP, from ABI 4
 LANDLOCK_VERSION = 1  # the flag that asks for the ABI
 LANDLOCK_SCOPES = 0b11  # abstract sockets and signals, from ABI 6
 PROCESSES = 64
@@ -201,7 +205,7 @@ def _confine_to_the_driver(wanted: Confinement, owner: int) -> Place:
     libraries = ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix, *_package_folders(), *searched)
     wider = [(path, LANDLOCK_READ | LANDLOCK_RUN) for path in libraries]
     wider += [("/etc/ld.so.cache", LANDLOCK_READ_FILE), ("/sys", LANDLOCK_READ)]
-    wider.append(("/proc", LANDLOCK_READ | LANDLOCK_WRITE))
+    wider.append(("/proc", LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_TRUNCATE))
     wider += [(str(path), LANDLOCK_DEVICE) for path in gpu.nodes()]
     wider += [(folder, LANDLOCK_KEEP)] if folder else []
     if _landlock(root, wider):
@@ -220,20 +224,24 @@ def _package_folders() -> list[str]:
 
 
 def _landlock(root: str, wider: Sequence[tuple[str, int]] = ()) -> bool:
-    """Restrict this process to reading below `root`, and from Linux 6.12 on to signals among its own children.
+    """Restrict this process to reading below `root`, to no network by TCP, and to signals among its own children.
+
+    The network from Linux 6.7 on, signals from 6.12.
 
     `wider` are further paths with the rights on them; those that do not exist are left out. False where the kernel has
     no Landlock.
     """
     version = libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_VERSION)
-    scoped = struct.pack("<QQ", 0, LANDLOCK_SCOPES) if version >= 6 else b""
-    attributes = struct.pack("<Q", LANDLOCK_ALL) + scoped
+    handled = sum(rights for since, rights in LANDLOCK_RIGHTS.items() if since <= version)
+    attributes = struct.pack("<QQQ", handled, LANDLOCK_NETWORK, LANDLOCK_SCOPES)
+    attributes = attributes[: 24 if version >= 6 else 16 if version >= 4 else 8]
     ruleset = libc.syscall(LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     if ruleset < 0:
         return False
     try:
         prctl(PR_SET_NO_NEW_PRIVS, 1)
-        added = [_allow(ruleset, path, rights) for path, rights in ((root, LANDLOCK_READ), *wider) if _exists(path)]
+        rules = [(path, rights & handled) for path, rights in ((root, LANDLOCK_READ), *wider) if _exists(path)]
+        added = [_allow(ruleset, path, rights) for path, rights in rules]
         return all(added) and int(libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0)) == 0
     finally:
         os.close(ruleset)

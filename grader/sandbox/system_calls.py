@@ -10,7 +10,7 @@ ALLOWED = """
     preadv2:327:286 pwritev2:328:287 lseek:8:62 close:3:57 close_range:436:436 fstat:5:80 stat:4:- lstat:6:-
     newfstatat:262:79 statx:332:291 access:21:- faccessat:269:48 faccessat2:439:439 readlink:89:- readlinkat:267:78
     open:2:- openat:257:56 creat:85:- getdents:78:- getdents64:217:61 getcwd:79:17 chdir:80:49 fchdir:81:50
-    umask:95:166 truncate:76:45 ftruncate:77:46 fallocate:285:47 fadvise64:221:223 fsync:74:82 fdatasync:75:83
+    umask:95:166 ftruncate:77:46 fallocate:285:47 fadvise64:221:223 fsync:74:82 fdatasync:75:83
     sync_file_range:277:84 unlink:87:- unlinkat:263:35 rename:82:- renameat:264:38 renameat2:316:276 mkdir:83:-
     mkdirat:258:34 rmdir:84:- symlink:88:- symlinkat:266:36 link:86:- linkat:265:37 statfs:137:43 fstatfs:138:44
     sendfile:40:71 copy_file_range:326:285 mmap:9:222 mprotect:10:226 munmap:11:215 mremap:25:216 brk:12:214
@@ -56,7 +56,7 @@ CHECKED = """
 
 # What is in no list is refused. These are named for workers with a GPU, where everything else is allowed.
 REFUSED = """
-    fork:57:- vfork:58:- execve:59:221 execveat:322:281 ptrace:101:117 process_vm_readv:310:270
+    truncate:76:45 fork:57:- vfork:58:- execve:59:221 execveat:322:281 ptrace:101:117 process_vm_readv:310:270
     process_vm_writev:311:271 pidfd_getfd:438:438 pidfd_send_signal:424:424 kcmp:312:272 tkill:200:130
     rt_sigqueueinfo:129:138 rt_tgsigqueueinfo:297:240 keyctl:250:219 add_key:248:217 request_key:249:218
     shmget:29:194 shmat:30:196 shmctl:31:195 msgget:68:186 msgsnd:69:189 msgrcv:70:188 msgctl:71:187 semget:64:190

@@ -1,6 +1,5 @@
 """The Linux back end without root: on a laptop or a shared server."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -10,11 +9,9 @@ from pathlib import Path
 
 import pytest
 from benches import FIXTURES
+from profiles import USER, Unavailable, as_user, environment
 from tiny_assignment import open_for_workers
 
-import grader
-
-USER = 54_321
 HELPER = Path(__file__).with_name("unprivileged.py")
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the Linux back end")
@@ -26,39 +23,28 @@ def found(tmp_path_factory):
     root = tmp_path_factory.mktemp("unprivileged") / "submission"
     root.mkdir()
     shutil.copy(FIXTURES / "behaviours" / "m.py", root / "m.py")
-    torch = importlib.util.find_spec("torch").origin
-    paths = [Path(grader.__file__).parent.parent, Path(torch).parent.parent, HELPER.parent]
-    environment = {"PYTHONPATH": os.pathsep.join(map(str, paths)), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    if os.geteuid() != 0:
-        command = [sys.executable, str(HELPER), str(root)]
-    else:
-        command = as_somebody_else(root, tmp_path_factory)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False, cwd="/")
+    home = tmp_path_factory.mktemp("python")
+    try:
+        command = as_user(home) if os.geteuid() == 0 else [sys.executable]
+    except Unavailable as why:
+        pytest.skip(str(why))
+    if os.geteuid() == 0:
+        os.chown(root, USER, USER)
+        open_for_workers(root)
+        open_for_workers(home)
+    paths = os.pathsep.join([environment()["PYTHONPATH"], str(HELPER.parent)])
+    done = subprocess.run(
+        [*command, str(HELPER), str(root)],
+        env={**environment(), "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd="/",
+    )
     if done.returncode:
         pytest.fail(done.stderr[-3000:])
     return json.loads(done.stdout)
-
-
-def as_somebody_else(root, tmp_path_factory):
-    """The command that runs the helper as another user who can read this interpreter."""
-    for tool in ("unshare", "setpriv", "mount"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"needs {tool} to become an ordinary user")
-    os.chown(root, USER, USER)
-    open_for_workers(root)
-    home = tmp_path_factory.mktemp("python")
-    home.chmod(0o755)
-    base = Path(sys.base_prefix)
-    python = home / Path(os.path.realpath(sys.executable)).relative_to(base)
-    script = (
-        f"mount --bind {base} {home} && exec setpriv --reuid {USER} --regid {USER} --clear-groups "
-        f"{python} {HELPER} {root}"
-    )
-    probe = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {base} {home}"], check=False)
-    if probe.returncode:
-        pytest.skip("cannot mount this interpreter where another user could read it")
-    return ["unshare", "-m", "sh", "-c", script]
 
 
 def test_it_is_an_ordinary_user(found):
