@@ -316,6 +316,17 @@ def expand(
     _end(command.run(slug, item, into, assignments))
 
 
+@app.command("schema")
+def print_schema() -> None:
+    """Print the JSON schema of assignment.yaml.
+
+    For editors that complete and check YAML.
+    """
+    from grader.commands import schema as command
+
+    _end(command.run())
+
+
 @app.command()
 def new(
     slug: Annotated[str, typer.Argument(help="The new assignment's name.")],

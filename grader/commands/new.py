@@ -9,6 +9,7 @@ from pathlib import Path
 from grader.assignment.locate import folders_below
 from grader.assignment.manifest import load
 from grader.errors import EXIT_DONE, UsageError
+from grader.short.expanding import expanded
 from grader.templates import generate
 
 SCAFFOLD = Path(__file__).parent.parent / "scaffold"
@@ -24,7 +25,7 @@ def run(slug: str, into: Path) -> int:
             raise UsageError(f"{folder} exists already; choose another slug or --into folder")
     _copy(SCAFFOLD / "test_suite", folders.suite, slug)
     _copy(SCAFFOLD / "reference", folders.reference, slug)
-    generate.write(load(folders))
+    generate.write(load(expanded(folders)))
     for folder in (folders.suite, folders.reference, folders.template):
         sys.stdout.write(f"wrote {folder}\n")
     sys.stdout.write(f"Now: grader verify {slug} --assignments {into}, then rewrite the files; see docs/author.md.\n")

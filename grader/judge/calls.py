@@ -7,10 +7,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy
 import torch
 
 from grader.suite.cases import Case
-from grader.wire.frames import WORKER_CAPS, Encoded, WireError, encode, restore
+from grader.wire.frames import WORKER_CAPS, Encoded, WireError, encode, restore, tensor_of
 from grader.worker.loading import Probe
 
 
@@ -114,7 +115,11 @@ def cloned(value: object) -> object:
 
 
 def detached(value: object) -> object:
-    """A tree as it would arrive over the wire: plain tensors without a graph, lists for tuples."""
+    """A tree as it would arrive over the wire: plain tensors without a graph or for arrays, lists for tuples."""
+    if isinstance(value, numpy.generic):
+        return value.item()
+    if isinstance(value, numpy.ndarray):
+        return tensor_of(value)
     if isinstance(value, torch.Tensor):
         return value.detach().as_subclass(torch.Tensor).clone()
     if isinstance(value, Mapping):

@@ -230,7 +230,7 @@ class SubmissionJudge:
         desk = self._desk
         if desk.prints:
             places, files = printing_places(self._job.root, self._job.files), self._job.files
-            printing = {name for name, path in files.items() if path in desk.printing}
+            printing = {name: path for name, path in files.items() if path in desk.printing}
             for violation in check_prints(self._trial.assignment, desk.prints, desk.print_text, places, printing):
                 self._emit(violation)
 

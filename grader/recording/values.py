@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,10 @@ from grader.suite.cases import Case
 from grader.wire.frames import WireError
 
 Classes = Mapping[str, type[Case]]
+
+
+LARGEST = 62  # bits of a whole number that is kept as it is
+_WHOLE = re.compile(r"-?0x[0-9a-f]{16,64}")
 
 
 def case_classes(suite: Path) -> dict[str, type[Case]]:
@@ -28,6 +33,8 @@ def case_classes(suite: Path) -> dict[str, type[Case]]:
 
 def to_tree(value: object) -> object:
     """The plain form. Raises WireError for a value that has none."""
+    if type(value) is int and value.bit_length() > LARGEST:  # a seed; the wire's whole numbers are shorter
+        return {"whole": hex(value)}
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, Case):
@@ -49,6 +56,8 @@ def from_tree(tree: object, classes: Classes) -> object:
     if set(tree) == {"case", "fields"}:
         return _case(tree["case"], tree["fields"], classes)
     [(kind, entries)] = tree.items() if len(tree) == 1 else [("", None)]
+    if kind == "whole" and isinstance(entries, str) and _WHOLE.fullmatch(entries):
+        return int(entries, 16)
     if not isinstance(entries, list):
         raise WireError("a value is not of the known form")
     if kind in ("tuple", "list"):

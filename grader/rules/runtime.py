@@ -5,7 +5,7 @@ The names are claims of a hostile process: they can break a rule, never show tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from grader.assignment.assignment import Assignment, Rule
@@ -41,20 +41,22 @@ def check_prints(
     prints: int,
     text: str,
     sites: Sequence[PrintSite] = (),
-    printing: Collection[str] = (),
+    printing: Mapping[str, str] | None = None,
 ) -> tuple[Violation, ...]:
     """The rules of kind `prints` that are broken by `prints` calls that printed `text`.
 
     `allowed` of a rule are patterns of lines that the handout asks for (`*Perplexity*`). `sites` are the places where
-    the files print (`print_sites`), to show the student; `printing` are the ids of the files that did (none: unknown).
+    the files print (`print_sites`), to show the student; `printing` are the files that did, path by id (none: unknown).
     """
     found = []
     for rule in assignment.rules:
-        if rule.files and printing and not set(printing) & set(rule.files):
+        concerned = {path for name, path in (printing or {}).items() if not rule.files or name in rule.files}
+        if printing and not concerned:
             continue
         unasked = [line for line in text.splitlines() if line.strip() and not _asked_for(line, rule.allowed)]
         if rule.kind == "prints" and prints > 0 and (unasked or not text.strip()):
-            found.append(_print_violation(rule, prints, unasked, sites))
+            places = [site for site in sites if not concerned or site.place.path in concerned]
+            found.append(_print_violation(rule, prints, unasked, places))
     return tuple(found)
 
 

@@ -166,5 +166,6 @@ def _mistake(entry: Wrong, number: int, assignment: Assignment, reading: Reading
         "title": entry.title or entry.hint or f"{old} → {new}",
         "edits": [{"file": file, "find": old, "replace": new}],
     }
-    rest = {"fails": fails, "hint": entry.hint, "message": entry.message, "breaks": list(entry.breaks)}
-    return {**told, **{key: value for key, value in {**rest, "equivalent": entry.equivalent}.items() if value}}
+    rest = {"fails": fails, "follows": list(entry.follows), "also": entry.also, "several": entry.several}
+    rest |= {"hint": entry.hint, "message": entry.message, "breaks": list(entry.breaks), "equivalent": entry.equivalent}
+    return {**told, **{key: value for key, value in rest.items() if value}}

@@ -68,13 +68,18 @@ class Answer:
 class Wrong:
     """A known mistake: one edit of the reference, [text that stands there exactly once, text in its place].
 
-    `fails`: the items that it must fail; `hint`: what everybody reads whose numbers are the same; `message`: a part of
-    what the test itself says.
+    `fails`: the item that charges it; `follows`: items that differ by the same mistake and charge nothing; `also`:
+    items that it takes points from besides, each with the reason; `several`: it holds several mistakes. `hint`: what
+    everybody reads whose numbers are the same; `message`: a part of what the test itself says; `equivalent`: why it is
+    right after all.
     """
 
     file: str = field(metadata={"key": "in"})
     replace: tuple[str, ...]
     fails: object = ()
+    follows: tuple[str, ...] = ()
+    also: dict[str, str] = field(default_factory=dict)
+    several: bool = False
     title: str = ""
     hint: str = ""
     message: str = ""

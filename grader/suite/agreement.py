@@ -256,7 +256,7 @@ def _mismatch_of_tensors(
         text = f"{path} should have shape {tuple(expected.shape)}, it has shape {tuple(actual.shape)}."
         return _mismatch(path, "wrong shape", text)
     if actual.dtype != expected.dtype:
-        return _mismatch(path, "wrong dtype", f"{path} should be of {expected.dtype}, it is of {actual.dtype}.")
+        return _mismatch(path, "wrong dtype", f"{path} should be of {word(expected)}, it is of {word(actual)}.")
     if expected.numel() == 0:
         return None
     if not expected.is_floating_point():
@@ -271,12 +271,17 @@ def _mismatch_of_tensors(
         distance = torch.where(known, distance, torch.zeros(()).double())
         worst = distance.max().item()
         scale = wide_expected[known].abs().max().item() if bool(known.any()) else 0.0
-    rule = tolerances.get().get(str(expected.dtype).removeprefix("torch."), DEFAULT_TOLERANCES["float32"])
+    rule = tolerances.get().get(word(expected), DEFAULT_TOLERANCES["float32"])
     bound = (rule.atol if atol is None else atol) + (rule.rtol if rtol is None else rtol) * scale
     if worst <= bound:
         share_used.set(max(share_used.get(), worst / bound if bound else 0.0))
         return None
     return _described(path, actual, expected, distance, bound)
+
+
+def word(tensor: Tensor) -> str:
+    """Its dtype as torch and NumPy both call it."""
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _not_finite(path: str, actual: Tensor, expected: Tensor) -> Mismatch | None:

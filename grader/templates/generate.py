@@ -26,7 +26,8 @@ def templates_of(assignment: Assignment) -> dict[str, str]:
 
     Python is stripped, notebooks become `.ipynb`, other text is stripped where it has markers and copied where it has
     none. Left out are saved outputs (`*.outputs.json`) and files that are nothing but an answer: a data file that
-    students hand in, or an optional Python file, without any marker. Raises AuthorError.
+    students hand in, or an optional Python file, without any marker, and a module that no manifest names and that one
+    region holds from end to end. Raises AuthorError.
     """
     result: dict[str, str] = {}
     for name, path in _reference_files(assignment):
@@ -120,9 +121,18 @@ def _is_answer(assignment: Assignment, name: str, text: str) -> bool:
     if name.endswith(SAVED_OUTPUTS):
         return True
     expected = _expected(assignment, name)
+    if expected is None and name.endswith(".py") and _is_all_solution(text):
+        return True
     if expected is None or BEGIN in text or END in text:
         return False
     return expected.kind == "data" or (expected.kind == "python" and not expected.required)
+
+
+def _is_all_solution(text: str) -> bool:
+    """Whether one region holds everything: a module of the student's own, behind a file that the handout names."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    marked = [line for line in lines if BEGIN in line or END in line]
+    return len(marked) == 2 and [lines[0], lines[-1]] == marked
 
 
 def _expected(assignment: Assignment, name: str) -> ExpectedFile | None:

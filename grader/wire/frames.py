@@ -116,7 +116,7 @@ def _encode(
     if isinstance(value, numpy.generic):
         value = value.item()
     if isinstance(value, numpy.ndarray):
-        return _encode_tensor(_as_tensor(value), tensors, buffers, room)
+        return _encode_tensor(tensor_of(value), tensors, buffers, room)
     if value is None or type(value) in (bool, str):
         return value
     if isinstance(value, int):
@@ -132,7 +132,7 @@ def _encode(
     raise WireError(f"expected a tensor, a number, a flag, a string or None, got {type(value).__name__}")
 
 
-def _as_tensor(value: numpy.ndarray) -> torch.Tensor:
+def tensor_of(value: numpy.ndarray) -> torch.Tensor:
     """An array arrives as a tensor. Raises WireError for elements that no tensor has, such as texts and objects."""
     try:
         return torch.from_numpy(value.astype(value.dtype.newbyteorder("="), order="C"))

@@ -86,11 +86,7 @@ def test_bodies_are_aligned():
 
 
 plain = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(1 << 63), (1 << 63) - 1)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=9)
+    st.none() | st.booleans() | st.integers(-(1 << 130), 1 << 130) | st.floats(allow_nan=False) | st.text(max_size=9)
 )
 sizes = st.builds(Sizes, st.integers(0, 9), st.floats(allow_nan=False), st.text(max_size=3), st.booleans(), st.just(()))
 

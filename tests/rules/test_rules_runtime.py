@@ -156,9 +156,12 @@ def test_an_empty_print_counts():
 
 def test_a_rule_on_prints_concerns_its_own_files():
     rule = replace(PRINTS, files=("lstm",))
-    assert check_prints(assignment(rule), 2, "debug", (), {"notebook"}) == ()
-    assert len(check_prints(assignment(rule), 2, "debug", (), {"notebook", "lstm"})) == 1
-    assert len(check_prints(assignment(PRINTS), 2, "debug", (), {"notebook"})) == 1
+    sites = print_sites(python("print(1)\n"))
+    both = {"notebook": "hw.ipynb", "lstm": "models/lstm.py"}
+    assert check_prints(assignment(rule), 2, "debug", sites, {"notebook": "hw.ipynb"}) == ()
+    assert "models/lstm.py" in check_prints(assignment(rule), 2, "debug", sites, both)[0].message
+    (violation,) = check_prints(assignment(PRINTS), 2, "debug", sites, {"notebook": "hw.ipynb"})
+    assert "models/lstm.py" not in violation.message, "it did not print"
 
 
 # --- consequences ------------------------------------------------------------------------------------------------

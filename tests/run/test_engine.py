@@ -199,7 +199,7 @@ ROWS = [
     ("sys_exit", SOFTMAX, (), "softmax.values", r"SystemExit: 0\n +layers.py:\d+ in softmax: sys.exit\(0\)"),
     ("wrong_shape", ("gate.forward",), (), "gate.forward",
      r"out should have shape \(\d, \d\), it has shape \(1, \d, \d\)"),
-    ("wrong_dtype", ("gate.forward",), (), "gate.forward", "out should be of torch.float32, it is of torch.float64"),
+    ("wrong_dtype", ("gate.forward",), (), "gate.forward", "out should be of float32, it is of float64"),
     ("nan", GATE, (), "gate.forward", "entries that are NaN or infinite .*; the first is nan at"),
     ("none", SOFTMAX, (), "softmax.values", r"out should be a tensor of shape \(\d, \d\), it is None"),
     ("a_tuple", SOFTMAX, (), "softmax.values", "should be a tensor of shape .*, it is a list or tuple of 1"),

@@ -29,7 +29,7 @@ GOLDEN = [
     ({"out": [ONES]}, {"out": ONES}, "out should be a tensor of shape (2, 3), it is a list or tuple of 1."),
     ({"out": ONES}, {"out": 1.0}, "out should be a number, it is a tensor of shape (2, 3)."),
     ({"out": ONES[0]}, {"out": ONES}, "out should have shape (2, 3), it has shape (3,)."),
-    ({"out": ONES.double()}, {"out": ONES}, "out should be of torch.float32, it is of torch.float64."),
+    ({"out": ONES.double()}, {"out": ONES}, "out should be of float32, it is of float64."),
     ({"out": 4}, {"out": 3}, "out should be 3, it is 4."),
     ({"out": True}, {"out": 1}, "out should be a whole number, it is True or False."),
     ({"out": "b"}, {"out": "a"}, "out should be 'a', it is 'b'."),

@@ -56,6 +56,7 @@ def assignment(tmp_path):
         "theory.yaml": "# BEGIN SOLUTION\n# TEMPLATE: q1:\nq1: 3\n# END SOLUTION\n",
         "optional.py": "def q1():\n    return 3\n",
         "optional_marked.py": "def q1():\n    # BEGIN SOLUTION\n    return 3\n    # END SOLUTION\n",
+        "own/parts.py": "\n# BEGIN SOLUTION\ndef helper():\n    return 3\n# END SOLUTION\n",
         "__pycache__/x.pyc": "x",
     }
     for name, text in files.items():
