@@ -265,6 +265,9 @@ def calibrate(
     rates: Annotated[
         bool, typer.Option("--rates", help="Hold stored figures against changed thresholds; trains nothing.")
     ] = False,
+    styles: Annotated[
+        int, typer.Option("--styles", help="Trainings per item of each honest style of initial values; 0 for none.")
+    ] = 0,
     only: Only = None,
     jobs: Jobs = 0,
     device: Device = "cpu",
@@ -282,7 +285,7 @@ def calibrate(
     elif training in (None, "off"):
         _end(command.run(slug, assignments))
     else:
-        _end(command.run_training(slug, training, seeds, only or [], jobs, device, assignments))
+        _end(command.run_training(slug, training, seeds, only or [], jobs, device, assignments, styles=styles))
 
 
 @app.command()

@@ -220,6 +220,8 @@ DATA_REASON = "needs data"
 
 DOUBT_REASON = "in doubt"  # it passed, and something contradicts it: a person decides
 
+NARROW_REASON = "misses narrowly"  # twice: a person decides
+
 Status = Literal["passed", "failed", "not_attempted", "skipped", "grader_error"]
 STATUSES: tuple[Status, ...] = ("passed", "failed", "not_attempted", "skipped", "grader_error")
 

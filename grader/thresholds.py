@@ -4,8 +4,8 @@ The judge stores what it measured in `CheckResult.figures["training"]`; scoring 
 judge uses the same functions for one thing only: whether a figure misses so narrowly that it is measured again.
 
 The rule of the grey zone: a figure that misses what earns everything by less than three spreads of the reference's
-seeds (or twice its own standard error, if that is more) is measured once more from another seed, and the better of
-the two counts.
+seeds (or of the style that spreads most, or twice its own standard error, if that is more) is measured once more from
+another seed, and the better of the two counts. Where that one misses as narrowly, a person decides.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from grader.assignment.assignment import SHARES, Assignment, Budget, Evidence, Item, Training
-from grader.model import CheckResult, Graded
+from grader.model import NARROW_REASON, CheckResult, Graded
 
 FIGURES = "training"
 SPREADS = 3.0
@@ -105,8 +105,17 @@ def _decide(item: Item, result: CheckResult, graded: Graded, assignment: Assignm
     result = replace(result, figures={**result.figures, FIGURES: {**figures, "bar": full}})
     if credit >= 1:
         return replace(result, status="passed", credit=1.0, reason="", message="", notes=_noted(result, sentence))
+    evidence = assignment.evidence_of(item.id, str(figures["source"]))
+    error = float(str(figures.get("standard_error") or 0.0))
+    if _tries(figures) > 1 and misses_narrowly(training, budget, evidence, value, error):
+        return replace(result, status="failed", credit=credit, reason=NARROW_REASON, message=sentence)
     reason = "below the threshold" if training.higher_is_better else "above the threshold"
     return replace(result, status="failed", credit=credit, reason=reason, message=sentence)
+
+
+def _tries(figures: Mapping[str, object]) -> int:
+    runs = figures.get("runs")
+    return len(runs) if isinstance(runs, Sequence) else 1
 
 
 def _noted(result: CheckResult, sentence: str) -> tuple[str, ...]:
@@ -140,8 +149,8 @@ def misses_narrowly(training: Training, budget: Budget, evidence: Evidence | Non
 
 
 def grey(evidence: Evidence | None, error: float) -> float:
-    """The width of the grey zone: three spreads of the reference's seeds, or two standard errors of the figure."""
-    return max(SPREADS * evidence.spread if evidence else 0.0, 2 * error)
+    """The width of the grey zone: three spreads of seeds, of whatever style, or two standard errors of the figure."""
+    return max(SPREADS * evidence.widest if evidence else 0.0, 2 * error)
 
 
 def margins(training: Training, budget: Budget, figures: Sequence[float], rivals: Sequence[float]) -> list[float]:
@@ -158,7 +167,7 @@ def false_fail(cleared: Sequence[float], *, again: bool) -> float:
     """The chance that one more seed misses its bar, from at least two margins.
 
     A prediction from few seeds: Student's t with n - 1 degrees of freedom around their mean. `again`: what misses
-    within the grey zone is tried a second time.
+    within the grey zone is tried a second time, and a person decides where it misses again.
     """
     if math.inf in cleared:
         return 0.0
@@ -169,11 +178,7 @@ def false_fail(cleared: Sequence[float], *, again: bool) -> float:
     if spread == 0:
         return 0.0 if mean >= 0 else 1.0
     scale = spread * math.sqrt(1 + 1 / count)
-    once = student_tail(mean / scale, count - 1)
-    if not again:
-        return once
-    hopeless = student_tail((mean + SPREADS * spread) / scale, count - 1)
-    return hopeless + (once - hopeless) * once
+    return student_tail((mean + (SPREADS * spread if again else 0.0)) / scale, count - 1)
 
 
 def student_tail(t: float, freedom: int) -> float:

@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from grader.assignment.assignment import Assignment, Budget, Evidence, Item, Part, Question, Training
-from grader.model import CheckResult, Graded
+from grader.model import NARROW_REASON, CheckResult, Graded
+from grader.scoring import score
 from grader.thresholds import (
     bar_of,
     better,
@@ -321,11 +322,36 @@ def test_the_chance_is_students_tail():
     assert false_fail(cleared, again=False) == pytest.approx(student_tail(4 / math.sqrt(1.2), 4))
 
 
-def test_a_narrow_miss_has_to_happen_twice():
-    """In the grey zone of three spreads twice, or once beyond it."""
+def test_a_narrow_miss_fails_nobody_without_a_person():
+    """Only what misses by more than three spreads does."""
     cleared = [0.5 + step / math.sqrt(2.5) for step in (-2, -1, 0, 1, 2)]
-    once, beyond = student_tail(0.5 / math.sqrt(1.2), 4), student_tail(3.5 / math.sqrt(1.2), 4)
-    assert false_fail(cleared, again=True) == pytest.approx(beyond + (once - beyond) * once)
+    assert false_fail(cleared, again=True) == pytest.approx(student_tail(3.5 / math.sqrt(1.2), 4))
+
+
+@pytest.mark.parametrize(
+    ("value", "runs", "reason"),
+    [
+        (0.89, [0.89, 0.885], NARROW_REASON),
+        (0.89, [0.89], "below the threshold"),
+        (0.80, [0.80, 0.79], "below the threshold"),
+        (0.91, [0.89, 0.91], ""),
+    ],
+    ids=["twice", "once", "by far", "passed"],
+)
+def test_what_misses_narrowly_twice_waits_for_a_person(value, runs, reason):
+    one = replace(training_item("a"), points=Decimal(4))
+    rubric = replace(assignment(one), evidence={"a": {"made": evidence()}})
+    found = graded(result("a", value, runs=runs))
+    assert decided(found, rubric).results["a"].reason == reason
+    report = score(found, rubric)
+    [line] = report.lines
+    assert (line.state, line.score is None) == (("awaiting", True) if reason == NARROW_REASON else (line.state, False))
+    assert any("a person decides" in sentence for sentence in report.attention) == (reason == NARROW_REASON)
+
+
+def test_the_style_that_spreads_most_makes_the_grey_zone():
+    wide = replace(evidence(spread=0.01), styles={"other": (0.9, 1.0, 0.95)})
+    assert grey(wide, 0.0) == pytest.approx(3 * 0.05)
 
 
 @given(st.lists(st.floats(-10, 10), min_size=2, max_size=6))

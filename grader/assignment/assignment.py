@@ -5,6 +5,7 @@ Points are exact decimals (half points exist), so they are `Decimal` from the fi
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -135,7 +136,8 @@ class Training:
 class Evidence:
     """What the reference reached over several seeds; written by `grader calibrate`, never by hand.
 
-    `false_fail` is the chance that a right submission misses the threshold, the second try included.
+    `false_fail` is the chance that a right submission misses the threshold, the second try included: of the reference,
+    or of the worst one of the `styles` that were measured too, by what is begun otherwise.
     """
 
     figures: tuple[float, ...]
@@ -149,6 +151,13 @@ class Evidence:
     data: str
     versions: str
     memory_mib: float = 0.0
+    styles: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    worst: str = ""
+
+    @property
+    def widest(self) -> float:
+        """The greatest spread, of the reference's figures or of those of a style."""
+        return max(self.spread, *(statistics.stdev(figures) for figures in self.styles.values()), 0.0)
 
 
 def evidence_key(source: str, device: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from grader.model import CheckResult, Submission
 from grader.proof import evidence
 from grader.proof.demands import tolerance_problems
 from grader.proof.reference import lay_out
+from grader.proof.styles import styles_of
 from grader.run.engine import Engine, Order, Trainings
 from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory
 from grader.thresholds import figure_of
@@ -46,21 +47,56 @@ def run(slug: str, assignments: Path | None) -> int:
 
 
 def run_training(
-    slug: str, choice: str, seeds: int, only: Sequence[str], jobs: int, device: str, assignments: Path | None
+    slug: str,
+    choice: str,
+    seeds: int,
+    only: Sequence[str],
+    jobs: int,
+    device: str,
+    assignments: Path | None,
+    *,
+    styles: int = 0,
 ) -> int:
-    """Train the reference over several seeds and store the evidence. Returns 1 when a threshold is not safe."""
+    """Train the reference over several seeds and store the evidence. Returns 1 when a threshold is not safe.
+
+    `styles`: seeds of each honest style of the reference's initial values (`grader.proof.styles`), none for 0; with
+    `seeds` 0 they are added to the evidence that is there.
+    """
     folders, assignment = open_assignment(slug, assignments)
     require_reference(folders)
-    if seeds < LEAST_SEEDS:
-        raise UsageError(f"--seeds {seeds}: at least {LEAST_SEEDS} are needed to say anything about a spread")
+    for option, count, other in (("--seeds", seeds, styles), ("--styles", styles, seeds)):
+        if count < LEAST_SEEDS and (count or not other):
+            raise UsageError(f"{option} {count}: at least {LEAST_SEEDS} are needed to say anything about a spread")
     trainings = trainings_for(assignment, choice, device)
     items = _trained_items(assignment, only, trainings)
-    names = [f"calibration-{number}" for number in range(1, seeds + 1)]
+    names = [f"calibration-{number}" for number in range(1, max(seeds, styles) + 1)]
     # Every training is a run of its own, and none of them knows how much of a GPU the others will take.
     count = job_count(jobs) if jobs or device == "cpu" else 1
-    runs = _runs(assignment, folders, [item.id for item in items], names, trainings, count)
     key = evidence_key(trainings.source, device)
-    return _keep(assignment, {item.id: {key: _evidence(item, runs, assignment, trainings.source)} for item in items})
+    if seeds:
+        runs = _runs(assignment, folders, [item.id for item in items], names[:seeds], trainings, count)
+        found = {item.id: _evidence(item, runs, assignment, trainings.source) for item in items}
+    else:
+        found = {item.id: _known(assignment, item, key, trainings.source) for item in items}
+    if styles:
+        for item in items:
+            figures: dict[str, list[float]] = {}
+            for style, sources in styles_of(assignment).items():
+                begun = _runs(assignment, folders, [item.id], names[:styles], trainings, count, sources, style)
+                figures[style] = [figure_of(result) or 0.0 for result in begun[item.id].values()]
+            beats = item.training.beats if item.training is not None else None
+            rivals = found[beats].figures if beats is not None else ()
+            found[item.id] = evidence.with_styles(item, found[item.id], figures, rivals, trainings.source)
+    return _keep(assignment, {name: {key: entry} for name, entry in found.items()})
+
+
+def _known(assignment: Assignment, item: Item, key: str, source: str) -> Evidence:
+    """What is stored of the reference, for the present budget. Raises UsageError."""
+    entry = assignment.evidence.get(item.id, {}).get(key)
+    budget = item.training.budget(source) if item.training is not None else None
+    if entry is None or budget is None or entry.steps != budget.steps:
+        raise UsageError(f"{item.id} has no evidence for its present budget: measure the reference too, with --seeds")
+    return entry
 
 
 def run_rates(slug: str, assignments: Path | None) -> int:
@@ -101,10 +137,15 @@ def _runs(
     seeds: Sequence[str],
     trainings: Trainings,
     jobs: int,
+    sources: Mapping[str, str] | None = None,
+    style: str = "",
 ) -> dict[str, dict[str, CheckResult]]:
-    """{item: {seed: result}}; every training in a run of its own, `jobs` of them side by side."""
+    """{item: {seed: result}}; every training in a run of its own, `jobs` of them side by side.
+
+    `sources` are texts of files in the place of the reference's, `style` what they are called.
+    """
     with tempfile.TemporaryDirectory(prefix="grader-calibrate-") as scratch:
-        lay_out(assignment, Path(scratch) / "handed-in" / "reference")
+        lay_out(assignment, Path(scratch) / "handed-in" / "reference", sources)
         paths = [Path(scratch) / "handed-in" / "reference"]
         [submission] = intake.take(paths, assignment, Path(scratch).resolve() / "work", single=True)
         assert isinstance(submission, Submission)
@@ -117,7 +158,7 @@ def _runs(
             result = graded.results[item]
             figure = figure_of(result)
             word = "nothing measured" if figure is None else f"{figure:.6g}"
-            sys.stderr.write(f"{item} {seed}: {word} ({result.seconds:.1f} s)\n")
+            sys.stderr.write(f"{item} {style or 'reference'} {seed}: {word} ({result.seconds:.1f} s)\n")
             return result
 
         pairs = [(item, seed) for item in items for seed in seeds]
@@ -127,7 +168,8 @@ def _runs(
     for (item, seed), result in zip(pairs, results, strict=True):
         if figure_of(result) is None:
             text = result.message or result.staff
-            raise GraderError(f"the reference gave no figure for {item!r} with the seed {seed}: {text}")
+            whose = f"the style {style!r} of the reference" if style else "the reference"
+            raise GraderError(f"{whose} gave no figure for {item!r} with the seed {seed}: {text}")
         runs[item][seed] = result
     return runs
 
@@ -142,10 +184,16 @@ def _evidence(item: Item, runs: dict[str, dict[str, CheckResult]], assignment: A
 def _show(found: evidence.Found) -> None:
     write = sys.stdout.write
     write(f"{'item':28} {'data':>5} {'mean':>10} {'spread':>10} {'seeds':>6} {'steps':>7} {'seconds':>8} ")
-    write(f"{'fails right ones':>17}\n")
+    write(f"{'fails right ones':>17}  worst style\n")
     for name, entries in found.items():
         for key, entry in entries.items():
             write(
                 f"{name:28} {key:>5} {entry.mean:10.4g} {entry.spread:10.2g} {len(entry.seeds):6} {entry.steps:7} "
-                f"{entry.seconds:8.1f} {entry.false_fail:>17.3%}\n"
+                f"{entry.seconds:8.1f} {entry.false_fail:>17.3%}  {_worst(entry)}\n"
             )
+
+
+def _worst(entry: Evidence) -> str:
+    if not entry.styles:
+        return "(styles not measured)"
+    return f"{entry.worst or 'the reference'} of {len(entry.styles) + 1}"

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from grader.assignment.assignment import Assignment, Item, Track
 from grader.errors import UsageError
-from grader.model import DOUBT_REASON, CheckResult, Graded, LineState, Mark
+from grader.model import DOUBT_REASON, NARROW_REASON, CheckResult, Graded, LineState, Mark
 from grader.thresholds import FIGURES
 
 STEP = Decimal("0.01")
@@ -121,6 +121,8 @@ def _outcome(item: Item, result: CheckResult | None, graded: Graded) -> tuple[Li
         return "grader_error", None, CONTRADICTION
     if result.credit > 0 and (doubts := doubts_of(item, result, graded)):
         return "awaiting", None, " ".join([*result.notes, doubts])
+    if result.reason == NARROW_REASON:
+        return "awaiting", None, f"{result.message} It misses narrowly, for the second time: a person decides."
     return _state(result), points_of(result.credit, item.points), result.message
 
 

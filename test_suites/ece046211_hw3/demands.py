@@ -92,7 +92,11 @@ def task_3_text(saved: Saved) -> str:
     numbers = [cell.number for cell in building]
     defined = saved.defining("TransformerModel")
     first = min([*numbers, *([defined.number] if defined else [])])
-    last = min([cell.number for cell in saved.calling("train") if cell.number > first], default=max(numbers) + 1)
+    # Where no call of train can be read, the next task begins with the functions that are given for it.
+    later = [cell.number for cell in saved.calling("train") if cell.number > first] or [
+        cell.number for cell in saved.cells if cell.number > max(numbers) and cell.defines & {"train", "evaluate"}
+    ]
+    last = min(later, default=saved.cells[-1].number + 1)
     chosen = {name for cell in building for name in cell.reads} - GIVEN
     cells = [
         cell

@@ -38,10 +38,18 @@ def data_tensors(modules, train, val, test, cells):
     )
     notebook.provide_missing(batch_size=20, eval_batch_size=10)
     failure = run_cells(notebook, cells)
-    made = {name: getattr(notebook, name) for name in names}
+    made = {name: _split(notebook, name, given[name]) for name in names}
     if failure is not None and any(made[name] is given[name] for name in names):
         raise failure
     return made
+
+
+def _split(notebook, name, given):
+    """The tensor of that name; where it is still the given one, the last one with the split in its name."""
+    split = name.removesuffix("_data")
+    others = [getattr(notebook, own) for own in notebook.names() if split in own and own != name]
+    made = [value for value in others if isinstance(value, torch.Tensor) and value.dim() == 2]
+    return made[-1] if made and getattr(notebook, name) is given else getattr(notebook, name)
 
 
 # --- task 2 ---------------------------------------------------------------------------------------------------

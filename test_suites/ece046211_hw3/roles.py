@@ -44,7 +44,7 @@ def arguments(function, values, known):
     """Arguments by the names of the parameters, in whatever order a semester or a student put them."""
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        role = known.get(name)
+        role = known.get(name) or next((role for role in SYNONYMS if role in name), None)
         if role is not None:
             found[name] = values[role]
         elif parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
@@ -76,12 +76,18 @@ def _roles_in(tree):
             yield name, "scheduler"
     local = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     for node in calls:
+        if _calls(node, "get_batch") and node.args and isinstance(node.args[0], ast.Name):
+            yield node.args[0].id, "train_data"
         if isinstance(node.func, ast.Attribute) and node.func.attr in ("view", "reshape"):
             yield from ((arg.id, "ntokens") for arg in node.args if isinstance(arg, ast.Name) and arg.id not in local)
     losses = {name for name, method in methods if method in ("backward", "item")}
     for node in ast.walk(tree):
         if isinstance(node, ast.AugAssign) or (isinstance(node, ast.Assign) and losses & _names_in(node.targets)):
             yield from _criterion(node.value)
+
+
+def _calls(node, name):
+    return isinstance(node.func, ast.Name) and node.func.id == name
 
 
 def _is_method_of_a_name(node):

@@ -141,7 +141,9 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"
         figures=st.lists(NUMBERS, max_size=30).map(tuple),
         seeds=st.lists(WORDS, max_size=30).map(tuple),
         mean=NUMBERS, spread=NUMBERS, false_fail=NUMBERS, steps=st.integers(1, 10**9), seconds=NUMBERS, device=WORDS,
-        data=WORDS, versions=WORDS, memory_mib=NUMBERS,
+        data=WORDS, versions=WORDS, memory_mib=NUMBERS, worst=WORDS,
+        styles=st.dictionaries(st.text("abc ", min_size=1).map(str.strip).filter(bool),
+                               st.lists(NUMBERS, max_size=4).map(tuple), max_size=3),
     )
 )  # fmt: skip
 def test_any_evidence_is_read_as_it_was_written(tmp_path_factory, one):
@@ -177,6 +179,20 @@ def test_no_bytes_break_the_reader(tmp_path_factory, content):
         assert read_evidence(folder) == {}
 
 
+def test_the_chance_is_that_of_the_worst_style(tmp_path):
+    wide = (0.85, 0.99, 0.97, 0.99)
+    entry = evidence.with_styles(item("a"), ONE, {"narrow": (0.96, 0.961, 0.962), "wide": wide}, [], "made")
+    assert entry.worst == "wide"
+    assert entry.false_fail > 0.001 > ONE.false_fail
+    assert entry.widest == pytest.approx(0.0675, abs=0.001)
+    rubric = assignment(tmp_path, item("a"), evidence={"a": {"made": entry}})
+    [problem] = evidence.problems(rubric)
+    assert "of right submissions (wide) on made data" in problem
+    assert evidence.with_present_thresholds(rubric)["a"]["made"] == entry
+    alike = evidence.with_styles(item("a"), ONE, {"alike": ONE.figures}, [], "made")
+    assert (alike.worst, alike.false_fail) == ("", pytest.approx(ONE.false_fail, abs=1e-3))
+
+
 # --- against the manifest -----------------------------------------------------------------------------------------
 
 
@@ -189,7 +205,7 @@ def test_no_bytes_break_the_reader(tmp_path_factory, content):
         ({"real": replace(ONE, steps=90)}, ["item 'a' has no evidence for its threshold: run `grader calibrate`"]),
         ({"made": replace(ONE, steps=61)}, ["item 'a': the evidence on made data is of another budget of steps"]),
         ({"made": replace(ONE, figures=(0.90, 0.95, 0.96, 0.97, 0.98))},
-         ["item 'a' fails 1.6% of right submissions on made data; below 1% is wanted"]),
+         ["item 'a' fails 0.65% of right submissions on made data; wanted < 0.1%"]),
         ({"made": replace(ONE, false_fail=0.0099)},
          ["item 'a': evidence.yaml says that 0.99% of right submissions fail on made data, now it is 0.03%: run "
           "`grader calibrate hw --rates`"]),
@@ -204,8 +220,8 @@ def test_a_changed_threshold_is_held_against_the_stored_figures(tmp_path):
     stricter = replace(TRAINING, made=replace(BUDGET, full=0.95))
     rubric = assignment(tmp_path, item("a", stricter), evidence={"a": {"made": ONE}})
     [problem] = evidence.problems(rubric)
-    assert "of right submissions on made data; below 1% is wanted" in problem
-    lenient = replace(TRAINING, made=replace(BUDGET, full=0.93))
+    assert "of right submissions on made data; wanted < 0.1%" in problem
+    lenient = replace(TRAINING, made=replace(BUDGET, full=0.91))
     rubric = assignment(tmp_path, item("a", lenient), evidence={"a": {"made": ONE}})
     [problem] = evidence.problems(rubric)
     assert "grader calibrate hw --rates" in problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from grader.proof.changes.source import Edit, Replacement, Source
 
@@ -33,7 +33,12 @@ def initial_values(source: Source, node: ast.AST) -> Iterator[Edit]:
         return
     if "Parameter" not in source.segment(node) and "nn." not in source.segment(node):
         return
+    for lines in WAYS.values():
+        yield Edit((appended(source, node, lines),))
+
+
+def appended(source: Source, node: ast.FunctionDef, lines: Sequence[str]) -> Replacement:
+    """Further lines at the end of a function."""
     end = source.span(node)[1]
     indent = " " * node.body[0].col_offset
-    for lines in WAYS.values():
-        yield Edit((Replacement(end, end, "".join(f"\n{indent}{line}" for line in lines)),))
+    return Replacement(end, end, "".join(f"\n{indent}{line}" for line in lines))
