@@ -32,15 +32,16 @@ def learner(assignments):
 def test_evidence_is_measured_and_a_new_threshold_trains_nothing(assignments):
     suite = learner(assignments)
     before = read_evidence(suite)
+    edit(suite / "assignment.yaml", "memory_mib: 1200, full: 0.9,", "memory_mib: 1200, full: 0.85,")
     done = calibrate(assignments, "--training", "made", "--seeds", "3", "--only", ITEM, "--jobs", "1")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.count("calibration-") == 3
     measured = read_evidence(suite)
     assert measured[ITEM]["made"].seeds == ("calibration-1", "calibration-2", "calibration-3")
     assert len(measured[ITEM]["made"].figures) == 3
     assert measured["tokens.learns"] == before["tokens.learns"]
 
-    edit(suite / "assignment.yaml", "memory_mib: 1200, full: 0.9,", "memory_mib: 1200, full: 0.97,")
+    edit(suite / "assignment.yaml", "memory_mib: 1200, full: 0.85,", "memory_mib: 1200, full: 0.97,")
     done = calibrate(assignments, "--rates")
     assert "calibration-" not in done.stderr
     assert done.returncode == 1
