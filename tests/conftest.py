@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("grader", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("grader")
 
 
 @pytest.fixture(scope="session", autouse=True)
