@@ -13,12 +13,10 @@ from grader.errors import EXIT_DONE, UsageError
 from grader.platforms import bundle
 from grader.platforms.autolab import problems
 from grader.platforms.base import Settings
+from grader.platforms.budgets import budget
 from grader.platforms.feedback import differing_total
 from grader.reports.words import points
 from grader.run.grading import new_seed
-
-# CPUs and memory of the containers that Gradescope offers.
-TIERS = (("0.5 CPU, 0.75 GB", 768), ("1 CPU, 1.5 GB", 1536), ("2 CPU, 3 GB", 3072), ("4 CPU, 6 GB", 6144))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +33,9 @@ class Request:
     wheelhouse: Path | None
     docker: bool
     assignments: Path | None
-    profile: str
-    answers: Path | None
-    total: float | None
+    profile: str = "testing"
+    answers: Path | None = None
+    total: float | None = None
 
 
 def run(request: Request) -> int:
@@ -68,7 +66,7 @@ def _advice(assignment: Assignment, settings: Settings, out: Path, *, zipped: bo
     yield f"It holds the tests and every answer under the secret seed {settings.seed_id}: give it to nobody."
     build = f"docker build --tag {settings.slug}:{settings.suite} {out}"
     if settings.platform == "gradescope":
-        size = bundle.tier(settings.memory_mib, TIERS)
+        size = budget(assignment, "made" if settings.training == "made" else "off").tier
         minutes = int(settings.seconds / 60) + 1
         yield (
             f"Upload {out} as the autograder" if zipped

@@ -16,11 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from grader.assignment.assignment import Limits
+from grader.assignment.locate import known_slugs
+from grader.commands.shared import open_assignment
 from grader.container import examining
-from grader.errors import EXIT_DONE, EXIT_NO, SandboxError, UsageError
+from grader.errors import EXIT_DONE, EXIT_NO, GraderError, SandboxError, UsageError
 from grader.model import Observation, OutOfMemory, Raised, TimedOut, Values
+from grader.platforms.budgets import in_words
 from grader.sandbox import gpu
 from grader.sandbox.launch import start_zygote
+from grader.text import one_line
 
 if TYPE_CHECKING:
     from grader.sandbox.base import Site
@@ -50,7 +54,7 @@ def run(as_json: bool, require: str, *, container: bool = False, image: str | No
         inside = examining.examine(image or "")
         lines, facts = [Line(**line) for line in inside["lines"]], dict(inside["machine"])
     else:
-        lines, facts = examine(), {**machine(), "container engine": examining.engine_in_words()}
+        lines, facts = examine(), {**machine(), "container engine": examining.engine_in_words(), **_on_platforms()}
     level = level_of(lines)
     if as_json:
         found = {"level": level, "lines": [asdict(line) for line in lines], "machine": facts}
@@ -58,6 +62,19 @@ def run(as_json: bool, require: str, *, container: bool = False, image: str | No
     else:
         _show(lines, facts, level)
     return EXIT_DONE if LEVELS.index(level) >= LEVELS.index(require) else EXIT_NO
+
+
+def _on_platforms() -> dict[str, str]:
+    """What each assignment that is found from here needs of Gradescope's containers."""
+    found = {}
+    for slug in known_slugs(None):
+        try:
+            _, assignment = open_assignment(slug, None)
+        except GraderError as error:
+            found[f"{slug} on a platform"] = one_line(str(error), 200)
+        else:
+            found[f"{slug} on a platform"] = in_words(assignment)
+    return found
 
 
 def level_of(lines: list[Line]) -> str:

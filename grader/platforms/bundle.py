@@ -18,7 +18,6 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -26,14 +25,13 @@ from pathlib import Path
 import grader
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, copy_assignment
-from grader.container.box import memory_of
 from grader.container.image import default_image
 from grader.errors import GraderError, UsageError
 from grader.platforms.answers import answers_in, write_answers
 from grader.platforms.base import ANSWERS, ASSIGNMENTS, RECORDING, SETTINGS, SUBMISSION, TESTING, Outcome, Settings
+from grader.platforms.budgets import budget
 from grader.platforms.gradescope import content
 from grader.run.engine import Engine, Order, Recordings
-from grader.run.grading import trainings_of
 
 FILES = Path(__file__).parent / "files"
 PACKAGE = Path(grader.__file__).resolve().parent
@@ -107,13 +105,12 @@ def settings_of(assignment: Assignment, folders: Folders, wanted: Wanted) -> Set
     seconds = SECONDS[wanted.platform] if wanted.seconds is None else wanted.seconds
     if seconds and seconds < LEAST_SECONDS:
         raise UsageError(f"--minutes: {seconds / 60:g} are too few, since starting alone takes half a minute")
-    trainings = trainings_of(assignment, "made" if wanted.training == "made" else "off")
     return Settings(
         platform=wanted.platform,
         slug=assignment.slug,
         seed=wanted.seed,
         seconds=seconds,
-        memory_mib=memory_of(assignment, trainings, 1),
+        memory_mib=budget(assignment, "made" if wanted.training == "made" else "off").memory_mib,
         training=wanted.training,
         grader=grader.__version__,
         suite=suite_digest(folders),
@@ -204,8 +201,3 @@ def _zip(folder: Path, target: Path) -> None:
             entry.compress_type = zipfile.ZIP_STORED if path.suffix == ".whl" else zipfile.ZIP_DEFLATED
             with path.open("rb") as source, archive.open(entry, "w") as packed:
                 shutil.copyfileobj(source, packed, 1 << 20)
-
-
-def tier(memory_mib: int, tiers: Sequence[tuple[str, int]]) -> str:
-    """The smallest container that has the memory, or the largest there is."""
-    return next((name for name, size in tiers if size >= memory_mib), tiers[-1][0])
