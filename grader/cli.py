@@ -408,7 +408,9 @@ def bundle(
 @app.command()
 def doctor(
     json: Json = False,
-    require: Annotated[str, typer.Option("--require", help="Exit 1 below this level: none, weak, standard.")] = "none",
+    require: Annotated[
+        str, typer.Option("--require", help="Exit 1 below this level: none, weak, standard, strict.")
+    ] = "none",
     container: Annotated[
         bool, typer.Option("--container", help="Look inside a container, as `grade --container` starts it.")
     ] = False,

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,15 +24,15 @@ from grader.model import Observation, OutOfMemory, Raised, TimedOut, Values
 from grader.platforms.budgets import in_words
 from grader.sandbox import gpu
 from grader.sandbox.launch import start_zygote
+from grader.sandbox.level import ENOUGH, LEVELS, lacking, level_of
 from grader.text import one_line
 
 if TYPE_CHECKING:
     from grader.sandbox.base import Site
     from grader.sandbox.linux import LinuxSandbox
 
-LEVELS = ("none", "weak", "standard")
 LIMITS = Limits(wall_seconds=6.0, cpu_seconds=1.0, memory_mib=256)
-STANDARD = ("files", "network", "signals", "identity", "memory", "processes")
+STANDARD = ("files", "changes", "network", "signals", "limits", "memory", "left memory", "processes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +53,23 @@ def run(as_json: bool, require: str, *, container: bool = False, image: str | No
     if container:
         inside = examining.examine(image or "")
         lines, facts = [Line(**line) for line in inside["lines"]], dict(inside["machine"])
+        protections: Mapping[str, str] = dict(inside["protections"])
     else:
-        lines, facts = examine(), {**machine(), "container engine": examining.engine_in_words(), **_on_platforms()}
-    level = level_of(lines)
+        (lines, protections), facts = (
+            examine(),
+            {**machine(), "container engine": examining.engine_in_words(), **_on_platforms()},
+        )
+    level = attacked_level(lines, protections)
     if as_json:
-        found = {"level": level, "lines": [asdict(line) for line in lines], "machine": facts}
+        found = {
+            "level": level,
+            "lines": [asdict(line) for line in lines],
+            "protections": protections,
+            "machine": facts,
+        }
         sys.stdout.write(json_module.dumps(found, indent=2) + "\n")
     else:
-        _show(lines, facts, level)
+        _show(lines, facts, level, [] if level == LEVELS[-1] else lacking(protections, LEVELS[-1]))
     return EXIT_DONE if LEVELS.index(level) >= LEVELS.index(require) else EXIT_NO
 
 
@@ -77,12 +86,13 @@ def _on_platforms() -> dict[str, str]:
     return found
 
 
-def level_of(lines: list[Line]) -> str:
-    """The overall level: standard when every important protection was seen to hold, weak when workers run at all."""
+def attacked_level(lines: list[Line], protections: Mapping[str, str]) -> str:
+    """The level of the protections; weak at most where an attack that must fail did not, none where nothing runs."""
     if not any(line.protection == "honest code" and line.holds for line in lines):
         return "none"
     held = {line.protection for line in lines if line.holds}
-    return "standard" if held.issuperset(STANDARD) else "weak"
+    level = level_of(protections)
+    return level if held.issuperset(STANDARD) else min(level, "weak", key=LEVELS.index)
 
 
 def machine() -> dict[str, str]:
@@ -102,11 +112,11 @@ def machine() -> dict[str, str]:
     }
 
 
-def examine() -> list[Line]:
+def examine() -> tuple[list[Line], Mapping[str, str]]:
     """Start a zygote and let workers try. Without Linux there is only the portable back end, which protects nothing."""
     if not sys.platform.startswith("linux"):
         text = "only the portable back end runs here"
-        return [Line(protection="honest code", holds=True, tried="-", seen=text, without="-")]
+        return [Line(protection="honest code", holds=True, tried="-", seen=text, without="-")], {}
     suite = Path(__file__).parent.parent / "sandbox" / "attacks"
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as folder:
@@ -119,7 +129,7 @@ def examine() -> list[Line]:
             zygote.wait(10.0)
 
 
-def _try_all(control: socket.socket, folder: Path) -> list[Line]:
+def _try_all(control: socket.socket, folder: Path) -> tuple[list[Line], Mapping[str, str]]:
     from grader.sandbox.base import Site, ask, request_tree
     from grader.sandbox.linux import LinuxSandbox
 
@@ -151,9 +161,10 @@ def _try_all(control: socket.socket, folder: Path) -> list[Line]:
             without="a worker could send signals to the grader; run as root or in a container",
         )
     )
+    protections = dict(sandbox.protections)
     if gpu.nodes():
         lines.append(_gpu(sandbox, site))
-    return lines
+    return lines, protections
 
 
 def _gpu(sandbox: LinuxSandbox, site: Site) -> Line:
@@ -204,6 +215,12 @@ def _attacks(attempt: Callable[..., Observation], secret: Path, port: int) -> li
         ),
         refused("files", attempt("read_outside", path=str(secret)), "read a file beside the submission",
                 "hidden tests and references could be read"),
+        refused("changes", attempt("empty", path=str(secret)), "empty a file beside the submission",
+                "files of the grader's user could be destroyed"),
+        refused("limits", attempt("limit_others", pid=os.getpid()), "set limits of the grader",
+                "the grader could be ended"),
+        refused("left memory", attempt("leave_memory"), "make memory that outlives the worker",
+                "submissions could talk to each other"),
         refused("submission", attempt("write_inside"), "write into the submission's folder",
                 "files could be left for a later part"),
         refused("network", attempt("connect", port=port), "connect to a listener on 127.0.0.1",
@@ -236,7 +253,7 @@ def _told(observation: Observation) -> str:
     return type(observation).__name__
 
 
-def _show(lines: list[Line], facts: Mapping[str, str], level: str) -> None:
+def _show(lines: list[Line], facts: Mapping[str, str], level: str, missing: Sequence[str]) -> None:
     console = Console()
     table = Table("protection", "holds", "tried", "seen", "without it")
     for line in lines:
@@ -245,4 +262,8 @@ def _show(lines: list[Line], facts: Mapping[str, str], level: str) -> None:
     console.print(table)
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)
+    for sentence in missing:
+        console.print(f"missing for {LEVELS[-1]}: {sentence}", highlight=False)
+    if LEVELS.index(level) < LEVELS.index(ENOUGH):
+        console.print(f"below {ENOUGH}, hidden items are graded only when --only names them", highlight=False)
     console.print(f"level: {level}", highlight=False)

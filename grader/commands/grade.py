@@ -187,6 +187,7 @@ def _judge(
             notices=whole.taken.notices,
             recordings=recordings_for(request.recording, request.no_cache),
             shard=whole.part,
+            hidden_anywhere=bool(request.only),
             answers=None if request.answers is None else answers_in(request.answers, assignment).contents,
         )
 

@@ -81,6 +81,7 @@ def prepare(
         seed=settings.seed,
         preload=contents.preload,
         refusal=stock.refusal,
+        hidden_anywhere=settings.hidden_anywhere,
     )
     alone = one_at_a_time() if forks else trial.alone
     return replace(trial, source=settings.source, device=settings.device, gpu=settings.gpu, alone=alone)

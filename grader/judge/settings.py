@@ -26,6 +26,7 @@ class Settings:
     gpu: Mapping[str, str]
     cache: Path | None
     recording: Path | None
+    hidden_anywhere: bool
 
     @property
     def conditions(self) -> str:
@@ -48,6 +49,7 @@ class Settings:
             gpu=message["gpu"],
             cache=_path(message["cache"]),
             recording=_path(message["recording"]),
+            hidden_anywhere=message["hidden_anywhere"],
         )
 
 

@@ -29,11 +29,17 @@ from grader.judge.workers import Workers
 from grader.model import CheckResult, Notes, Observation, Raised, Values, Violation, unjudged
 from grader.rules import check_prints, check_trace
 from grader.sandbox.base import Sandbox, Site
+from grader.sandbox.level import ENOUGH, allows_hidden
 from grader.suite.agreement import Disagreement
 from grader.text import clean, one_line
 from grader.wire.frames import encode
 
 NO_TRAINING = "nothing is trained in this run (grade with --training real or --training made)"
+
+UNPROTECTED = (
+    f"students must not see this item, and this machine holds their code back less well than “{ENOUGH}” (see "
+    "`grader doctor`); name it with --only to grade it all the same"
+)
 
 Emit = Callable[[CheckResult | Violation], None]
 
@@ -71,6 +77,7 @@ class Trial:
     template: Mapping[str, str]
     seed: str
     preload: Sequence[str] = ()  # modules of torch that workers will want
+    hidden_anywhere: bool = True  # items that students must not see run however badly workers are held back
     refusal: str = ""  # why nothing can be judged from the expected values
     source: DataSource | None = None
     device: str = "cpu"
@@ -247,10 +254,18 @@ class SubmissionJudge:
             reason = "the file it needs was not handed in"
         elif item.training is not None and self._training is None:
             reason = NO_TRAINING
+        elif item.visibility != "visible" and not self._trial.hidden_anywhere and not self._holds_back():
+            reason = UNPROTECTED
         if reason:
             message = f"Skipped: {reason}. The points stay open."
             self._emit(CheckResult(item=item.id, status="skipped", reason=reason, message=message))
         return bool(reason)
+
+    def _holds_back(self) -> bool:
+        """Whether workers are held back well enough for what students must not learn."""
+        if not self._sandbox.protections:
+            self._workers.present()
+        return allows_hidden(self._sandbox.protections)
 
     def _load(self, part: Part) -> Observation | None:
         """Import the part's own file on a clock of its own; None when that went well."""

@@ -52,7 +52,8 @@ class Recordings:
 class Order:
     """What a run is to do: the assignment's folders, the seed, the items (None: all), the back end, the trainings.
 
-    `show`: results carry inputs and both sides' answers for staff.
+    `show`: results carry inputs and both sides' answers for staff. `hidden_anywhere`: what students must not see is run
+    however badly their code is held back.
     """
 
     folders: Folders
@@ -64,6 +65,7 @@ class Order:
     trainings: Trainings = Trainings()
     show: bool = False
     recordings: Recordings = Recordings()
+    hidden_anywhere: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,6 +268,7 @@ class Engine:
                 "gpu": dict(self._order.trainings.gpu),
                 "cache": _text(self._order.recordings.cache),
                 "recording": _text(self._order.recordings.given),
+                "hidden_anywhere": self._order.hidden_anywhere,
             }
         )
 

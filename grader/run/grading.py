@@ -97,6 +97,7 @@ def grade_into(
     recordings: Recordings = NO_RECORDINGS,
     shard: Mapping[str, object] | None = None,
     answers: Contents | None = None,
+    hidden_anywhere: bool = True,
 ) -> None:
     """Judge what is missing or stale and write it to the journal, submission by submission.
 
@@ -104,7 +105,13 @@ def grade_into(
     """
     present = [entry for entry in found if isinstance(entry, Submission)]
     order = Order(
-        folders=folders, seed=seed, items=items, suite_report=report, trainings=trainings, recordings=recordings
+        folders=folders,
+        seed=seed,
+        items=items,
+        suite_report=report,
+        trainings=trainings,
+        recordings=recordings,
+        hidden_anywhere=hidden_anywhere,
     )
     with Engine(order, launched) as engine:
         journal.start_run(assignment.slug, seed, engine.versions, shard)

@@ -19,6 +19,7 @@ from grader.errors import SandboxError
 from grader.sandbox import scratch
 from grader.sandbox.base import START_SECONDS, Ending, Process, Site
 from grader.sandbox.gpu import Gpu
+from grader.sandbox.level import level_of
 from grader.text import clean
 from grader.wire.frames import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
@@ -188,7 +189,8 @@ class LinuxSandbox:
             raise SandboxError(f"a worker could not be confined ({ending}): {output[-1500:] or error!r}") from error
         if process.gpu is not None:
             facts["gpu"] = f"{process.gpu.name}, {process.gpu.total_mib} MiB"
-        self.protections = {"back end": "confined process", **facts}
+        facts = {"back end": "confined process", **facts}
+        self.protections = {"level": level_of(facts), **facts}
         return process
 
     def close(self) -> None:

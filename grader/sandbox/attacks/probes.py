@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
+import sys
 import time
 from typing import Any
 
@@ -22,9 +24,9 @@ def read_outside(modules: Any, path: str) -> dict[str, object]:
 def write_inside(modules: Any) -> dict[str, object]:
     """Try to change the submission's own folder."""
     try:
-        with open("planted.txt", "w", encoding="utf-8") as file:  # noqa: PTH123
+        with open(f"{sys.path[0]}/planted.txt", "w", encoding="utf-8") as file:  # noqa: PTH123
             file.write("planted")
-        os.unlink("planted.txt")  # noqa: PTH108
+        os.unlink(f"{sys.path[0]}/planted.txt")  # noqa: PTH108
         return {"reached": True, "detail": "a file was written"}
     except OSError as error:
         return {"reached": False, "detail": error.strerror or ""}
@@ -32,13 +34,11 @@ def write_inside(modules: Any) -> dict[str, object]:
 
 def connect(modules: Any, port: int) -> dict[str, object]:
     """Try to reach a listener of the grader on the loopback interface."""
-    with socket.socket() as attempt:
-        attempt.settimeout(1.0)
-        try:
-            attempt.connect(("127.0.0.1", port))
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
             return {"reached": True, "detail": "connected"}
-        except OSError as error:
-            return {"reached": False, "detail": error.strerror or ""}
+    except OSError as error:
+        return {"reached": False, "detail": error.strerror or ""}
 
 
 def kill_grader(modules: Any, pid: int) -> dict[str, object]:
@@ -52,7 +52,8 @@ def kill_grader(modules: Any, pid: int) -> dict[str, object]:
 
 def environment(modules: Any) -> dict[str, object]:
     """Look for inherited environment variables."""
-    names = sorted(name for name in os.environ if name != "CUDA_VISIBLE_DEVICES")  # empty, to hide a GPU
+    # Beside where the scratch folder is, one variable is there: it is empty, to hide a GPU.
+    names = sorted(name for name, value in os.environ.items() if value not in ("", os.getcwd()))  # noqa: PTH109
     return {"reached": bool(names), "detail": ", ".join(names)[:100]}
 
 
@@ -79,6 +80,33 @@ def fork_many(modules: Any) -> dict[str, object]:
             time.sleep(30)
             os._exit(0)
     return {"reached": True, "detail": "500 processes were started"}
+
+
+def limit_others(modules: Any, pid: int) -> dict[str, object]:
+    """Try to take processor time away from another process."""
+    try:
+        resource.prlimit(pid, resource.RLIMIT_CPU, resource.prlimit(pid, resource.RLIMIT_CPU))
+        return {"reached": True, "detail": "limits could be set"}
+    except OSError as error:
+        return {"reached": False, "detail": error.strerror or ""}
+
+
+def leave_memory(modules: Any) -> dict[str, object]:
+    """Try to make memory that outlives the worker and that other workers can reach."""
+    try:
+        os.close(os.memfd_create("left"))
+        return {"reached": True, "detail": "a memory file was made"}
+    except OSError as error:
+        return {"reached": False, "detail": error.strerror or ""}
+
+
+def empty(modules: Any, path: str) -> dict[str, object]:
+    """Try to empty a file of the grader by its path."""
+    try:
+        os.truncate(path, 0)
+        return {"reached": True, "detail": "it was emptied"}
+    except OSError as error:
+        return {"reached": False, "detail": error.strerror or ""}
 
 
 def allocate(modules: Any, mib: int) -> dict[str, object]:
