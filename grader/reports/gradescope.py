@@ -19,6 +19,7 @@ from grader.reports.words import (
     HIDDEN,
     STATE_WORDS,
     WRONG,
+    advice,
     explanation,
     heading,
     hides_something,
@@ -120,7 +121,7 @@ def _head(report: Report) -> str:
         lines += [
             "",
             "To look at:",
-            *(f"    {line.question}  {heading(line)}: {STATE_WORDS[line.state]}" for line in wrong),
+            *(f"    {line.question}  {heading(line)}: {STATE_WORDS[line.state]}{_why(line)}" for line in wrong),
         ]
     if report.applied:
         lines += ["", "Rules:", *rule_lines(report.applied, amounts=told)]
@@ -133,6 +134,11 @@ def _head(report: Report) -> str:
     if report.notes:
         lines += ["", "Notes:", *(one_line(note, 500) for note in report.notes)]
     return clean("\n".join(lines).strip("\n"), OUTPUT_LIMIT)
+
+
+def _why(line: Line) -> str:
+    said = advice(line)
+    return f" – {said}" if said and line.state != "not_attempted" else ""
 
 
 def _waiting(line: Line) -> str:

@@ -24,6 +24,7 @@ from grader.reports.words import (
     WRONG,
     Block,
     Sums,
+    advice,
     by_question,
     consequence,
     curves,
@@ -77,6 +78,7 @@ class Row:
     curves: tuple[str, ...]
     counted: bool
     wrong: bool
+    advice: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,7 @@ def page(report: Report, staff: bool = False) -> str:
         refused=clean(report.refused, 2000),
         sections=sections,
         wrong=[
-            (section.anchor, row.title, row.state)
+            (section.anchor, row.title, row.state, row.advice)
             for section in sections
             for row in section.rows
             if row.counted and row.wrong and not report.refused
@@ -206,6 +208,7 @@ def _row(line: Line, staff: bool) -> Row:
         curves=tuple(svg(series) for series in curves(line, staff=staff)),
         counted=line.counted,
         wrong=line.state in WRONG,
+        advice=advice(line, staff=staff),
     )
 
 

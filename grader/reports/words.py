@@ -156,6 +156,13 @@ def explanation(line: Line, *, staff: bool = False) -> tuple[Block, ...]:
     return tuple(Block(block.label, clean(block.text, TEXT_LIMIT), block.long) for block in blocks if block.text)
 
 
+def advice(line: Line, *, staff: bool = False) -> str:
+    """What is wrong with a line in one sentence: the known mistake, or the first line of what is said of it."""
+    if line.visibility == "hidden" and not staff:
+        return ""
+    return one_line(line.hint or clean(line.message, TEXT_LIMIT).partition("\n")[0], 160)
+
+
 def _evidence(line: Line) -> list[Block]:
     blocks = [Block("", line.message), Block("Hint", line.hint)]
     if result := line.result:

@@ -31,7 +31,8 @@ _OTHER_WORLDS = (
     "runpy", "code", "codeop", "marshal", "importlib.util", "importlib.machinery", "importlib.abc", "imp", "zipimport",
     "pkgutil.resolve_name", "pydoc.locate", "pydoc.safeimport", "unittest.mock", "logging.config", "timeit.timeit",
     "timeit.repeat", "timeit.Timer", "cProfile.run", "profile.run", "types.FunctionType", "types.CodeType",
-    "pickle.loads", "pickle.Unpickler", "_pickle", "dill", "cloudpickle",
+    "pickle.loads", "pickle.Unpickler", "_pickle", "dill", "cloudpickle", "shelve", "typing.ForwardRef",
+    "typing.get_type_hints", "inspect.get_annotations",
     # what is alive, and what looks on
     "gc.get_objects", "gc.get_referrers", "gc.get_referents", "inspect.currentframe", "inspect.stack", "inspect.trace",
     "inspect.getmodule", "inspect.getmembers", "inspect.getattr_static", "inspect.getclosurevars", "traceback.walk_tb",
@@ -44,6 +45,7 @@ _HARMLESS_PARTS = (
     "torch.multiprocessing.set_sharing_strategy", "asyncio.sleep",
 )  # fmt: skip
 _AS_VALUES = frozenset({"builtins.getattr", "builtins.vars", "builtins.globals", "builtins.locals"})
+_LOOKED_UP = ast.Subscript | ast.Compare | ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.Expr
 _LOADERS = frozenset({"pickle.load", "torch.load", "numpy.load", "joblib.load"})
 _HIDDEN_TORCH = ("ops", "jit", "fx", "export", "library", "classes", "package", "hub", "onnx", "ao", "quantization")
 _HIDDEN_UTILS = ("torch.utils.cpp_extension", "torch.utils._python_dispatch", "torch.overrides")
@@ -137,6 +139,8 @@ class _Finder:
                 self._evade(f"`{name.removeprefix('builtins.')}` as a value", name.removeprefix("builtins."), visit)
             if name.endswith(".__dict__") and not isinstance(visit.parent, ast.Subscript):
                 self._evade("`__dict__`", "__dict__", visit, name.removesuffix(".__dict__"))
+            if name == "sys.modules" and not isinstance(visit.parent, _LOOKED_UP):
+                self._evade("`sys.modules` as a value", "globals", visit)
         self._handed_on(visit, node)
 
     def _replaced(self, visit: Visit, node: ast.Attribute | ast.Name) -> None:
@@ -199,9 +203,11 @@ class _Finder:
         elif callee in ("builtins.getattr", "builtins.vars") and not known and node.args:
             for base in sorted(self.resolver.names(node.args[0], visit.scope)):
                 self._evade(f"`{short}` of a computed name", short, visit, base)
-        elif callee in ("builtins.setattr", "builtins.delattr") and node.args:
+        elif (short in ("setattr", "delattr") or callee.endswith((".__setattr__", ".__delattr__"))) and node.args:
             for base in self.resolver.names(node.args[0], visit.scope, classes=False):
-                self._evade(f"`{short}` on `{base}`", short, visit, base)
+                self._evade(f"`{short}` on `{base}`", short, visit, "torch" if base.startswith("torch.") else base)
+        elif short == "globals" and not isinstance(visit.parent, ast.Attribute | _LOOKED_UP):
+            self._evade(f"`{short}()` as a value", "globals", visit)
         elif callee.endswith((".__getattribute__", ".__getattr__")) and not known:
             base = callee.rpartition(".")[0]
             self._evade("`__getattribute__`", "__getattribute__", visit, None if base.startswith("builtins") else base)
@@ -226,7 +232,12 @@ class _Finder:
         for name in sorted(found):
             self.mentions.append(Mention(name, visit, dynamic=True))
             self._hidden(name, visit)
-        if found or isinstance(node.ctx, ast.Store | ast.Del):
+        if isinstance(node.ctx, ast.Store | ast.Del):
+            for base in sorted(self.resolver.names(node.value, visit.scope)):
+                if base.startswith("torch.") and base.endswith(".__dict__"):
+                    self._evade(f"replacing a part of `{base}`", "__dict__", visit, "torch")
+            return
+        if found:
             return
         for base in sorted(self.resolver.names(node.value, visit.scope)):
             if base in ("<globals>", "sys.modules", "builtins"):
