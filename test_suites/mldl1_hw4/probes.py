@@ -94,14 +94,18 @@ def rnn_forward(
 
 
 def rnn_probabilities(modules: Any, tokens: Tensor, sizes: Sizes, weights: Weights) -> dict[str, object]:
-    """The output for a batch, and for each of its examples alone."""
+    """The output for a batch, for each of its examples alone, and for the batch where every class scores 0."""
     model = make_rnn(modules, sizes).eval()
     write_rnn(modules, model, weights)
     steps, batch = tokens.shape
     with constant_randomness():
         out = model(tokens, torch.full((batch,), steps))
         alone = [model(tokens[:, index : index + 1], torch.tensor([steps])) for index in range(batch)]
-    return {"out": out, "alone": torch.cat(alone)}
+        with torch.no_grad():
+            model.W_hy.zero_()
+            model.b_hy.zero_()
+            even = model(tokens, torch.full((batch,), steps))
+    return {"out": out, "alone": torch.cat(alone), "even": even}
 
 
 def rnn_padding(
@@ -302,14 +306,27 @@ def seq2seq(
 
 
 def seq2seq_leak(
-    modules: Any, src: Tensor, other_src: Tensor, trg: Tensor, other: Tensor, weights: Weights, route: str = "own"
+    modules: Any,
+    src: Tensor,
+    other_src: Tensor,
+    trg: Tensor,
+    other: Tensor,
+    weights: Weights,
+    route: str = "own",
+    fed: str = "",
+    mixes: str = "",
 ) -> dict[str, object]:
-    """How much outputs change with targets at their own and later positions, and how much with the source."""
+    """How much outputs change with targets at their own and later positions, and how much with the source.
+
+    Besides, the log-probabilities of the words, as in `seq2seq`.
+    """
     if route == "own":
-        model, *_ = own_translator(modules, src, weights)
+        model, *_ = own_translator(modules, src, weights, mixes)
     else:
         model, *_ = translator_of_stand_ins(modules, src, weights)
-    return leak_of(model, src, other_src, trg, other)
+    with constant_randomness(), torch.no_grad():
+        out = read_as(model, src, trg, fed) if fed else model(src, trg)[:, :, 1:]
+    return {"scores": torch.log_softmax(out, dim=1), **leak_of(model, src, other_src, trg, other)}
 
 
 # --- hw4_vit ----------------------------------------------------------------------------------------------------

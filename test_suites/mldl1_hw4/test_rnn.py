@@ -119,13 +119,14 @@ def test_recurrence(student, reference, case, reading):
 @given(case=whole_cases())
 def test_probabilities(student, reference, case):
     """Every row of the output is a distribution over the classes, whatever else is in the batch."""
-    shape = reference.run(rnn_probabilities, case)["out"].shape
-    actual = student.run(rnn_probabilities, case)
+    expected = reference.run(rnn_probabilities, case)
+    shape, actual = expected["out"].shape, student.run(rnn_probabilities, case)
     out, alone = actual["out"], actual["alone"]
     require(out.shape == shape, f"the output should have the shape {tuple(shape)}, it has {tuple(out.shape)}")
     require((out >= 0).all() & (out <= 1).all(), "the output should hold probabilities; some entries are not in [0, 1]")
     require_close(out.sum(1), torch.ones(case.batch), "the sum of each row of the output", atol=1e-5)
     require_close(alone, out, "the output for each example alone, beside that for the batch")
+    require_close(actual["even"], expected["even"], "the output where every class scores 0")
 
 
 @item("rnn.last_token")
