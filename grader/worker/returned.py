@@ -38,11 +38,11 @@ class Returned:
     def watch(self, frame: FrameType, event: str, value: object) -> None:
         """The profiler's hook."""
         code = frame.f_code
-        if event != "return" or code.co_name in ("__init__", "<module>") or not self.files.owns(code.co_filename):
+        if event != "return" or code.co_name == "<module>" or not self.files.owns(code.co_filename):
             return
         if value is None:
             self.nothing.setdefault(code)
-        if not self._inside(frame.f_back):
+        if code.co_name != "__init__" and not self._inside(frame.f_back):
             self.last = (code, value)
 
     def _inside(self, frame: FrameType | None) -> bool:
@@ -116,9 +116,12 @@ _IDLE = re.compile(
 )
 
 
-def is_unfilled(code: CodeType) -> bool:
-    """Whether a function holds a template's text alone: nothing but `pass`, `return None`, names set to None, or
-    TODO marks with nothing between them."""
+def is_unfilled(code: CodeType, *, lacking: bool = False) -> bool:
+    """Whether a function holds a template's text alone: nothing but `pass`, `return None`, names set to None, TODO
+    marks with nothing between them, or a `pass` behind given lines. A constructor that makes something is written.
+
+    `lacking`: a name is not there that it reads, which may have been asked for where a `pass` stands.
+    """
     try:
         source = textwrap.dedent(inspect.getsource(code))
         tree = parse_source(source)
@@ -127,7 +130,19 @@ def is_unfilled(code: CodeType) -> bool:
     node = tree.body[0] if tree.body else None
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
-    return all(map(_is_idle, node.body)) or _has_empty_marks(source.split("\n"))
+    holes = node.body if lacking else node.body[-1:]
+    left = (len(node.body) > 1 and any(isinstance(part, ast.Pass) for part in holes)) or _has_empty_marks(
+        source.split("\n")
+    )
+    if node.name == "__init__":  # one that makes nothing may be all that a layer without weights needs
+        return left and not any(isinstance(part, ast.Assign) and _makes(part.value) for part in node.body)
+    return left or all(map(_is_idle, node.body))
+
+
+def _makes(value: ast.expr) -> bool:
+    """Whether something is called by a name with a capital, as layers and parameters are."""
+    calls = (ast.unparse(node.func) for node in ast.walk(value) if isinstance(node, ast.Call))
+    return any(name.rsplit(".", 1)[-1][:1].isupper() for name in calls)
 
 
 def _is_idle(node: ast.stmt) -> bool:

@@ -156,7 +156,7 @@ def looked_into(
 ) -> dict[str, object]:
     """The answer for an exception after a second look: what did the code give back, and was it written at all?"""
     frames = [frame for frame in frames_of(error.__traceback__) if files.owns(frame.f_code.co_filename)]
-    if isinstance(error, MISSING) and frames and is_unfilled(frames[-1].f_code):
+    if isinstance(error, MISSING) and frames and is_unfilled(frames[-1].f_code, lacking=True):
         return not_filled_in(frames[-1].f_code.co_qualname)
     if not isinstance(error, MISSING) and frames:
         return answer

@@ -177,11 +177,36 @@ def test_what_came_back_is_named(asked, body, said):
         "out = None\n    # TODO: fill this in\n    return out",
         "n = len('ab')\n    # ===== YOUR CODE HERE =====\n    scores = None\n    # ===== END =====\n    return scores",
         "# TODO\n    return scores",
+        "rows = len('given')\n    pass",
+        "rows = len('given')\n    pass\n    return rows, target",
     ],
 )
 def test_a_templates_function_is_not_attempted(asked, body):
     answer = asked(f"def f():\n    {body}\n")
     assert (answer["status"], answer["what"]) == ("not_implemented", "f is not filled in")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("self.size = size\n        pass", "not_implemented"),
+        ("self.size = size\n        # YOUR CODE HERE", "not_implemented"),
+        ("self.size = nn.Linear(size, 2)\n        pass", "raised"),
+        ("self.size = size", "raised"),
+    ],
+    ids=["given lines and a hole", "a mark", "something is made", "nothing to be made"],
+)
+def test_a_constructor_is_a_hole_where_one_was_left_in_it(asked, body, status):
+    text = (
+        "from torch import nn\nclass C(nn.Module):\n    def __init__(self, size):\n        super().__init__()\n"
+        f"        {body}\n"
+    )
+
+    def probe(modules):
+        made = modules["m"].C(3)
+        raise ValueError(f"no layer fits in {type(made).__name__}")
+
+    assert asked(text, probe)["status"] == status
 
 
 @pytest.mark.parametrize(

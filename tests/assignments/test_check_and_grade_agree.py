@@ -1,0 +1,67 @@
+"""A student's self-check and the grading of a class come to the same verdicts, item by item.
+
+By default a few kept submissions of each assignment; all of them with `ALL_KEPT=1`, which takes many minutes.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_assignment import open_for_workers
+
+from grader import intake
+from grader.assignment.locate import folders_below
+from grader.assignment.manifest import load
+from grader.model import Submission
+from grader.proof.kept import edited_sources, read_kept
+from grader.proof.reference import lay_out
+from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading a class needs Linux")
+
+ROOT = Path(__file__).parents[2]
+SLUGS = sorted(path.name for path in (ROOT / "test_suites").iterdir() if (path / "assignment.yaml").exists())
+EVERY = bool(os.environ.get("ALL_KEPT"))
+HANDFUL = 2
+
+
+def chosen(assignment):
+    """Kept submissions that end by themselves: what kills its process does so in either place, in other words."""
+    kept = [entry for entry in read_kept(assignment.suite) if entry.kind != "hostile"]
+    return kept if EVERY else kept[:: len(kept) // HANDFUL][:HANDFUL]
+
+
+def verdicts(assignment, folders, found, portable):
+    public = automatic_items(assignment, public=True)
+    items = tuple(name for name in public if assignment.item(name).training is None)
+    graded = grade_in_memory(assignment, folders, found, seed=PUBLIC_SEED, items=items, portable=portable)
+    return {
+        (entry.key, name): (result.status, result.credit, result.reason, result.hint, result.only, result.charged_with)
+        for entry in graded
+        for name, result in entry.results.items()
+    }
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_check_and_grade_agree(slug, tmp_path):
+    folders = folders_below(ROOT, slug)
+    assignment = load(folders)
+    (tmp_path / "handed-in").mkdir()
+    root = open_for_workers(tmp_path / "handed-in")
+    for kept in chosen(assignment):
+        if kept.path.is_dir():
+            shutil.copytree(kept.path, root / kept.name, ignore=shutil.ignore_patterns("expect.yaml", "__pycache__"))
+        else:
+            lay_out(assignment, root / kept.name, edited_sources(kept, assignment.reference))
+    taken = intake.take(sorted(root.iterdir()), assignment, open_for_workers(tmp_path).resolve() / "work", single=True)
+    found = [entry for entry in taken if isinstance(entry, Submission)]
+    graded = verdicts(assignment, folders, found, portable=False)
+    checked = verdicts(assignment, folders, found, portable=True)
+    assert graded.keys() == checked.keys()
+    apart = {name: (graded[name], checked[name]) for name in graded if graded[name] != checked[name]}
+    # On a busy machine a clock may run out on either side; that is no verdict on the submission.
+    assert {name: pair for name, pair in apart.items() if not any("timed out" in verdict for verdict in pair)} == {}
+    assert len(apart) < len(graded) / 2
+    assert any(status != "passed" for status, *_ in graded.values())
