@@ -9,6 +9,8 @@
 # make attack  let a corpus of hostile code attack the grader, in all the ways to run it that this machine has
 # make bench  measure against other graders
 # make wheel  the package, in dist/
+# make kit SLUG=cs7643_a4  what students get, in dist/
+# make bundle SLUG=cs7643_a4 FOR=gradescope  what a platform's autograder is made of, in dist/
 # make image  the container image for CPUs (make image-gpu: for CUDA, unproven: no GPU has run it yet)
 #             BASE=…@sha256:… pins the base; PIP_OPTIONS says where packages come from, e.g. after make wheelhouse
 #             PIP_OPTIONS="--no-index --find-links /context/wheelhouse"
@@ -34,9 +36,10 @@ PLATFORM ?=
 LOCK = uv pip compile pyproject.toml --extra data --constraints - --python-version 3.11 --generate-hashes --no-annotate \
   --python-platform x86_64-manylinux_2_28 --custom-compile-command "make locks" --output-file
 VARIANT := cpu
+FOR ?= gradescope
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test containers check format verify mutants rewritings faults attack bench wheel image image-gpu wheelhouse locks clean
+.PHONY: demo test containers check format verify mutants rewritings faults attack bench wheel kit bundle image image-gpu wheelhouse locks clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
@@ -90,6 +93,14 @@ bench: $(VENV)/installed
 wheel: $(VENV)/installed
 	rm -rf dist build
 	$(BIN)/python -m build --wheel --outdir dist
+
+kit: $(VENV)/installed
+	rm -f dist/$(SLUG)-kit.zip
+	$(BIN)/grader kit $(SLUG) --out dist/$(SLUG)-kit.zip
+
+bundle: $(VENV)/installed
+	rm -rf dist/$(SLUG)-$(FOR)*
+	$(BIN)/grader bundle $(SLUG) --for $(FOR) --out dist/$(SLUG)-$(FOR)$(if $(filter gradescope,$(FOR)),.zip)
 
 image-gpu: VARIANT := cuda
 image image-gpu: wheel

@@ -86,6 +86,9 @@ def check(
     json: Json = False,
     recording: Recording = None,
     no_cache: NoCache = False,
+    collect: Annotated[
+        Path | None, typer.Option("--collect", help="Put the files that are handed in into this zip.")
+    ] = None,
     assignments: Assignments = None,
 ) -> None:
     """Check your own work before you hand it in.
@@ -96,7 +99,15 @@ def check(
 
     _end(
         command.run(
-            slug, path, only or [], json, assignments, training=training, recording=recording, no_cache=no_cache
+            slug,
+            path,
+            only or [],
+            json,
+            assignments,
+            training=training,
+            recording=recording,
+            no_cache=no_cache,
+            out=collect,
         )
     )
 
@@ -403,6 +414,21 @@ def bundle(
         total=total,
     )
     _end(command.run(request))
+
+
+@app.command()
+def kit(
+    slug: Slug,
+    out: Annotated[Path | None, typer.Option("--out", help="The zip to write (default: <slug>-kit.zip).")] = None,
+    assignments: Assignments = None,
+) -> None:
+    """Write what students get.
+
+    Templates, the public checks with a few expected values instead of the reference, and the grader itself.
+    """
+    from grader.commands import kit as command
+
+    _end(command.run(slug, out, assignments))
 
 
 @app.command()

@@ -26,13 +26,14 @@ LAYERS = (
     ("run",),
     ("proof", "container"),
     ("platforms",),
+    ("kit",),
     ("judge",),
     ("commands",),
     ("cli",),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 # Files that are data or attacks, not modules of the framework.
-LEFT_OUT = ("scaffold", "sandbox/attacks")
+LEFT_OUT = ("scaffold", "sandbox/attacks", "kit/files")
 
 LINUX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "ctypes"}
 LINUX_BACK_END = {f"grader.sandbox.{name}" for name in ("apart", "confine", "linux", "mounts", "seccomp", "zygote")}

@@ -46,8 +46,11 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
+    return environment(tmp_path_factory.mktemp("environment"), wheel)
+
+
+def environment(folder, wheel):
     """An environment that holds the wheel alone, and sees the packages that it needs."""
-    folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
     packages = next(folder.glob("lib/python3*/site-packages"))
     seen = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
@@ -86,3 +89,24 @@ def test_a_course_makes_proves_and_grades_an_assignment_with_it(installed, tmp_p
     done = run(installed / "grader", "grade", "my_hw", "student_templates/my_hw", "--out", "grades", cwd=tmp_path)
     assert "1 submission" in done.stdout
     assert (tmp_path / "grades" / "my_hw" / "results.json").is_file()
+
+
+def test_a_student_checks_with_the_kit_alone(installed, tmp_path):
+    course, student = tmp_path / "course", tmp_path / "student"
+    course.mkdir()
+    run(installed / "grader", "new", "my_hw", cwd=course)
+    run(installed / "grader", "template", "my_hw", cwd=course)
+    run(installed / "grader", "kit", "my_hw", "--out", "kit.zip", cwd=course)
+    with zipfile.ZipFile(course / "kit.zip") as archive:
+        archive.extractall(student)
+    course.rename(tmp_path / "out of reach")
+    kit = student / "my_hw-kit"
+    (carried,) = kit.glob("*.whl")
+    here = environment(student / "environment", carried)
+    where = run(here / "python", "-P", "-c", "import grader; print(grader.__file__)", cwd=student).stdout
+    assert Path(where.strip()).is_relative_to(here.parent)
+    done = run(here / "python", "check.py", cwd=kit, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "1 not attempted" in done.stdout
+    done = run(here / "grader", "check", "my_hw", "work", cwd=kit, check=False)
+    assert "1 not attempted" in done.stdout, "the command finds the kit that it stands in"

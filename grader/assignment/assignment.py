@@ -306,6 +306,7 @@ class Assignment:
     active (else the last on time), or the last on time (else the last). `leaderboard` names the training items whose
     figures a platform shows to the class. `evidence` belongs to the thresholds of training items, by item and source of
     data (`evidence_key`); it stands in `evidence.yaml` beside the manifest.
+    `kit` are the items that students get to run at home, with the tests' source and some of the reference's values.
     """
 
     slug: str
@@ -319,6 +320,7 @@ class Assignment:
     questions: tuple[Question, ...]
     parts: tuple[Part, ...]
     items: tuple[Item, ...]
+    kit: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     choices: tuple[Choice, ...] = ()
     caps: tuple[Cap, ...] = ()

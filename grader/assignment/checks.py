@@ -34,6 +34,7 @@ def check_references(assignment: Assignment, reading: Reading) -> None:
     for index, rule in enumerate(assignment.rules):
         _rule(assignment, rule, ("rules", index), reading)
     _item_lists(assignment, reading)
+    _kit(assignment, reading)
     _limits_and_late(assignment, reading)
     _feedback(assignment, reading)
     _tolerances_and_names(assignment, reading)
@@ -185,6 +186,22 @@ def _item_lists(assignment: Assignment, reading: Reading) -> None:
     for name in ("choices", "caps"):
         _disjoint([entry.items for entry in getattr(assignment, name)], name, reading)
     _choices(assignment, reading)
+
+
+def _kit(assignment: Assignment, reading: Reading) -> None:
+    """A kit shows what may be public: nothing hidden, no answer that is a number, nothing that is trained."""
+    for index, name in enumerate(assignment.kit):
+        _known(name, _ids(assignment.items), "item", ("kit", index), reading)
+        item = next((entry for entry in assignment.items if entry.id == name), None)
+        reasons = {
+            "is listed twice": name in assignment.kit[:index],
+            "is graded by a person": item is not None and item.kind == "manual",
+            f"is {item.visibility if item else ''}": item is not None and item.visibility != "visible",
+            "is trained": item is not None and item.training is not None,
+            "asks for an answer, which a kit would give": item is not None and item.needs.file is not None,
+        }
+        for why in (why for why, holds in reasons.items() if holds):
+            reading.bad(reading.line("kit", index), f"kit: {name} {why}; leave it out")
 
 
 def _disjoint(lists: Sequence[tuple[str, ...]], name: str, reading: Reading) -> None:

@@ -20,16 +20,18 @@ from grader.errors import UsageError
 
 ENVIRONMENT = "GRADER_ASSIGNMENTS"
 SUITES, REFERENCES, TEMPLATES = "test_suites", "reference_solutions", "student_templates"
+RECORDINGS = "recordings"
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folders:
-    """Where an assignment lies. Only `suite` is certain to exist: a student's kit has no reference."""
+    """Where an assignment lies. Only `suite` is certain to exist: a student's kit has a recording and no reference."""
 
     suite: Path
     reference: Path
     template: Path
+    recording: Path | None = None
 
 
 def assignment_folders(slug: str, assignments: Path | None = None) -> Folders:
@@ -45,8 +47,14 @@ def assignment_folders(slug: str, assignments: Path | None = None) -> Folders:
 
 
 def folders_below(root: Path, slug: str) -> Folders:
-    """The three folders that `slug` has, or would have, below `root`."""
-    return Folders(suite=root / SUITES / slug, reference=root / REFERENCES / slug, template=root / TEMPLATES / slug)
+    """The three folders that `slug` has, or would have, below `root`, and the recording of a kit."""
+    recording = root / RECORDINGS / slug
+    return Folders(
+        suite=root / SUITES / slug,
+        reference=root / REFERENCES / slug,
+        template=root / TEMPLATES / slug,
+        recording=recording if recording.is_dir() else None,
+    )
 
 
 def copy_assignment(folders: Folders, target: Path, *, reference: bool = True) -> None:

@@ -20,8 +20,10 @@ from grader.commands.shared import (
     seed_for,
 )
 from grader.errors import EXIT_DONE, EXIT_NO
-from grader.model import Graded, Refused, Report
+from grader.kit.opening import closing, collect, recording_of
+from grader.model import Graded, Refused, Report, Submission
 from grader.reports import gradescope, terminal
+from grader.run.engine import Recordings
 from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory, trainings_of
 from grader.scoring import score
 
@@ -38,14 +40,19 @@ def run(
     training: bool = False,
     recording: Path | None = None,
     no_cache: bool = False,
+    out: Path | None = None,
 ) -> int:
-    """Check one submission. Returns 1 when a check fails, 3 when the grader could not do its work."""
+    """Check one submission, and put its files into a zip at `out`.
+
+    Returns 1 when a check fails, 3 when the grader could not do its work.
+    """
     folders, assignment = open_assignment(slug, assignments)
-    require_reference(folders, recording)
+    kit = recording_of(folders) if recording is None else None
+    require_reference(folders, recording or kit)
     items = automatic_items(assignment, only, public=True)
     trainings = trainings_of(assignment, "made" if training else "off")
     seed = seed_for(None, recording) or PUBLIC_SEED
-    recordings = recordings_for(recording, no_cache)
+    recordings = recordings_for(recording, no_cache) if kit is None else Recordings(given=kit)
     with tempfile.TemporaryDirectory() as workspace:
         [found] = intake.take([path.resolve()], assignment, Path(workspace).resolve(), single=True)
         if isinstance(found, Refused):
@@ -64,7 +71,11 @@ def run(
                     recordings=recordings,
                 )
             report = score(graded, assignment)
-    _show(report, as_json)
+        _show(report, as_json)
+        if kit is not None and not as_json:
+            sys.stdout.writelines(f"{line}\n" for line in closing(assignment))
+        if out is not None and isinstance(found, Submission):
+            sys.stdout.writelines(f"{line}\n" for line in collect(assignment, found, folders.template, out))
     sys.stderr.write(f"note: {UNPROTECTED}\n")
     if code := exit_code_of([report]):
         return code

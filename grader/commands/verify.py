@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader import intake
@@ -14,7 +14,8 @@ from grader.assignment.assignment import Assignment
 from grader.assignment.locate import known_slugs
 from grader.commands.shared import job_count, open_assignment, progress_bar, require_reference
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
-from grader.model import Examination, Refused, Submission
+from grader.kit import proving as kits
+from grader.model import Examination, Graded, Refused, Submission
 from grader.proof import evidence
 from grader.proof.changes import report
 from grader.proof.changes.kinds import Kind
@@ -70,10 +71,22 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     kept = read_kept(assignment.suite)
     problems = [*generate.proofs_of(assignment), *generate.stale(assignment)]
     problems += [*unknown_names(assignment, kept), *never_failed(assignment, kept)]
-    trainings = trainings_of(assignment, "made")
-    # Without a recording: what is proven here is the reference run as well.
-    order = Order(folders=folders, seed=PUBLIC_SEED, items=automatic_items(assignment), trainings=trainings)
-    findings, examined = kept_findings(assignment, order, kept, jobs)
+    with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
+        # A recording is written and none is read: what is proven here is the reference run as well.
+        recordings = Recordings(cache=Path(scratch) / "shelf")
+        order = Order(
+            folders=folders,
+            seed=PUBLIC_SEED,
+            items=automatic_items(assignment),
+            trainings=trainings_of(assignment, "made"),
+            recordings=recordings,
+        )
+        findings, run = kept_findings(assignment, order, kept, jobs, Path(scratch))
+        examined = run.examined
+        if assignment.kit and run.recording is not None:
+            place = Path(scratch) / "home"
+            arguments = (run.recording, run.present, run.graded, place, job_count(jobs))
+            problems += kits.problems(assignment, folders, *arguments)
     problems += [*tolerance_problems(examined), *forgery_problems(assignment, examined), *evidence.problems(assignment)]
     count = _show(findings, problems)
     sys.stdout.write(f"{summary(costs_of(findings))}\n")
@@ -82,6 +95,8 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
         f"adversaries without a solution earn {forgery.anchored} points, and {forgery.unanchored} of items that are "
         f"marked unanchored, of {forgery.total}\n"
     )
+    if assignment.kit:
+        sys.stdout.write(f"the kit shows {len(assignment.kit)} items\n")
     kinds = ", ".join(f"{sum(k.kind == kind for k in kept)} {kind}" for kind in ("correct", "wrong", "hostile"))
     items = len(automatic_items(assignment))
     verdict = "proven" if not count else f"{count} problem(s)"
@@ -107,7 +122,7 @@ def verify_recorded(slug: str, jobs: int, assignments: Path | None) -> bool:
         elsewhere = replace(folders, reference=Path(scratch) / "no-reference")
         given = Recordings(given=recording)
         order = Order(folders=elsewhere, seed=PUBLIC_SEED, items=items, recordings=given)
-        findings, _ = kept_findings(assignment, order, kept, jobs, examines=False)
+        findings, _ = kept_findings(assignment, order, kept, jobs, Path(scratch), examines=False)
     count = _show(findings, [])
     verdict = "proven" if not count else f"{count} problem(s)"
     sys.stdout.write(f"{slug}: {verdict}; judged from a recording, without the reference and without trainings\n")
@@ -150,30 +165,39 @@ def verify_changes(kind: Kind, slug: str, jobs: int, assignments: Path | None) -
     return not problems
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What was judged, what came out, and the recording that was made."""
+
+    present: Sequence[Submission]
+    graded: Sequence[Graded]
+    examined: dict[str, Examination]
+    recording: Path | None
+
+
 def kept_findings(
-    assignment: Assignment, order: Order, kept: Sequence[Kept], jobs: int, *, examines: bool = True
-) -> tuple[list[Finding], dict[str, Examination]]:
-    """Judge the reference, the template and these kept submissions; with what the examined items show."""
-    with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
-        claims = dict(_laid_out(assignment, kept, Path(scratch) / "handed-in"))
-        paths = [Path(scratch) / "handed-in" / key for key in claims]
-        found = intake.take(paths, assignment, Path(scratch).resolve() / "work", single=True)
-        present = [entry for entry in found if isinstance(entry, Submission)]
-        run = set(order.items or ())
-        items = {
-            entry.key: tuple(name for name in items_of(claims[entry.key], assignment) if name in run)
-            for entry in present
-        }
-        with progress_bar(f"verify {assignment.slug}") as tell, Engine(order) as engine:
-            examined = engine.examine() if examines else {}
-            graded = judge_all(engine, present, seed=PUBLIC_SEED, items=items, jobs=job_count(jobs), tell=tell)
+    assignment: Assignment, order: Order, kept: Sequence[Kept], jobs: int, scratch: Path, *, examines: bool = True
+) -> tuple[list[Finding], _Run]:
+    """Judge the reference, the template and these kept submissions, laid out below `scratch`."""
+    claims = dict(_laid_out(assignment, kept, scratch / "handed-in"))
+    paths = [scratch / "handed-in" / key for key in claims]
+    found = intake.take(paths, assignment, scratch.resolve() / "work", single=True)
+    present = [entry for entry in found if isinstance(entry, Submission)]
+    wanted = set(order.items or ())
+    items = {
+        entry.key: tuple(name for name in items_of(claims[entry.key], assignment) if name in wanted)
+        for entry in present
+    }
+    with progress_bar(f"verify {assignment.slug}") as tell, Engine(order) as engine:
+        examined = engine.examine() if examines else {}
+        graded = judge_all(engine, present, seed=PUBLIC_SEED, items=items, jobs=job_count(jobs), tell=tell)
     findings = [judge_claim(claims[entry.key], entry, assignment) for entry in graded]
     refused = [
         Finding(claim=claims[entry.key], problems=(f"refused by intake: {entry.reason}",))
         for entry in found
         if isinstance(entry, Refused)
     ]
-    return findings + refused, examined
+    return findings + refused, _Run(present=present, graded=graded, examined=examined, recording=engine.recording)
 
 
 def items_of(claim: Claim, assignment: Assignment) -> tuple[str, ...]:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from grader.suite.cases import Case
+
 EXAMPLES = 8
+
+Drawn = dict[str, object]
 
 
 def item_seed(run_seed: str, item_id: str) -> int:
@@ -37,6 +41,19 @@ def forget_local_constants() -> None:
 def is_drawn(function: Callable[..., object]) -> bool:
     """Whether a test is decorated with `@given`."""
     return hasattr(function, "hypothesis")
+
+
+def weight(drawn: Drawn) -> int:
+    """How large a case is."""
+    return sum(value.weight() for value in drawn.values() if isinstance(value, Case))
+
+
+def spread(cases: Sequence[Drawn], most: int) -> list[Drawn]:
+    """A few of the cases, from the smallest to the largest, without the first: it is the same under every seed."""
+    ordered = sorted(cases[1:], key=weight)
+    if len(ordered) <= most:
+        return ordered
+    return [ordered[round(step * (len(ordered) - 1) / (most - 1))] for step in range(most)]
 
 
 def inner_of(function: Callable[..., object]) -> Callable[..., object]:

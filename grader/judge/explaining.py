@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from grader.judge.bindings import Binding
-from grader.judge.drawing import draw, is_drawn, item_seed
+from grader.judge.drawing import draw, is_drawn, item_seed, weight
 from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt, Body, Explained, outcome_of
@@ -17,7 +17,6 @@ from grader.judge.variants import Variants
 from grader.judge.verdicts import Verdict
 from grader.recording.contents import StoredMistake
 from grader.suite.agreement import Disagreement
-from grader.suite.cases import Case
 
 SHRINK_PROBES = 40
 # A safety net for code that is slow: what is shown depends on the probes alone, also on a machine that is busy.
@@ -130,11 +129,6 @@ class Explainer:
             draw(function, attempt, fixtures, item_seed(self._seed, recorded.item.id), shrink=True)
         _, smallest, at = min(best, key=lambda entry: entry[0])
         return smallest, at
-
-
-def weight(drawn: dict[str, object]) -> int:
-    """How large a case is."""
-    return sum(value.weight() for value in drawn.values() if isinstance(value, Case))
 
 
 def _arguments(function: Callable[..., object]) -> set[str]:

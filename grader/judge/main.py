@@ -197,7 +197,8 @@ def run(port: Port, sandbox: Sandbox, settings: Settings) -> None:
     parent = JudgeParent(settings, assignment, port, sandbox, import_probes(assignment), stock)
     items = [item.id for item in wanted_items(assignment, settings) if item.training is None]
     runs = not stock.covers(items)
-    described_at = settings.suite_report or (Path(os.devnull) if stock.keeps else None)
+    # A kit has no account of the run: it would tell of the instructor's machine.
+    described_at = settings.suite_report or (Path(os.devnull) if stock.keeps and not settings.for_kit else None)
     arguments = pytest_arguments(settings.suite, described_at if runs else None)
     plugin = JudgePlugin(assignment, parent.serve)
     os.environ.pop("PYTEST_ADDOPTS", None)

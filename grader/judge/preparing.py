@@ -62,7 +62,15 @@ def prepare(
     _require_possible(missing, files, stock)
     imported = set(sys.modules)
     gc.enable()  # off since the start: what is imported is no garbage
-    made = record(plugin, missing, reference, reference_handed(assignment), settings.seed, settings.conditions)
+    made = record(
+        plugin,
+        missing,
+        reference,
+        reference_handed(assignment),
+        settings.seed,
+        settings.conditions,
+        for_kit=settings.for_kit,
+    )
     contents = _contents(plugin, {**records, **made}, book, found, torch_modules(imported), kept, stock)
     if any(item.training is None for item in missing) or (found is not None and contents.mistakes != found.mistakes):
         stock.keep(contents)
@@ -99,19 +107,19 @@ def _contents(
     """Everything that is known now: what was found, and what the reference run has added."""
     run = plugin.account_of_the_run()
     calls, items = stored(records, book)
-    mistakes = mistakes_of(kept) if found is None or stock.reference_here else found.mistakes
+    mistakes = mistakes_of(kept, plugin.assignment) if found is None or stock.reference_here else found.mistakes
     if found is not None:
         needed = tuple(sorted({*preload, *found.preload}))
         known = replace(found, preload=needed, account=run or found.account, mistakes=mistakes)
         return replace(known, calls=calls, items=items)
     assignment = plugin.assignment
     return Contents(
-        fingerprint=stock.fingerprint(),
+        fingerprint={} if stock.for_kit else stock.fingerprint(),
         preload=tuple(preload),
         template=template_texts(assignment) if assignment.rules else {},
         account=run,
         mistakes=mistakes,
-        suite=files_below(assignment.suite, {SUBMISSIONS}) if stock.keeps else {},
+        suite=files_below(assignment.suite, {SUBMISSIONS}) if stock.keeps and not stock.for_kit else {},
         calls=calls,
         items=items,
     )

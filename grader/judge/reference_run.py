@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,12 +11,17 @@ import pytest
 from grader.assignment.assignment import Item
 from grader.errors import AuthorError
 from grader.judge.calls import Key
+from grader.judge.chance import depends_on_chance
 from grader.judge.digests import item_digest, training_digest
-from grader.judge.drawing import draw, inner_of, is_drawn, item_seed
+from grader.judge.drawing import draw, inner_of, is_drawn, item_seed, spread
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.sides import ReferenceSide
 from grader.suite.agreement import PartialCredit
 from grader.suite.marks import Readings
+
+IN_A_KIT = 3  # cases of an item
+
+Perform = Callable[[pytest.Function, dict[str, object]], None]
 
 
 @dataclass
@@ -40,10 +45,13 @@ def record(
     handed: Handed,
     seed: str,
     conditions: str = "",
+    *,
+    for_kit: bool = False,
 ) -> dict[str, Recorded]:
     """Run the items on the reference. Raises AuthorError that names every item the reference does not pass.
 
-    `conditions` are what trainings depend on beside the item: source of the data, device.
+    `conditions` are what trainings depend on beside the item: source of the data, device. `for_kit`: a few cases are
+    kept, and none whose value hangs on random streams or is the same in every grading.
     """
     records: dict[str, Recorded] = {}
     problems: list[str] = []
@@ -56,9 +64,11 @@ def record(
             recorded.digest = training_digest(function, item.training, conditions, plugin.assignment)
             continue
         reference.used.clear()
-        trouble = _run(plugin, recorded, reference, handed, seed)
+        trouble = _run(plugin, recorded, reference, handed, _drawing(recorded, reference, seed))
         if trouble:
             problems.append(f"item {item.id!r}: the reference does not pass its own test\n{trouble}")
+        elif for_kit:
+            problems += _keep_a_few(plugin, recorded, reference, handed)
         recorded.keys = tuple(reference.used)
         recorded.digest = item_digest(function, recorded.keys, plugin.assignment)
         recorded.account = plugin.account(item.id)
@@ -67,12 +77,26 @@ def record(
     return records
 
 
-def _run(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, handed: Handed, seed: str) -> str:
+def _keep_a_few(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, handed: Handed) -> list[str]:
+    """Keep a few cases, and what the test asks the reference for on them. Returns why students may not have it."""
+    name = recorded.item.id
+    if reference.used and len(recorded.cases) < 2:
+        return [f"item {name!r} has one fixed case, so that a kit would give away a value of every grading"]
+    if reference.used:
+        recorded.cases[:] = spread(recorded.cases, IN_A_KIT)
+    reference.used.clear()
+    _run(plugin, recorded, reference, handed, _replaying(recorded, reference))
+    if any(depends_on_chance(reference, reference.call(key)) for key in reference.used):
+        return [f"item {name!r}: values of the reference hang on random streams, which are others on other machines"]
+    return []
+
+
+def _run(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, handed: Handed, play: Perform) -> str:
     failure: list[BaseException] = []
 
     def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
         try:
-            _perform(test, fixtures, recorded, reference, seed)
+            play(test, fixtures)
         except PartialCredit as partial:
             if partial.credit == 1.0:
                 return
@@ -92,13 +116,42 @@ def chosen(fixtures: Mapping[str, object], route: str, reading: Mapping[str, obj
     return {name: value for name, value in (("route", route), ("reading", reading)) if name in fixtures}
 
 
-def _perform(
-    test: pytest.Function, fixtures: dict[str, object], recorded: Recorded, reference: ReferenceSide, seed: str
-) -> None:
-    function = test.obj
-    inner = inner_of(function)
+def _drawing(recorded: Recorded, reference: ReferenceSide, seed: str) -> Perform:
+    """Play the test on drawn cases, and keep them."""
 
-    def body(**drawn: object) -> None:
+    def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
+        play = _on_one_case(test, fixtures, recorded, reference)
+
+        def body(**drawn: object) -> None:
+            play(drawn)
+            given = {name: value for name, value in drawn.items() if name not in fixtures}
+            if given not in recorded.cases:
+                recorded.cases.append(given)
+
+        if is_drawn(test.obj):
+            draw(test.obj, body, fixtures, item_seed(seed, recorded.item.id), shrink=False)
+        else:
+            body(**fixtures)
+
+    return perform
+
+
+def _replaying(recorded: Recorded, reference: ReferenceSide) -> Perform:
+    """Play the test on the cases that are there."""
+
+    def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
+        for drawn in recorded.cases:
+            _on_one_case(test, fixtures, recorded, reference)({**fixtures, **drawn})
+
+    return perform
+
+
+def _on_one_case(
+    test: pytest.Function, fixtures: dict[str, object], recorded: Recorded, reference: ReferenceSide
+) -> Callable[[Mapping[str, object]], None]:
+    inner = inner_of(test.obj)
+
+    def play(drawn: Mapping[str, object]) -> None:
         # Every reading is played by the reference itself, so that whatever a test asks of it is known from here on.
         for route, reading in itertools.product(recorded.routes, recorded.readings.values()):
             student = {"student": reference.reads(reading)} if "student" in fixtures else {}
@@ -107,11 +160,5 @@ def _perform(
             except PartialCredit:
                 if not reading:  # a later reading may be worth a part
                     raise
-        given = {name: value for name, value in drawn.items() if name not in fixtures}
-        if given not in recorded.cases:
-            recorded.cases.append(given)
 
-    if is_drawn(function):
-        draw(function, body, fixtures, item_seed(seed, recorded.item.id), shrink=False)
-    else:
-        body(**fixtures)
+    return play

@@ -12,7 +12,10 @@ from grader.datasets.source import DataSource
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The first message: which assignment, which items, which seed, and what to write about the suite."""
+    """The first message: which assignment, which items, which seed, and what to write about the suite.
+
+    `for_kit`: what is recorded is for students.
+    """
 
     suite: Path
     reference: Path
@@ -27,6 +30,7 @@ class Settings:
     cache: Path | None
     recording: Path | None
     hidden_anywhere: bool
+    for_kit: bool = False
 
     @property
     def conditions(self) -> str:
@@ -50,6 +54,7 @@ class Settings:
             cache=_path(message["cache"]),
             recording=_path(message["recording"]),
             hidden_anywhere=message["hidden_anywhere"],
+            for_kit=message["for_kit"],
         )
 
 

@@ -99,6 +99,10 @@ class ReferenceSide:
         """The probe of that name."""
         return self._probes[name]
 
+    def call(self, key: Key) -> Call:
+        """What was asked under that key."""
+        return self._book.calls[key]
+
     @property
     def is_here(self) -> bool:
         """Whether it can run."""

@@ -26,6 +26,7 @@ from grader.recording.fingerprint import apart, digest_of, fingerprint
 from grader.recording.identity import SUBMISSIONS, Identity, Unusable, code_digest, folder_digest
 from grader.recording.shelf import MISTAKES, Index, Shelf, read_contents, read_index
 from grader.recording.values import case_classes
+from grader.suite.cases import Case
 from grader.wire.frames import WireError
 
 NO_REFERENCE = (
@@ -43,6 +44,7 @@ class Stock:
         self.notes: list[str] = [] if self.reference_here else [NO_REFERENCE]
         self.refusal = ""
         self.folder: Path | None = None
+        self.for_kit = settings.for_kit
         self._given = settings.recording
         self._shelf = None if settings.cache is None else Shelf(settings.cache)
         self._assignment = assignment
@@ -133,7 +135,8 @@ class Stock:
             return None, {}
         try:
             found = unpack(self._raw, case_classes(self._assignment.suite))
-            if different := apart(found.fingerprint, self._here):
+            # A kit's values hang on no random stream, and tolerances forgive rounding: it has no fingerprint.
+            if found.fingerprint and (different := apart(found.fingerprint, self._here)):
                 return self._other_machine(different, found, plugin, book)
             self.calls = found.calls
             return found, _restored(found, plugin, book)
@@ -226,10 +229,9 @@ def _restored(contents: Contents, plugin: JudgePlugin, book: Book) -> dict[str, 
     known = {item.id: item for item in plugin.assignment.items if item.kind == "automatic" and item.training is None}
     if strangers := [entry.id for entry in contents.items if entry.id not in known]:
         raise WireError(f"the assignment has no item {', '.join(strangers)[:200]}")
-    # Nothing of a recording that is refused may stand in the book.
-    book.calls |= {
-        key: Call(key, entry.arguments, entry.answer) for key, entry in zip(keys, contents.calls, strict=True)
-    }
+    calls = [Call(key, entry.arguments, entry.answer) for key, entry in zip(keys, contents.calls, strict=True)]
+    book.calls |= {call.key: call for call in calls}  # nothing of a recording that is refused may stand in the book
+    _keep_inputs(contents.items, calls)
     return {
         entry.id: Recorded(
             known[entry.id],
@@ -243,3 +245,12 @@ def _restored(contents: Contents, plugin: JudgePlugin, book: Book) -> dict[str, 
         )
         for entry in contents.items
     }
+
+
+def _keep_inputs(items: Sequence[StoredItem], calls: Sequence[Call]) -> None:
+    """A test that asks a case for its inputs gets those that were sent, also where random streams are others."""
+    sent = {call.key.case: call for call in calls if isinstance(call.key.case, Case)}
+    for case in (case for item in items for drawn in item.cases for case in drawn.values()):
+        if isinstance(case, Case) and case in sent:
+            # The instance's own, because cases are frozen and compared by their fields.
+            object.__setattr__(case, "inputs", lambda call=sent[case]: call.inputs_and_options()[0])

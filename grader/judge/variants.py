@@ -18,18 +18,19 @@ from grader.worker.loading import FileSpec, Modules, Probe
 Seen = Sequence[tuple[Call, Mapping[str, object]]]
 
 
-def mistakes_of(kept: Iterable[Kept]) -> tuple[StoredMistake, ...]:
-    """The wrong submissions that are edits of the reference and have a hint to give."""
+def mistakes_of(kept: Iterable[Kept], assignment: Assignment) -> tuple[StoredMistake, ...]:
+    """The wrong submissions that are edits of the reference and have a hint to give for one of the items."""
+    items = {item.id for item in assignment.items}
     return tuple(
         StoredMistake(
             name=entry.name,
-            fails=(*entry.charged, *entry.follows),
-            follows=entry.follows,
+            fails=tuple(name for name in (*entry.charged, *entry.follows) if name in items),
+            follows=tuple(name for name in entry.follows if name in items),
             hint=entry.hint,
             digest=hashlib.sha256(repr(entry.edits).encode()).hexdigest()[:24],
         )
         for entry in kept
-        if entry.kind == "wrong" and entry.edits and entry.hint
+        if entry.kind == "wrong" and entry.edits and entry.hint and items & {*entry.charged, *entry.follows}
     )
 
 

@@ -85,7 +85,7 @@ def write(assignment: Assignment, folders: Folders, wanted: Wanted, out: Path) -
                 made.rename(out)
             else:
                 (made / "run_autograder").rename(made / "source" / "run_autograder")
-                _zip(made / "source", made / "bundle.zip")
+                zip_folder(made / "source", made / "bundle.zip")
                 (made / "bundle.zip").rename(out)
     except OSError as error:
         raise GraderError(f"{out}: the bundle cannot be written: {error.strerror}") from None
@@ -191,7 +191,7 @@ def _fill_in(template: Path, target: Path, settings: Settings) -> None:
     target.write_text(text, encoding="utf-8")
 
 
-def _zip(folder: Path, target: Path) -> None:
+def zip_folder(folder: Path, target: Path) -> None:
     """Equal contents give equal bytes. The files lie at the root, as Gradescope asks."""
     with zipfile.ZipFile(target, "w") as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

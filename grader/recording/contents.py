@@ -10,6 +10,7 @@ arguments, answer      one frame each per call: what is sent to a worker, and wh
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,6 +113,23 @@ def suite_of(raw: bytearray) -> dict[str, bytes]:
     frames = _frames(raw)
     trees = {kind: _tree(frames, kind) for kind in ("facts", "fingerprint", "suite")}
     return _suite(trees["suite"])
+
+
+def outlines(raw: bytearray) -> dict[str, frozenset[str]]:
+    """Of each item, its cases and its calls as text; needs none of the suite's classes. Raises WireError."""
+    frames = _frames(raw)
+    facts, _, _, described = (_tree(frames, kind) for kind in ("facts", "fingerprint", "suite", "calls"))
+    calls = [json.dumps(call, sort_keys=True) for call in described["calls"]]
+    items = [_tree(frames, "item") for _ in range(facts["items"])]
+    return {
+        item["id"]: frozenset(
+            [
+                *(json.dumps(case, sort_keys=True) for case in item["cases"] if case),
+                *(calls[at] for at in item["calls"]),
+            ]
+        )
+        for item in items
+    }
 
 
 def bytes_as_tensor(content: bytes) -> torch.Tensor:

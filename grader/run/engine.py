@@ -53,7 +53,7 @@ class Order:
     """What a run is to do: the assignment's folders, the seed, the items (None: all), the back end, the trainings.
 
     `show`: results carry inputs and both sides' answers for staff. `hidden_anywhere`: what students must not see is run
-    however badly their code is held back.
+    however badly their code is held back. `for_kit`: what is recorded is for students.
     """
 
     folders: Folders
@@ -66,6 +66,7 @@ class Order:
     show: bool = False
     recordings: Recordings = Recordings()
     hidden_anywhere: bool = True
+    for_kit: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,6 +270,7 @@ class Engine:
                 "cache": _text(self._order.recordings.cache),
                 "recording": _text(self._order.recordings.given),
                 "hidden_anywhere": self._order.hidden_anywhere,
+                "for_kit": self._order.for_kit,
             }
         )
 

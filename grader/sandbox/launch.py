@@ -110,7 +110,7 @@ def start_portable_judge(errors: IO[bytes]) -> subprocess.Popen[bytes]:
     """Exec a judge that talks over its standard input and output and uses the portable back end."""
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "grader.judge.main", "portable"],
-        env=judge_environment(),
+        env={**judge_environment(), "PYTHONDONTWRITEBYTECODE": "1"},  # nothing is left in a student's folder
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

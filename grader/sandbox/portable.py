@@ -147,7 +147,8 @@ class PortableSandbox:
 
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    return {**kept, "OMP_NUM_THREADS": "1", "KINETO_LOG_LEVEL": "99", "CUDA_VISIBLE_DEVICES": "", "PYTHONUTF8": "1"}
+    fixed = {"OMP_NUM_THREADS": "1", "KINETO_LOG_LEVEL": "99", "CUDA_VISIBLE_DEVICES": "", "PYTHONUTF8": "1"}
+    return {**kept, **fixed, "PYTHONDONTWRITEBYTECODE": "1"}  # nothing is left in a student's folder
 
 
 def _accept(

@@ -45,6 +45,16 @@ def data_of(assignment: Assignment) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if name not in handed_in}
 
 
+def solutions_of(assignment: Assignment) -> dict[str, str]:
+    """Relative path → text of the reference's Python files; one that is nothing but an answer is all solution."""
+    texts = {name: _read(path) for name, path in _reference_files(assignment) if name.endswith(".py")}
+    return {
+        name: f"# {BEGIN}\n{text}\n# {END}\n" if _is_answer(assignment, name, text) else text
+        for name, text in texts.items()
+        if text is not None
+    }
+
+
 def proofs_of(assignment: Assignment) -> list[str]:
     """What `prove` finds in every Python file and notebook of the template; notebooks also carry no outputs."""
     made = templates_of(assignment)
@@ -68,7 +78,7 @@ def write(assignment: Assignment) -> list[str]:
 
     Everything is generated before the first file is touched. Files too many are deleted: the folder is generated.
     """
-    wanted = _contents(assignment)
+    wanted = contents_of(assignment)
     _require_own_folder(assignment)
     changed = [name for name, content in wanted.items() if not _same(assignment.template / name, content)]
     for name in changed:
@@ -83,7 +93,7 @@ def write(assignment: Assignment) -> list[str]:
 
 def stale(assignment: Assignment) -> list[str]:
     """How the committed template folder differs from what the reference yields now; empty if it does not."""
-    wanted = _contents(assignment)
+    wanted = contents_of(assignment)
     problems = []
     for name, content in wanted.items():
         committed = assignment.template / name
@@ -183,7 +193,8 @@ def _encoding(content: bytes) -> str:
     return "utf-8"
 
 
-def _contents(assignment: Assignment) -> dict[str, bytes]:
+def contents_of(assignment: Assignment) -> dict[str, bytes]:
+    """Relative path → content of every file of the template folder. Raises AuthorError."""
     texts = {name: _encoded(name, text) for name, text in templates_of(assignment).items()}
     return {**texts, **data_of(assignment)}
 

@@ -49,7 +49,7 @@ def judged(tmp_path):
     reference = ReferenceSide(Modules(tmp_path, specs), book, PROBES)
     kept = (edited("thrice", "2 * x", "3 * x"), edited("once", "2 * x", "x"))
     sides = MistakenSides(SimpleNamespace(reference=tmp_path, globals={}), kept, specs, PROBES)
-    variants = Variants(mistakes_of(kept), sides)
+    variants = Variants(mistakes_of(kept, SimpleNamespace(items=[SimpleNamespace(id="item")])), sides)
 
     def hints(probe, answered):
         case = {"x": torch.ones(4)}

@@ -1,0 +1,1 @@
+"""What students get to check their work at home: `grader kit`."""

@@ -1,0 +1,188 @@
+"""A suite's source cut down to some items: their tests, and of everything else only what these really use.
+
+Top-level statements are kept or left out whole, so what stands in a kept function is shown. Module docstrings and
+comments between statements go: they speak of the whole suite.
+"""
+
+from __future__ import annotations
+
+import ast
+import symtable
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grader.errors import AuthorError
+
+SUITE_ONLY = ("assignment.yaml", "evidence.yaml", "equivalent_mutants.yaml", "refused_rewritings.yaml")
+PROBES = "probes"
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A top-level statement of a module, or one name of an import."""
+
+    node: ast.stmt
+    text: str
+    binds: frozenset[str]
+    needs: frozenset[str]
+    source: tuple[str, str] = ("", "")  # of an import: module and name there ("": the module itself)
+
+
+@dataclass
+class _Module:
+    """One file of the suite; `kept` are the numbers of its pieces that are reached."""
+
+    path: Path
+    pieces: Sequence[_Piece]
+    kept: set[int] = field(default_factory=set)
+
+
+def cut(suite: Path, items: Collection[str]) -> dict[str, bytes]:
+    """{path: content} of the suite's files that the tests of these items need. Raises AuthorError.
+
+    The files that the suite provides to students are among them, and others where a kept line names them.
+    """
+    modules = {path.stem: _module(path) for path in sorted(suite.glob("*.py"))}
+    for name, module in modules.items():
+        for number, piece in enumerate(module.pieces):
+            if name.startswith("test_") and _item_of(piece.node) in items:
+                _reach(modules, name, number)
+    found = {name: _written(module).encode() for name, module in modules.items() if module.kept}
+    made = {f"{name}.py": content for name, content in found.items()}
+    made.setdefault(f"{PROBES}.py", b"")
+    for path in sorted(suite.iterdir()):
+        named = path.suffix != ".py" and path.is_file() and path.name not in SUITE_ONLY
+        if named and any(path.name.encode() in content for content in found.values()):
+            made[path.name] = path.read_bytes()
+    provided = suite / "provided"
+    given = (path for path in sorted(provided.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    return {**made, **{path.relative_to(suite).as_posix(): path.read_bytes() for path in given}}
+
+
+def _module(path: Path) -> _Module:
+    text = path.read_text(encoding="utf-8")
+    try:
+        body = ast.parse(text).body
+    except SyntaxError as error:
+        raise AuthorError(f"it cannot be read as Python: {error.msg}", path, error.lineno) from None
+    lines = text.splitlines()
+    return _Module(path, [piece for node in body for piece in _pieces(node, lines, path)])
+
+
+def _pieces(node: ast.stmt, lines: Sequence[str], path: Path) -> Iterator[_Piece]:
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        for alias in node.names:
+            if alias.name == "*":
+                raise AuthorError("a kit cannot tell what `import *` brings; name what is used", path, node.lineno)
+            single = _import_of(node, [alias])
+            bound = alias.asname or (alias.name if isinstance(node, ast.ImportFrom) else alias.name.split(".")[0])
+            source = (node.module or "", alias.name) if isinstance(node, ast.ImportFrom) else (alias.name, "")
+            yield _Piece(node, ast.unparse(single), frozenset({bound}), frozenset(), source)
+    elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+        text = "\n".join(lines[first - 1 : node.end_lineno])
+        yield _Piece(node, text, frozenset(_bound(node)), frozenset(_needed(text)))
+
+
+def _import_of(node: ast.Import | ast.ImportFrom, names: list[ast.alias]) -> ast.stmt:
+    return ast.ImportFrom(node.module, names, node.level) if isinstance(node, ast.ImportFrom) else ast.Import(names)
+
+
+def _bound(node: ast.stmt) -> set[str]:
+    """The names that the statement binds, or whose value it changes."""
+    if isinstance(node, Definition):
+        return {node.name}
+    changed = [entry.value for entry in ast.walk(node) if isinstance(entry, (ast.Subscript, ast.Attribute))
+               and isinstance(entry.ctx, ast.Store)]  # fmt: skip
+    names = {entry.id for entry in ast.walk(node) if isinstance(entry, ast.Name) and isinstance(entry.ctx, ast.Store)}
+    return names | {entry.id for entry in changed if isinstance(entry, ast.Name)}
+
+
+def _needed(text: str) -> set[str]:
+    """The module's names that the statement uses, annotations included, at any depth."""
+    top = symtable.symtable(text, "suite", "exec")
+    found, queue = set[str](), [top]
+    while queue:
+        table = queue.pop()
+        queue += table.get_children()
+        symbols = (symbol for symbol in table.get_symbols() if symbol.is_referenced())
+        found |= {symbol.get_name() for symbol in symbols if table is top or symbol.is_global()}
+    return found
+
+
+def _item_of(node: ast.stmt) -> str | None:
+    """The item that a test decides."""
+    for decorator in getattr(node, "decorator_list", ()):
+        named = isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "item"
+        if named and decorator.args and isinstance(decorator.args[0], ast.Constant):
+            return str(decorator.args[0].value)
+    return None
+
+
+def _reach(modules: dict[str, _Module], name: str, number: int) -> None:
+    """Keep a piece, and what it needs."""
+    module = modules[name]
+    if number in module.kept:
+        return
+    module.kept.add(number)
+    piece = module.pieces[number]
+    needs = piece.needs | (_fixtures_asked(piece.node) if name.startswith("test_") else set())
+    for other, candidate in enumerate(module.pieces):
+        source, wanted = candidate.source
+        if not candidate.binds & needs or not (candidate.binds & piece.needs or _is_fixture(candidate.node)):
+            continue
+        if source in modules and not wanted:  # `import cases`: what this statement takes from it, by attribute
+            module.kept.add(other)
+            _reach_names(modules, source, _attributes(piece.node, *candidate.binds))
+        else:
+            _reach(modules, name, other)
+    source, wanted = piece.source
+    if source in modules:
+        _reach_names(modules, source, {wanted})
+
+
+def _reach_names(modules: dict[str, _Module], name: str, wanted: set[str]) -> None:
+    for number, piece in enumerate(modules[name].pieces):
+        if piece.binds & wanted:
+            _reach(modules, name, number)
+
+
+def _attributes(node: ast.stmt, module: str) -> set[str]:
+    """What a statement takes from a module of that name."""
+    return {
+        entry.attr
+        for entry in ast.walk(node)
+        if isinstance(entry, ast.Attribute) and isinstance(entry.value, ast.Name) and entry.value.id == module
+    }
+
+
+def _fixtures_asked(node: ast.stmt) -> set[str]:
+    return {entry.arg for entry in node.args.args} if isinstance(node, ast.FunctionDef) else set()
+
+
+def _is_fixture(node: ast.stmt) -> bool:
+    return any("fixture" in ast.unparse(decorator) for decorator in getattr(node, "decorator_list", ()))
+
+
+def _written(module: _Module) -> str:
+    """The kept pieces: imports together first, as they stood, then two empty lines between definitions."""
+    kept = [module.pieces[number] for number in sorted(module.kept)]
+    future = [piece for piece in module.pieces if piece.source[0] == "__future__"]
+    imports = dict.fromkeys(id(piece.node) for piece in [*future, *kept] if piece.source[0])
+    lines = []
+    for node in imports:
+        same = [piece for piece in dict.fromkeys([*future, *kept]) if id(piece.node) == node]
+        assert isinstance(same[0].node, (ast.Import, ast.ImportFrom))
+        wanted = {piece.source[1] or piece.source[0] for piece in same}
+        lines.append(ast.unparse(_import_of(same[0].node, [a for a in same[0].node.names if a.name in wanted])))
+    rest = [piece for piece in kept if not piece.source[0]]
+    text = "\n".join(lines)
+    for before, piece in zip([None, *rest], rest, strict=False):
+        close = (
+            before is not None and not isinstance(before.node, Definition) and not isinstance(piece.node, Definition)
+        )
+        text += f"{'' if not text else chr(10) if close else chr(10) * 3}{piece.text}"
+    return text + "\n"

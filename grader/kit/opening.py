@@ -1,0 +1,79 @@
+"""A kit in its student's hands: whether it can be checked with, and the zip that is handed in."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grader
+from grader.assignment.assignment import Assignment, ExpectedFile
+from grader.assignment.locate import Folders
+from grader.errors import UsageError
+from grader.model import Submission
+from grader.recording.identity import SUBMISSIONS, Unusable, folder_digest
+from grader.recording.shelf import read_index
+
+
+def recording_of(folders: Folders) -> Path | None:
+    """The recording of the kit that these folders are; None where the reference is. Raises UsageError, for students."""
+    if folders.recording is None or folders.reference.is_dir():
+        return None
+    kit = folders.suite.parents[1]
+    try:
+        identity = read_index(folders.recording).identity
+    except Unusable as error:
+        raise UsageError(f"the kit in {kit} is damaged ({error}); unzip it anew into an empty folder") from None
+    made_with = identity.versions.get("grader", "another version")
+    if made_with != grader.__version__:
+        raise UsageError(
+            f"the kit in {kit} was made with dl-grader {made_with}, and {grader.__version__} is installed. Install the "
+            "wheel that lies in the kit (python -m pip install FILE.whl), or ask your course for a newer kit"
+        )
+    if identity.slug != folders.suite.name or identity.suite != folder_digest(folders.suite, SUBMISSIONS):
+        raise UsageError(
+            f"the files in {kit} are not of one kit: perhaps an older one lay there. Unzip the kit that your course "
+            "gives you now into an empty folder; your work is in `work`, take it along"
+        )
+    return folders.recording
+
+
+def closing(assignment: Assignment) -> Iterator[str]:
+    """What a student should know beside the verdicts: that there are others, and that the kit may be another year's."""
+    yield "These are the public checks; more is checked when your work is graded."
+    due = assignment.late.due
+    if due is not None and datetime.fromisoformat(due) < datetime.now(UTC):
+        yield f"This kit is of an assignment that was due on {due[:10]}: if yours is due later, ask for a newer kit."
+
+
+def collect(assignment: Assignment, submission: Submission, template: Path, out: Path) -> Iterator[str]:
+    """Write the accepted files, under their names, as a zip; what was written and what is missing, as sentences.
+
+    Raises UsageError when there is nothing, or it cannot be written.
+    """
+    kept = {
+        file.path: path
+        for file in assignment.files
+        for path in [submission.root / submission.files.get(file.id, "")]
+        if file.id in submission.files and (file.required or not _untouched(path, file, template))
+    }
+    if not kept:
+        raise UsageError(f"there is nothing to hand in: expected {', '.join(file.path for file in assignment.files)}")
+    try:
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, path in kept.items():
+                archive.write(path, name)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}") from None
+    yield f"Wrote {out}: {', '.join(kept)}."
+    if missing := [file.path for file in assignment.files if file.required and file.path not in kept]:
+        yield f"Not there: {', '.join(missing)}."
+    for rule in assignment.rules:
+        if rule.kind == "archive_name":
+            yield f"Rename it before you hand it in: {rule.title}."
+
+
+def _untouched(path: Path, file: ExpectedFile, template: Path) -> bool:
+    """Whether it is the template's hole: handed in, it would count as an attempt."""
+    return (template / file.path).is_file() and (template / file.path).read_bytes() == path.read_bytes()

@@ -1,0 +1,96 @@
+"""Proof that a kit gives nothing away and judges as the suite does.
+
+Nothing of a hidden item may be inside (its id, its sentence, its cases, the reference's answers to them), and no line
+of a solution. Right work passes, and no kept submission fares worse than when it is graded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment
+from grader.assignment.locate import Folders
+from grader.assignment.manifest import MANIFEST
+from grader.kit.making import WORK, fill
+from grader.model import CheckResult, Graded, Submission
+from grader.recording.shelf import read_contents, read_index
+from grader.run.engine import Engine, Order, Recordings
+from grader.run.grading import PUBLIC_SEED, judge_all
+from grader.templates.generate import solutions_of
+from grader.templates.proofs import leaks
+
+PRINTABLE = re.compile(rb"[ -~\n\t]{12,}")
+FRAMES = ".frames"
+
+
+def problems(
+    assignment: Assignment,
+    folders: Folders,
+    whole: Path,
+    present: Sequence[Submission],
+    graded: Sequence[Graded],
+    scratch: Path,
+    jobs: int,
+) -> list[str]:
+    """Make the kit below `scratch` and prove it. `whole` is the recording of all items under the public seed, `graded`
+    what the submissions earned in that run."""
+    kit = fill(assignment, folders, scratch / "kit")
+    found = [*given_away(assignment, scratch / "kit", whole), *solution_lines(assignment, scratch / "kit")]
+    items = tuple(item.id for item in assignment.items if item.id in assignment.kit)
+    order = Order(folders=kit, seed=PUBLIC_SEED, items=items, recordings=Recordings(given=kit.recording))
+    with Engine(order) as engine:
+        at_home = judge_all(engine, present, seed=PUBLIC_SEED, items=items, jobs=jobs)
+    found += [f"{each.key}: {line}" for each, official in zip(at_home, graded, strict=True)
+              for line in _worse(each.results, official.results)]  # fmt: skip
+    return [f"kit: {line}" for line in found]
+
+
+def given_away(assignment: Assignment, kit: Path, whole: Path) -> Iterator[str]:
+    """What the kit holds of the items that it does not show."""
+    from grader.recording.contents import outlines
+
+    index = read_index(whole)
+    everything = outlines(read_contents(whole, index))
+    recording = kit / "recordings" / assignment.slug
+    shown = outlines(read_contents(recording, read_index(recording)))
+    known = frozenset[str]().union(*shown.values())
+    texts = dict(_texts(kit, assignment.slug))
+    manifest = texts[f"test_suites/{assignment.slug}/{MANIFEST}"]
+    for item in assignment.items:
+        if item.id in assignment.kit:
+            continue
+        if re.search(rf"(?<![\w.]){re.escape(item.id)}(?![\w.])", manifest):
+            yield f"{MANIFEST} names the hidden item {item.id}"
+        yield from (f"{name} names the hidden item {item.id}" for name, text in texts.items()
+                    if f'"{item.id}"' in text or f"'{item.id}'" in text)  # fmt: skip
+        sentence = index.items[item.id][0] if item.id in index.items else ""
+        if sentence:
+            yield from (f"{name} has the sentence of the hidden item {item.id}" for name, text in texts.items()
+                        if sentence in " ".join(text.split()))  # fmt: skip
+        if both := everything.get(item.id, frozenset()) & known:
+            yield f"the recording has {len(both)} case(s) or call(s) of the hidden item {item.id}"
+
+
+def solution_lines(assignment: Assignment, kit: Path) -> Iterator[str]:
+    """Lines of a solution. The template is proven by itself, and what the course provides is public."""
+    texts = {name: text for name, text in _texts(kit, assignment.slug) if "/provided/" not in name}
+    for path, source in solutions_of(assignment).items():
+        for name, text in texts.items():
+            yield from (f"{name}: {line}" for line in leaks(source, text, path))
+
+
+def _texts(kit: Path, slug: str) -> Iterator[tuple[str, str]]:
+    """(name, text) of everything that is not template: of recordings, what can be read in them."""
+    for path in sorted(kit.rglob("*")):
+        name = path.relative_to(kit).as_posix()
+        if path.is_file() and path.suffix != ".whl" and not name.startswith((f"{WORK}/", "student_templates/")):
+            raw = path.read_bytes()
+            yield name, b"\n".join(PRINTABLE.findall(raw)).decode() if path.suffix == FRAMES else raw.decode()
+
+
+def _worse(at_home: Mapping[str, CheckResult], official: Mapping[str, CheckResult]) -> Iterator[str]:
+    for name, result in at_home.items():
+        if result.status != official[name].status:
+            yield f"{name} is {result.status} with the kit, and {official[name].status} when it is graded"
