@@ -18,8 +18,9 @@ from grader.model import CheckResult, Graded, Submission
 from grader.recording.shelf import read_contents, read_index
 from grader.run.engine import Engine, Order, Recordings
 from grader.run.grading import PUBLIC_SEED, judge_all
-from grader.templates.generate import solutions_of
-from grader.templates.proofs import leaks
+from grader.templates.generate import solutions_of, templates_of
+from grader.templates.notebook import shown_text
+from grader.templates.proofs import leaked
 
 PRINTABLE = re.compile(rb"[ -~\n\t]{12,}")
 FRAMES = ".frames"
@@ -74,11 +75,19 @@ def given_away(assignment: Assignment, kit: Path, whole: Path) -> Iterator[str]:
 
 
 def solution_lines(assignment: Assignment, kit: Path) -> Iterator[str]:
-    """Lines of a solution. The template is proven by itself, and what the course provides is public."""
+    """Lines of a solution that stand neither in the template, which is proven by itself, nor in what is provided."""
     texts = {name: text for name, text in _texts(kit, assignment.slug) if "/provided/" not in name}
+    template = "\n".join(
+        shown_text(text) if name.endswith(".ipynb") else text for name, text in templates_of(assignment).items()
+    )
     for path, source in solutions_of(assignment).items():
+        public = {line for line, _ in leaked(source, template, path)}
         for name, text in texts.items():
-            yield from (f"{name}: {line}" for line in leaks(source, text, path))
+            yield from (
+                f"line {found} of {name} is line {line} of the solution in {path}; say it otherwise in the suite"
+                for line, found in leaked(source, text, path)
+                if line not in public
+            )
 
 
 def _texts(kit: Path, slug: str) -> Iterator[tuple[str, str]]:

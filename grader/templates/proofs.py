@@ -35,7 +35,16 @@ def prove(reference: str, template: str, path: str) -> list[str]:
 
 
 def leaks(reference: str, text: str, path: str) -> list[str]:
-    """The solution lines of `reference` that stand anywhere in `text`: in code, comments or strings.
+    """Sentences about `leaked`, for authors of templates."""
+    return [
+        f"{path}: line {line} of the reference is part of a solution, and line {found} of the template has it; "
+        "reword it there, or end the region before it"
+        for line, found in leaked(reference, text, path)
+    ]
+
+
+def leaked(reference: str, text: str, path: str) -> list[tuple[int, int]]:
+    """(line in `reference`, line in `text`) of solution lines that stand anywhere in `text`: code, comments or strings.
 
     Lines of a few words are no secret, nor is what the reference gives as code or in a docstring outside its regions
     (an equation of the handout). Given in a comment it is a leak: that is what solutions commented out look like.
@@ -44,15 +53,12 @@ def leaks(reference: str, text: str, path: str) -> list[str]:
     regions = find_regions(python_comments(source, path), path)
     shown = _Shown.of(_normal(text))
     given, said = _given(source, regions)
-    problems = []
+    places = []
     for line, words, is_comment in _secrets(source, regions):
         found = shown.line_of(words)
         if found is not None and _run(words) not in (said if is_comment else given):
-            problems.append(
-                f"{path}: line {line} of the reference is part of a solution, and line {found} of the template has it; "
-                "reword it there, or end the region before it"
-            )
-    return problems
+            places.append((line, found))
+    return places
 
 
 def _interface_problems(reference: ast.Module, template: ast.Module, path: str) -> list[str]:

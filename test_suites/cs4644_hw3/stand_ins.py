@@ -196,7 +196,7 @@ class StandInScheduler:
     def __init__(self, num_steps, beta_start=0.0001, beta_end=0.02):
         self.num_steps = num_steps
         self.betas = torch.linspace(0.1, 0.3, num_steps)
-        self.alphas = 1.0 - self.betas
+        self.alphas = torch.linspace(0.9, 0.7, num_steps)
         self.alpha_bars = self.alphas.flip(0)
         self.device = torch.device("cpu")
 

@@ -39,7 +39,7 @@ class StandInEncoder(nn.Module):
         self.encoder_hidden_size = encoder_hidden_size
         self.decoder_hidden_size = decoder_hidden_size
         self.model_type = model_type
-        self.embedding = nn.Embedding(input_size, emb_size)
+        self.embedding = nn.Embedding(num_embeddings=input_size, embedding_dim=emb_size)
         self.wave = nn.Parameter(torch.zeros(emb_size, encoder_hidden_size))
         self.state = nn.Parameter(torch.zeros(encoder_hidden_size, decoder_hidden_size))
 
@@ -47,7 +47,7 @@ class StandInEncoder(nn.Module):
         """As `Encoder.forward`."""
         output = (self.embedding(input) @ self.wave).cumsum(dim=1).sin()  # (B, T, enc)
         hidden = (output.sum(dim=1) @ self.state).cos().unsqueeze(0)  # (1, B, dec)
-        if self.model_type == "LSTM":
+        if self.model_type != "RNN":
             return output, (hidden, output[:, -1].unsqueeze(0) * 2)
         return output, hidden
 
@@ -68,7 +68,7 @@ class StandInDecoder(nn.Module):
         self.output_size = output_size
         self.model_type = model_type
         self.attention = False
-        self.embedding = nn.Embedding(output_size, emb_size)
+        self.embedding = nn.Embedding(num_embeddings=output_size, embedding_dim=emb_size)
         self.step = nn.Parameter(torch.zeros(emb_size, decoder_hidden_size))
         self.keep = nn.Parameter(torch.zeros(decoder_hidden_size, decoder_hidden_size))
         self.score = nn.Parameter(torch.zeros(decoder_hidden_size, output_size))
