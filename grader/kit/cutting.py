@@ -77,10 +77,9 @@ def _pieces(node: ast.stmt, lines: Sequence[str], path: Path) -> Iterator[_Piece
         for alias in node.names:
             if alias.name == "*":
                 raise AuthorError("a kit cannot tell what `import *` brings; name what is used", path, node.lineno)
-            single = _import_of(node, [alias])
             bound = alias.asname or (alias.name if isinstance(node, ast.ImportFrom) else alias.name.split(".")[0])
             source = (node.module or "", alias.name) if isinstance(node, ast.ImportFrom) else (alias.name, "")
-            yield _Piece(node, ast.unparse(single), frozenset({bound}), frozenset(), source)
+            yield _Piece(node, "", frozenset({bound}), frozenset(), source)
     elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
         first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
         text = "\n".join(lines[first - 1 : node.end_lineno])
@@ -168,21 +167,23 @@ def _is_fixture(node: ast.stmt) -> bool:
 
 
 def _written(module: _Module) -> str:
-    """The kept pieces: imports together first, as they stood, then two empty lines between definitions."""
-    kept = [module.pieces[number] for number in sorted(module.kept)]
-    future = [piece for piece in module.pieces if piece.source[0] == "__future__"]
-    imports = dict.fromkeys(id(piece.node) for piece in [*future, *kept] if piece.source[0])
-    lines = []
-    for node in imports:
-        same = [piece for piece in dict.fromkeys([*future, *kept]) if id(piece.node) == node]
-        assert isinstance(same[0].node, (ast.Import, ast.ImportFrom))
-        wanted = {piece.source[1] or piece.source[0] for piece in same}
-        lines.append(ast.unparse(_import_of(same[0].node, [a for a in same[0].node.names if a.name in wanted])))
-    rest = [piece for piece in kept if not piece.source[0]]
-    text = "\n".join(lines)
-    for before, piece in zip([None, *rest], rest, strict=False):
-        close = (
-            before is not None and not isinstance(before.node, Definition) and not isinstance(piece.node, Definition)
-        )
-        text += f"{'' if not text else chr(10) if close else chr(10) * 3}{piece.text}"
-    return text + "\n"
+    """The kept pieces: imports together first, as they stood, then two empty lines around definitions."""
+    wanted = [piece for number, piece in enumerate(module.pieces) if number in module.kept or _is_future(piece)]
+    imports: dict[int, str] = {}
+    blocks, plain = [""], False
+    for piece in wanted:
+        if isinstance(piece.node, (ast.Import, ast.ImportFrom)):
+            names = {other.source[1] or other.source[0] for other in wanted if other.node is piece.node}
+            kept = [alias for alias in piece.node.names if alias.name in names]
+            imports[id(piece.node)] = ast.unparse(_import_of(piece.node, kept))
+        elif plain and not isinstance(piece.node, Definition):
+            blocks[-1] += f"\n{piece.text}"
+        else:
+            blocks.append(piece.text)
+            plain = not isinstance(piece.node, Definition)
+    blocks[0] = "\n".join(imports.values())
+    return "\n\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _is_future(piece: _Piece) -> bool:
+    return piece.source[0] == "__future__"

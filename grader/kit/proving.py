@@ -58,6 +58,7 @@ def given_away(assignment: Assignment, kit: Path, whole: Path) -> Iterator[str]:
     shown = outlines(read_contents(recording, read_index(recording)))
     known = frozenset[str]().union(*shown.values())
     texts = dict(_texts(kit, assignment.slug))
+    template = " ".join(_template(assignment).split())
     manifest = texts[f"test_suites/{assignment.slug}/{MANIFEST}"]
     for item in assignment.items:
         if item.id in assignment.kit:
@@ -67,7 +68,7 @@ def given_away(assignment: Assignment, kit: Path, whole: Path) -> Iterator[str]:
         yield from (f"{name} names the hidden item {item.id}" for name, text in texts.items()
                     if f'"{item.id}"' in text or f"'{item.id}'" in text)  # fmt: skip
         sentence = index.items[item.id][0] if item.id in index.items else ""
-        if sentence:
+        if sentence and sentence not in template:
             yield from (f"{name} has the sentence of the hidden item {item.id}" for name, text in texts.items()
                         if sentence in " ".join(text.split()))  # fmt: skip
         if both := everything.get(item.id, frozenset()) & known:
@@ -77,9 +78,7 @@ def given_away(assignment: Assignment, kit: Path, whole: Path) -> Iterator[str]:
 def solution_lines(assignment: Assignment, kit: Path) -> Iterator[str]:
     """Lines of a solution that stand neither in the template, which is proven by itself, nor in what is provided."""
     texts = {name: text for name, text in _texts(kit, assignment.slug) if "/provided/" not in name}
-    template = "\n".join(
-        shown_text(text) if name.endswith(".ipynb") else text for name, text in templates_of(assignment).items()
-    )
+    template = _template(assignment)
     for path, source in solutions_of(assignment).items():
         public = {line for line, _ in leaked(source, template, path)}
         for name, text in texts.items():
@@ -88,6 +87,12 @@ def solution_lines(assignment: Assignment, kit: Path) -> Iterator[str]:
                 for line, found in leaked(source, text, path)
                 if line not in public
             )
+
+
+def _template(assignment: Assignment) -> str:
+    """What students read in the template."""
+    texts = templates_of(assignment)
+    return "\n".join(shown_text(text) if name.endswith(".ipynb") else text for name, text in texts.items())
 
 
 def _texts(kit: Path, slug: str) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from commands.test_cli import WITHOUT_LINUX, grader
-from tiny_assignment import copy_of_the_assignment, edit, lay_out_submission, open_for_workers, tiny
+from tiny_assignment import ITEMS, copy_of_the_assignment, edit, lay_out_submission, open_for_workers, tiny
 
 import grader as package
 from grader.kit import making, proving
@@ -119,7 +119,8 @@ def test_what_is_handed_in_is_what_is_accepted(kit, tmp_path):
         shutil.move(out, class_folder / "ada.zip")
         grader("grade", "tiny", class_folder / "ada.zip", "--out", tmp_path / "out", "--seed", "s")
         report = json.loads((tmp_path / "out" / "ada" / "report.json").read_text("utf-8"))
-        assert set(report["files"]) == {"layers", "model", "nb"}
+        states = {line["item"]: line["state"] for line in report["lines"]}
+        assert states == dict.fromkeys(ITEMS, "passed") | {"essay": "awaiting"}
 
 
 def test_what_is_missing_is_named(kit):
