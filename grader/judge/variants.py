@@ -25,7 +25,8 @@ def mistakes_of(kept: Iterable[Kept], assignment: Assignment) -> tuple[StoredMis
         StoredMistake(
             name=entry.name,
             fails=tuple(name for name in (*entry.charged, *entry.follows) if name in items),
-            follows=tuple(name for name in entry.follows if name in items),
+            # Nothing follows from an item that is not here.
+            follows=tuple(name for name in entry.follows if name in items and items & set(entry.charged)),
             hint=entry.hint,
             digest=hashlib.sha256(repr(entry.edits).encode()).hexdigest()[:24],
         )

@@ -17,7 +17,7 @@ def public_part(assignment: Assignment) -> Assignment:
     """The assignment as if it had the kit's items alone; rules that only staff see the evidence of are left out."""
     public = set(assignment.kit)
     items = tuple(
-        replace(item, replaces=None, doubted_by=tuple(name for name in item.doubted_by if name in public))
+        replace(item, made_from="", replaces=None, doubted_by=tuple(name for name in item.doubted_by if name in public))
         for item in assignment.items
         if item.id in public
     )

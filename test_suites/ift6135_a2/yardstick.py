@@ -19,7 +19,8 @@ class LSTM(nn.Module):
             for gate in "ifgo":
                 self.register_parameter(f"w_{source}{gate}", nn.Parameter(torch.empty(hidden_size, width)))
                 self.register_parameter(f"b_{source}{gate}", nn.Parameter(torch.empty(hidden_size)))
-        self._layer = [nn.LSTM(batch_first=True, input_size=input_size, hidden_size=hidden_size)]  # in a list: not a submodule
+        layer = nn.LSTM(batch_first=True, input_size=input_size, hidden_size=hidden_size)
+        self._layer = [layer]  # in a list: not a submodule
 
     def forward(self, inputs: Tensor, hidden_states: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """(B, T, D), (1, B, H) twice → (B, T, H), (1, B, H) twice."""
