@@ -23,7 +23,7 @@ class LSTM(nn.Module):
         self._layer = [layer]  # in a list: not a submodule
 
     def forward(self, inputs: Tensor, hidden_states: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """(B, T, D), (1, B, H) twice → (B, T, H), (1, B, H) twice."""
+        """Inputs (B, T, D) and two states → outputs (B, T, H) and two states; each state is (1, B, H)."""
         own = dict(self.named_parameters())
         stacked = {
             f"{leaf}_{name}_l0": torch.cat([own[f"{kind}_{source}{gate}"] for gate in "ifgo"])
