@@ -7,6 +7,7 @@
 # make faults  look at a folder of faults seen elsewhere: make faults FAULTS=../faults
 # make rewritings  look for right code that a suite would let lose points
 # make attack  let a corpus of hostile code attack the grader, in all the ways to run it that this machine has
+# make fuzz  mutate what the grader reads of others, long (tests/fuzzing/fuzz.py --coverage NAME where atheris is)
 # make bench  measure against other graders
 # make wheel  the package, in dist/
 # make kit SLUG=cs7643_a4  what students get, in dist/
@@ -39,7 +40,7 @@ VARIANT := cpu
 FOR ?= gradescope
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test containers check format verify mutants rewritings faults attack bench wheel kit bundle image image-gpu wheelhouse locks clean
+.PHONY: demo test containers check format verify mutants rewritings faults attack fuzz bench wheel kit bundle image image-gpu wheelhouse locks clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
@@ -86,6 +87,10 @@ faults: $(VENV)/installed
 
 attack: $(VENV)/installed
 	$(BIN)/python tests/attacks/profiles.py
+
+fuzz: $(VENV)/installed
+	PYTHONPATH=tests:tests/fuzzing $(BIN)/python tests/fuzzing/fuzz.py frames=1000000 archives=20000 notebooks=20000 \
+	  manifests=5000 metadata=5000 recordings=50000 marks=5000 people=5000 groups=5000
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.peers
