@@ -86,7 +86,9 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
         if assignment.kit and run.recording is not None:
             place = Path(scratch) / "home"
             arguments = (run.recording, run.present, run.graded, place, job_count(jobs))
-            problems += kits.problems(assignment, folders, *arguments)
+            of_kit, shown = kits.problems(assignment, folders, *arguments)
+            problems += of_kit
+            sys.stdout.write(f"{shown}\n")
     problems += [*tolerance_problems(examined), *forgery_problems(assignment, examined), *evidence.problems(assignment)]
     count = _show(findings, problems)
     sys.stdout.write(f"{summary(costs_of(findings))}\n")
@@ -95,8 +97,6 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
         f"adversaries without a solution earn {forgery.anchored} points, and {forgery.unanchored} of items that are "
         f"marked unanchored, of {forgery.total}\n"
     )
-    if assignment.kit:
-        sys.stdout.write(f"the kit shows {len(assignment.kit)} items\n")
     kinds = ", ".join(f"{sum(k.kind == kind for k in kept)} {kind}" for kind in ("correct", "wrong", "hostile"))
     items = len(automatic_items(assignment))
     verdict = "proven" if not count else f"{count} problem(s)"

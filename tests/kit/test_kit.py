@@ -277,8 +277,7 @@ def test_nothing_is_given_away(kit, whole):
         ("test_suites/tiny/assignment.yaml", "# essay", "names the hidden item essay"),
         ("README.md", "Scores of a thousand\n do not overflow.", "the sentence of the hidden item softmax.stable"),
         ("test_suites/tiny/cases.py", "return torch.tanh(self.content(x)) * opened", "of the solution in layers.py"),
-        ("README.md", "pooled = self.states(x).mean(dim=1)", "line 20 of the solution in model.py"),
-        ("recordings/tiny/mistakes.frames", "weights = shifted.exp() / weights.sum(dim=-1, keepdim=True)", ""),
+        ("README.md", "pooled = self.states(x).mean(dim=1)", "line 22 of the solution in model.py"),
     ],
 )
 def test_what_would_be_given_away_is_found(kit, whole, file, text, words):
@@ -286,8 +285,7 @@ def test_what_would_be_given_away_is_found(kit, whole, file, text, words):
         changed.write(f"\n{text}\n".encode())
     _, assignment = tiny()
     found = [*proving.given_away(assignment, kit, whole), *proving.solution_lines(assignment, kit)]
-    assert found if words else not found
-    assert any(words in line for line in found) or not words
+    assert any(words in line for line in found), found
 
 
 def test_a_case_of_a_hidden_item_is_found(kit, whole):

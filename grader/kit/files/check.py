@@ -79,5 +79,5 @@ def main(arguments=(), extra=()):
 
 if __name__ == "__main__":
     code = main(sys.argv[1:])
-    if code or "ipykernel" not in sys.modules:  # a notebook shows the end of a script as an error
+    if "ipykernel" not in sys.modules:  # a notebook would show the end of a script as an error
         sys.exit(code)
