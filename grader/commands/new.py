@@ -28,7 +28,7 @@ def run(slug: str, into: Path) -> int:
     generate.write(load(expanded(folders)))
     for folder in (folders.suite, folders.reference, folders.template):
         sys.stdout.write(f"wrote {folder}\n")
-    sys.stdout.write(f"Now: grader verify {slug} --assignments {into}, then rewrite the files; see docs/author.md.\n")
+    sys.stdout.write(f"Now: grader verify {slug} --assignments {into}, then rewrite the files; see docs/tutorial.md.\n")
     return EXIT_DONE
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,7 @@ from grader.judge.digests import item_digest, training_digest
 from grader.judge.drawing import draw, inner_of, is_drawn, item_seed, spread
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.sides import ReferenceSide
-from grader.suite.agreement import PartialCredit
+from grader.suite.agreement import Disagreement, PartialCredit
 from grader.suite.marks import Readings
 
 IN_A_KIT = 3  # cases of an item
@@ -92,7 +94,7 @@ def _keep_a_few(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSid
 
 
 def _run(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, handed: Handed, play: Perform) -> str:
-    failure: list[BaseException] = []
+    failures: list[Exception] = []
 
     def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
         try:
@@ -102,13 +104,24 @@ def _run(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSide, hand
                 return
             message = f"the reference earns only {partial.credit:.0%}: {partial.message}"
             raise AssertionError(message) from None
+        except Exception as error:
+            failures.append(error)
+            raise
 
     with plugin.staged(Stage(reference, reference, handed, perform)):
-        try:
-            return plugin.run(recorded.item.id, log=True)
-        except BaseException as error:
-            failure.append(error)
-            raise
+        trouble = plugin.run(recorded.item.id, log=True)
+    if trouble and failures and recorded.item.made_from:
+        return _in_short(recorded.item.made_from, failures[0], plugin.assignment.reference)
+    return trouble
+
+
+def _in_short(call: str, error: Exception, reference: Path) -> str:
+    """Why a check that its author wrote as one call does not work: there is no code of theirs but the reference's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(reference)]
+    where = f" ({Path(own[-1].filename).relative_to(reference)}, line {own[-1].lineno})" if own else ""
+    name = "" if isinstance(error, Disagreement) else f"{type(error).__name__}: "
+    return f"{call}: {name}{error}{where}"
 
 
 def chosen(fixtures: Mapping[str, object], route: str, reading: Mapping[str, object]) -> dict[str, object]:

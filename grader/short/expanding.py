@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import atexit
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -131,7 +132,7 @@ def _kept(wrong: Sequence[Wrong], assignment: Assignment, reading: Reading) -> d
         found = _mistake(entry, number, assignment, reading)
         if found is not None:
             title = str(found["title"])
-            word = "".join(letter if letter.isalnum() else "_" for letter in title.lower())[:40].strip("_")
+            word = re.sub(r"\W+", "_", title.lower())[:40].strip("_")
             texts[f"submissions/wrong/{number + 1:02}_{word}.yaml"] = yaml.safe_dump(
                 found, sort_keys=False, allow_unicode=True
             )

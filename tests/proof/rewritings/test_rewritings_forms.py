@@ -13,8 +13,11 @@ from grader.assignment.manifest import load
 from grader.parsing.notebooks import read, to_notebook_text
 from grader.proof.rewritings.forms import exported_text, forms_of, module_forms, notebook_forms, with_tabs
 from grader.proof.rewritings.making import rewritings_of
+from grader.proof.rewritings.operators import OPERATORS, PLAIN
+from grader.short.expanding import expanded
 
 ASSIGNMENTS = Path(__file__).parents[2] / "fixtures" / "assignments"
+ROOT = Path(__file__).parents[3]
 MODULE = 'import torch\n\n\nclass Net:\n    """größer"""\n\n    def forward(self, x):\n        return x\n'
 FORMS = dict(module_forms("net.py", MODULE.encode()))
 NOT_PYTHON = {"magics of an export", "as a notebook"}  # a grader has to read these all the same
@@ -79,3 +82,10 @@ def test_the_files_that_students_write_have_forms_and_operators():
     made = rewritings_of(assignment)
     assert len({change.id for change in made}) == len(made)
     assert {"form: CRLF", "super", "returned", "built-there"} <= {change.operator for change in made}
+
+
+def test_a_file_without_torch_is_rewritten_in_pythons_words_alone():
+    assignment = load(expanded(folders_below(ROOT, "numpy_backprop")))
+    made = {change.operator for change in rewritings_of(assignment) if not change.operator.startswith("form")}
+    assert "loop-shown" in made
+    assert made <= PLAIN <= OPERATORS.keys()

@@ -56,3 +56,9 @@ OPERATORS: Mapping[str, Operator] = {
     "built-there": devices.built_there,
     "moved": devices.moved,
 }
+
+# Those whose words are Python's: all that a file without torch is rewritten by.
+PLAIN = frozenset(
+    {"order", "number", "returned", "super", "call-defined", "property", "helped", "decorated", "hinted", "under"}
+    | {"import", "constant-named", "variable-renamed", "loop-shown", "script"}
+)
