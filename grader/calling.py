@@ -173,10 +173,19 @@ class _Both(Bound):
 
 
 def _drawn(seed: int, role: str, like: Tensor, scale: float | None = None) -> Tensor:
-    """float32 noise of that shape; weights are scaled as layers would draw them."""
-    generator = torch.Generator().manual_seed(seed ^ zlib.crc32(role.encode()))
-    noise = torch.randn(like.shape, generator=generator, dtype=torch.float32).to(like.dtype)
+    """Noise of that shape; weights are scaled as layers would draw them."""
+    noise = torch.from_numpy(_noise(seed, role, like.numel())).reshape(like.shape).to(like.dtype)
     return noise * (scale or (1 / math.sqrt(max(like[0].numel(), 1)) if like.dim() > 1 else 0.5))
+
+
+def _noise(seed: int, role: str, count: int) -> Any:
+    """About normal, float32, from whole numbers alone (SplitMix64), so that all machines and versions have the same."""
+    start = numpy.uint64((seed << 32 | zlib.crc32(role.encode())) % 2**64)
+    z = start + numpy.arange(1, 4 * count + 1, dtype=numpy.uint64) * numpy.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = (z ^ (z >> numpy.uint64(shift))) * numpy.uint64(factor)
+    uniform = (z >> numpy.uint64(40)).astype(numpy.float64) / 2**24
+    return ((uniform.reshape(count, 4).sum(1) - 2) * math.sqrt(3)).astype(numpy.float32)
 
 
 def _tensors(value: object) -> Iterator[Tensor]:

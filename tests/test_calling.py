@@ -5,7 +5,17 @@ import pytest
 import torch
 from torch import nn
 
-from grader.calling import answer, array, drawn_weights, given_weights, named, numeric_gradient, plain, pulled_back
+from grader.calling import (
+    _noise,
+    answer,
+    array,
+    drawn_weights,
+    given_weights,
+    named,
+    numeric_gradient,
+    plain,
+    pulled_back,
+)
 from grader.probing import BindingError, handed
 
 
@@ -157,3 +167,13 @@ def test_answers(value, sent):
 def test_what_was_not_answered(value):
     with pytest.raises(LookupError, match="size still holds"):
         answer(Answers(size=value), "file", "size")
+
+
+def test_noise_is_about_normal_and_the_same_on_every_machine():
+    noise = _noise(7, "w", 20_000)
+    assert abs(noise.mean()) < 0.03
+    assert abs(noise.std() - 1) < 0.03
+    assert numpy.array_equal(noise[:3], _noise(7, "w", 3))
+    assert not numpy.array_equal(noise[:3], _noise(7, "v", 3))
+    assert not numpy.array_equal(noise[:3], _noise(8, "w", 3))
+    assert [round(float(each), 4) for each in _noise(7, "w", 3)] == [0.8078, -0.0639, -1.1614]
