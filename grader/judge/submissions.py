@@ -13,21 +13,21 @@ from grader.errors import SandboxError
 from grader.judge.defined import absent
 from grader.judge.explaining import Explainer
 from grader.judge.handed import HandedIn, file_specs
+from grader.judge.observing import Observing
 from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
-from grader.judge.replay import Attempt, Body, Explained, Replay, weight_of, with_facts
+from grader.judge.replay import Attempt, Body, Explained, Replay, with_facts
 from grader.judge.settling import Doubt, Explain, Settling
 from grader.judge.showing import shown
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
 from grader.judge.source_rules import printing_places, source_violations
-from grader.judge.tracing import missing_trace, needs_trace
 from grader.judge.training import TrainingJudge
 from grader.judge.training_run import Alone, Gym
 from grader.judge.variants import Variants
 from grader.judge.verdicts import of_observation
 from grader.judge.workers import Workers
-from grader.model import CheckResult, Notes, Observation, Raised, Values, Violation, unjudged
-from grader.rules import check_prints, check_trace
+from grader.model import CheckResult, Observation, Raised, Values, Violation, unjudged
+from grader.rules import check_prints
 from grader.sandbox.base import Sandbox, Site
 from grader.sandbox.level import ENOUGH, allows_hidden
 from grader.suite.agreement import Disagreement
@@ -121,7 +121,7 @@ class SubmissionJudge:
         second = self._workers if sandbox.forks else OnlyWorker(self._workers)
         self._settling = Settling(self._replay, self._desk, second, explain, self._finish)
         self._doubts: list[Doubt] = []
-        self._unobserved: list[tuple[Part, Sequence[Item]]] = []
+        self._observing = Observing(trial.assignment, trial.records, self._replay, self._desk, self._workers)
         self._earned: set[str] = set()
         self._training: TrainingJudge | None = None
         if trial.source is not None:
@@ -164,13 +164,15 @@ class SubmissionJudge:
             self._workers.move(self._site)
             self._judge_group(part, here)
         if elsewhere:
-            kept, self._doubts, self._unobserved = (self._doubts, self._unobserved), [], []
+            kept, self._doubts = self._doubts, []
+            unobserved = self._observing.set_aside()
             self._workers.renew()
             self._workers.move(self._site_of_gpu)
             self._judge_group(part, elsewhere)
             self._settle()
             self._observe()
-            self._doubts, self._unobserved = kept
+            self._doubts = kept
+            self._observing.set_aside(unobserved)
 
     def _judge_group(self, part: Part, ready: Sequence[Item]) -> None:
         try:
@@ -184,8 +186,7 @@ class SubmissionJudge:
             return
         for item in ready:
             self._judge_item(part, self._trial.records[item.id])
-        if needs_trace(self._trial.assignment, part.id):
-            self._unobserved.append((part, ready))
+        self._observing.expect(part, ready)
 
     def _judge_item(self, part: Part, recorded: Recorded) -> None:
         virgin = self._workers.is_virgin(part.file) or not self._sandbox.forks
@@ -214,6 +215,11 @@ class SubmissionJudge:
         if doubts:
             for result in self._settling.settle(doubts):
                 self._emit(result)
+
+    def _observe(self) -> None:
+        """What was earned must be earned under observation too, when it is known what that is."""
+        for violation in self._observing.violations(self._earned, self._trial.book):
+            self._emit(violation)
 
     def _finish(self, result: CheckResult, seconds: float) -> CheckResult:
         result = self._believed(result)
@@ -308,56 +314,6 @@ class SubmissionJudge:
                 notes=tuple(observation.notes.loading),
             )
             self._emit(result)
-
-    def _observe(self) -> None:
-        """Run one case of each part once more under observation, when it is known what was passed."""
-        for part, items in self._unobserved:
-            earned = [self._trial.records[item.id] for item in items if item.id in self._earned]
-            found = (
-                self._observed(part, earned) if any(record.cases for record in earned) else self._glimpse(part, items)
-            )
-            for violation in found:
-                self._emit(violation)
-        self._unobserved = []
-
-    def _observed(self, part: Part, earned: Sequence[Recorded]) -> Sequence[Violation]:
-        """What runs where something was earned: it must earn it under observation too."""
-        drawn = ((record, case) for record in earned for case in record.cases)
-        record, case = min(drawn, key=lambda entry: weight_of(entry[1]))
-        desk, ended = self._desk, False
-        for _ in range(2):  # what an earlier item left behind is not held against anybody
-            desk.observed = []
-            look = self._replay.look(replace(record, cases=[case]))
-            seen, desk.observed = desk.observed, None
-            if look.result is not None and look.result.status == "grader_error":
-                return ()
-            ended = look.result is None or look.result.credit == 0
-            if not ended:
-                break
-            self._workers.renew()
-        found = [violation for notes in seen for violation in self._judge_trace(part, notes)]
-        return tuple(dict.fromkeys(found)) or (
-            missing_trace(self._trial.assignment, part.id, ended=True) if ended else ()
-        )
-
-    def _glimpse(self, part: Part, items: Sequence[Item]) -> Sequence[Violation]:
-        """What runs where nothing was earned."""
-        keys = [key for item in items for key in self._trial.records[item.id].keys]
-        if not keys:
-            return ()
-        smallest = min(keys, key=lambda key: key.weight)
-        limits = self._trial.assignment.limits
-        request = self._trial.book.calls[smallest].request(trace=True)
-        try:
-            observation = self._workers.run(request, limits)
-        except SandboxError:
-            return ()
-        return self._judge_trace(part, observation.notes) if isinstance(observation, (Values, Raised)) else ()
-
-    def _judge_trace(self, part: Part, notes: Notes) -> Sequence[Violation]:
-        if notes.operations is None or notes.module_types is None:
-            return missing_trace(self._trial.assignment, part.id)
-        return check_trace(self._trial.assignment, part.id, notes.module_types, notes.operations)
 
 
 class OnlyWorker:
