@@ -70,7 +70,8 @@ def helped(source: Source, node: ast.AST) -> Iterator[Edit]:
     known = {"self", *(argument.arg for argument in function.args.args)}
     bound = {part.id for part in ast.walk(function) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
     read = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
-    names = ", ".join(sorted(read & (known | bound)))
+    inner = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    names = ", ".join(sorted((read & (known | bound)) - inner))
     if not text:
         return
     helper = f"def finished({names}):\n    return {text}\n\n"

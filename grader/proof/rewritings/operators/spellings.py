@@ -78,14 +78,18 @@ concatenation = spelt(
     ("torch.stack(_a)", "torch.cat([one[None] for one in _a])"),
     ("torch.cat(_a, dim=_d)", "torch.cat(tuple(_a), dim=_d)"),
 )
+INFINITE = ("-math.inf", "float('-inf')", "-torch.inf")
 mask = spelt(
     ("_a.masked_fill(_m == 0, _v)", "_a.masked_fill(~_m.bool(), _v)"),
     ("_a.masked_fill(_m == 0, _v)", "torch.where(_m.bool(), _a, torch.full_like(_a, _v))"),
     ("_a.masked_fill(_m == 0, _v)", "_a.masked_fill_(_m == 0, _v)"),
     ("_a.masked_fill(_m == 0, _v)", "_a.masked_fill(torch.eq(_m, 0), _v)"),
-    ("_a.masked_fill(_m == 0, _v)", "_a.masked_fill(_m < 0.5, torch.finfo(_a.dtype).min)"),
-    ("_a.masked_fill(_m == 0, _v)", "_a.masked_fill(_m.to(torch.int8) != 1, -1e9)"),
-    ("_a.masked_fill(_m == 0, _v)", "_a + torch.zeros_like(_m, dtype=_a.dtype).masked_fill(_m == 0, _v)"),
+    # Of scores alone: what is filled with another value is no matter of a softmax.
+    *((f"_a.masked_fill(_m == 0, {infinite})", text) for infinite in INFINITE for text in (
+        "_a.masked_fill(_m < 0.5, torch.finfo(_a.dtype).min)",
+        "_a.masked_fill(_m.to(torch.int8) != 1, -1e9)",
+        f"_a + torch.zeros_like(_m, dtype=_a.dtype).masked_fill(_m == 0, {infinite})",
+    )),
     ("_a.tril()", "torch.tril(_a)"),
     ("_a.tril()", "_a * torch.ones_like(_a).tril()"),
     ("_a.triu(diagonal=1)", "torch.triu(_a, 1)"),
