@@ -1,7 +1,8 @@
 """One mistake is charged once: failures that only follow from another item's cost nothing more.
 
-An item follows when all its values are those of a known mistake that another item has charged, or when it fails only
-where a size is 1 and an item of the same file did so before. What it would have cost is given; the page says so.
+An item follows when all its values are those of a known mistake that another item shows and is charged for, or when it
+fails only where a size is 1 and an item of the same file did so before. What it would have cost is given; the page says
+so.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def charged_once(graded: Graded, assignment: Assignment) -> Graded:
         if result is None or result.status != "failed":
             continue
         where = (assignment.part(item.part).file if item.part else None, result.only)
-        if _charges(graded.results.get(result.charged_with)):
+        if _charges(graded.results.get(result.charged_with), result.hint):
             results[item.id] = _given(result, f"The same mistake as in {result.charged_with}, charged there.")
         elif result.only and where in seen:
             results[item.id] = _given(result, f"Only where {result.only} is 1, as in {seen[where]}, charged there.")
@@ -30,8 +31,9 @@ def charged_once(graded: Graded, assignment: Assignment) -> Graded:
     return replace(graded, results=results)
 
 
-def _charges(result: CheckResult | None) -> bool:
-    return result is not None and result.status == "failed" and not result.charged_with
+def _charges(result: CheckResult | None, mistake: str) -> bool:
+    """Whether that item is charged for this very mistake: a value that anybody could send is no sign of it."""
+    return result is not None and result.status == "failed" and not result.charged_with and result.hint == mistake
 
 
 def _given(result: CheckResult, why: str) -> CheckResult:
