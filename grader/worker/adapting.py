@@ -5,7 +5,7 @@ nothing. Settings that only make code faster (threads, compilers, processes that
 names that newer versions of torch and NumPy have dropped are accepted where they carried no meaning. What was ignored
 is said once, in `said`.
 
-The same holds for the reference: both sides run on what `install` has changed. A worker with a GPU undoes it.
+The same holds for the reference: both sides run on what `install` has changed. A worker with a GPU undoes most of it.
 """
 
 from __future__ import annotations
@@ -59,10 +59,15 @@ def install() -> None:
 
 
 def remove() -> None:
-    """Put everything back but what no worker may do, in one that has a GPU."""
+    """Put everything back."""
     while _undo:
         _undo.pop()()
     said.clear()
+
+
+def keep_what_no_worker_may_do() -> None:
+    """In a worker that has a GPU: its own device and compilers, and still no further processes."""
+    remove()
     _adapt_loading()
 
 

@@ -106,7 +106,7 @@ def open_session(frame: Frame, known: frozenset[str] | None = None) -> Session:
     students = StudentFiles(root, known, scratch)
     modules.device = str(tree["device"])
     if modules.device != "cpu":
-        adapting.remove()
+        adapting.keep_what_no_worker_may_do()
     return Session(modules, Capture(students), students)
 
 
