@@ -75,10 +75,12 @@ def given_away(assignment: Assignment, kit: Path, whole: Path) -> Iterator[str]:
     for item in assignment.items:
         if item.id in assignment.kit:
             continue
-        if re.search(rf"(?<![\w.]){re.escape(item.id)}(?![\w.])", manifest):
-            yield f"{MANIFEST} names the hidden item {item.id}"
-        yield from (f"{name} names the hidden item {item.id}" for name, text in texts.items()
-                    if f'"{item.id}"' in text or f"'{item.id}'" in text)  # fmt: skip
+        alone = re.compile(rf"(?<![\w.]){re.escape(item.id)}(?![\w.])")
+        if not alone.search(template):  # an item may be called like the function that the template asks for
+            if alone.search(manifest):
+                yield f"{MANIFEST} names the hidden item {item.id}"
+            yield from (f"{name} names the hidden item {item.id}" for name, text in texts.items()
+                        if f'"{item.id}"' in text or f"'{item.id}'" in text)  # fmt: skip
         sentence = index.items[item.id][0] if item.id in index.items else ""
         if sentence and sentence not in template:
             yield from (f"{name} has the sentence of the hidden item {item.id}" for name, text in texts.items()
