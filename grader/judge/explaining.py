@@ -62,16 +62,20 @@ class Explainer:
                 continue
             if isinstance(outcome_of(self._desk, body, route, other), Disagreement):
                 matches = self._variants.matching(recorded.item.id, self._desk.seen, matches) or matches
-        return matches[0].hint if matches else "", self._charged_with(route, recorded, body, matches)
+        if (followed := self._followed(route, recorded, body, matches)) is not None:
+            return followed.hint, followed.fails[0]
+        return matches[0].hint if matches else "", ""
 
-    def _charged_with(self, route: str, recorded: Recorded, body: Body, matches: Sequence[StoredMistake]) -> str:
-        """The item that charges the mistake, where this one only follows: all cases must be answered as it does."""
+    def _followed(
+        self, route: str, recorded: Recorded, body: Body, matches: Sequence[StoredMistake]
+    ) -> StoredMistake | None:
+        """The mistake that another item charges, where this one only follows: all cases must be answered as it does."""
         left = [mistake for mistake in matches if recorded.item.id in mistake.follows]
         for drawn in recorded.cases:
             if not left or isinstance(outcome_of(self._desk, body, route, drawn), Verdict):
-                return ""
+                return None
             left = self._variants.answering(self._desk.seen, left)
-        return left[0].fails[0] if left else ""
+        return left[0] if left else None
 
     def _hint_as_declared(
         self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]
