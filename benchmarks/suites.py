@@ -21,8 +21,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measuring import Cost, machine, run, spread
-from grader.assignment.locate import assignment_folders
-from grader.assignment.manifest import load
+from grader.commands.shared import open_assignment
 from grader.judge.calls import make_call
 from grader.judge.handed import HandedIn, file_specs
 from grader.judge.main import import_probes, versions
@@ -51,8 +50,7 @@ class Anew(ReferenceSide):
 
 def floor(slug: str, root: Path) -> None:
     """Print what judging the submission below `root` costs in this process, which is warm after the first time."""
-    folders = assignment_folders(slug)
-    assignment = load(folders)
+    folders, assignment = open_assignment(slug, None)
     tolerances.set({**DEFAULT_TOLERANCES, **assignment.tolerances})
     probes = import_probes(assignment)
     settings = Settings(
@@ -103,7 +101,7 @@ def ours(slug: str, folder: Path, submissions: Path) -> Cost:
 
 def measure(slug: str, rounds: int) -> None:
     """Print the ratio within each round, and its median."""
-    assignment = load(assignment_folders(slug))
+    assignment = open_assignment(slug, None)[1]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grader.assignment.assignment import Assignment, Budget, Evidence, Item, source_of
-from grader.assignment.locate import assignment_folders, known_slugs
-from grader.assignment.manifest import load
+from grader.assignment.locate import known_slugs
+from grader.commands.shared import open_assignment
 
 HEADER = (
     "| assignment, item | data | steps | mean (spread), seeds | threshold | fails right ones | seconds |",
@@ -19,7 +19,7 @@ HEADER = (
 
 def assignments() -> list[Assignment]:
     """All assignments of this checkout."""
-    return [load(assignment_folders(slug)) for slug in known_slugs()]
+    return [open_assignment(slug, None)[1] for slug in known_slugs()]
 
 
 def table(source: str) -> list[str]:

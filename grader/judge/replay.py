@@ -143,23 +143,33 @@ class Replay:
         return Look(_ended(recorded, shown, shown.verdict, only), shown)
 
     def only_where(self, recorded: Recorded, shown: Attempt, body: Body) -> str:
-        """The names of the sizes if the item fails just where one of them is 1, as after a `squeeze`; else ""."""
+        """The names of the sizes if the item fails just where one of them is 1, as after a `squeeze`; else "".
+
+        The declared binding is looked at too: the one that comes closest on a single case may be wrong on all others.
+        """
         desk = self._desk
         ended = desk.last is not None and not isinstance(desk.last[1], (Values, Raised))
         if ended or not any(1 in sizes_of(drawn).values() for drawn in recorded.cases):
             return ""
-        kept, seen = (desk.last, desk.prints, desk.print_text, desk.item_text), list(desk.seen)
-        desk.binding = shown.binding
+        kept, seen, before = (desk.last, desk.prints, desk.print_text, desk.item_text), list(desk.seen), desk.binding
+        found: list[str] = []
+        for binding in (shown.binding, Binding()):
+            if not found and (binding == shown.binding or shown.binding.number > 0):
+                found = self._sizes_that_fail(recorded, shown.route, body, binding)
+        desk.last, desk.prints, desk.print_text, desk.item_text = kept
+        desk.seen[:], desk.binding = seen, before
+        return " or ".join(found)
+
+    def _sizes_that_fail(self, recorded: Recorded, route: str, body: Body, binding: Binding) -> list[str]:
+        self._desk.binding = binding
         fails: list[Mapping[str, int]] = []
         agrees: list[Mapping[str, int]] = []
         for drawn in recorded.cases:
-            agreed = outcome_of(desk, body, shown.route, drawn) is None
+            agreed = outcome_of(self._desk, body, route, drawn) is None
             (agrees if agreed else fails).append(sizes_of(drawn))
-        desk.last, desk.prints, desk.print_text, desk.item_text = kept
-        desk.seen[:] = seen
-        if not fails or len(agrees) < ENOUGH or desk.deadline - time.monotonic() < LEFT_SECONDS:
-            return ""
-        return " or ".join(_degenerate(fails, agrees))
+        if not fails or len(agrees) < ENOUGH or self._desk.deadline - time.monotonic() < LEFT_SECONDS:
+            return []
+        return _degenerate(fails, agrees)
 
     def _try_route(self, route: str, recorded: Recorded, bodies: Bodies) -> Attempt:
         """The binding that passes, else the one that comes closest, the declared one first."""

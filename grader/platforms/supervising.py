@@ -45,6 +45,7 @@ from grader.platforms.feedback import differing_total, is_brief, leaders, too_ma
 from grader.results.journal import NAME, Journal, read
 from grader.run.grading import MARKS
 from grader.scoring import score
+from grader.short.expanding import expanded
 from grader.text import clean
 
 LOOK_SECONDS = 1.0
@@ -82,7 +83,7 @@ def supervise(platform: Platform, bundle: Path) -> int:
 
 
 def _graded(platform: Platform, settings: Settings, task: Task, bundle: Path, out: Path, began: float) -> Outcome:
-    assignment = load(assignment_folders(settings.slug, bundle / ASSIGNMENTS))
+    assignment = load(expanded(assignment_folders(settings.slug, bundle / ASSIGNMENTS)))
     strict = settings.profile == SUBMISSION
     if strict and task.last is not None and (why := too_many(assignment.feedback, task)):
         return Outcome(settings=settings, again=task.last, why=why)

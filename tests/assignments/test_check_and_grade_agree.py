@@ -12,8 +12,7 @@ import pytest
 from tiny_assignment import open_for_workers
 
 from grader import intake
-from grader.assignment.locate import folders_below
-from grader.assignment.manifest import load
+from grader.commands.shared import open_assignment
 from grader.model import Submission
 from grader.proof.kept import edited_sources, read_kept
 from grader.proof.reference import lay_out
@@ -46,8 +45,7 @@ def verdicts(assignment, folders, found, portable):
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_check_and_grade_agree(slug, tmp_path):
-    folders = folders_below(ROOT, slug)
-    assignment = load(folders)
+    folders, assignment = open_assignment(slug, ROOT)
     (tmp_path / "handed-in").mkdir()
     root = open_for_workers(tmp_path / "handed-in")
     for kept in chosen(assignment):

@@ -8,8 +8,7 @@ import pytest
 from tiny_assignment import open_for_workers
 
 from grader import intake
-from grader.assignment.locate import folders_below
-from grader.assignment.manifest import load
+from grader.commands.shared import open_assignment
 from grader.proof.kept import edited_sources, read_kept
 from grader.proof.reference import lay_out
 from grader.run.engine import Engine, Order, Recordings
@@ -42,8 +41,7 @@ def judged(folders, found, items, *, completes=False, **places):
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_results_are_the_same_without_the_reference(slug, tmp_path):
-    folders = folders_below(ROOT, slug)
-    assignment = load(folders)
+    folders, assignment = open_assignment(slug, ROOT)
     chosen, items = handful(assignment)
     (tmp_path / "handed-in").mkdir()
     root = open_for_workers(tmp_path / "handed-in")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from grader.assignment.assignment import Limits
-from grader.judge.reference_run import Recorded, _perform
+from grader.judge.reference_run import Recorded, _drawing
 from grader.judge.replay import Replay
 from grader.judge.settling import Doubt
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
@@ -94,13 +94,8 @@ def judged(tmp_path):
         for row in rows:
             names = {"student", "reference", "reading", "route"} & set(inspect.signature(test).parameters)
             fixtures = dict.fromkeys(names, reference)
-            _perform(
-                SimpleNamespace(obj=lambda case=row, **given: test(case=case, **given)),
-                fixtures,
-                recorded,
-                reference,
-                "s",
-            )
+            play = _drawing(recorded, reference, "s")
+            play(SimpleNamespace(obj=lambda case=row, **given: test(case=case, **given)), fixtures)
         recorded.cases = [{"case": row} for row in rows]
         book.keep()
         desk = Desk(ask, None, LIMITS)

@@ -42,7 +42,7 @@ def runs(monkeypatch):
         def start(where, limits):
             seen.devices.append(where.device)
             found = Gpu(name="G", total_mib=100, free_mib=100) if where.device == "cuda" else None
-            return SimpleNamespace(dead=False, gpu=found, kill=lambda: None)
+            return SimpleNamespace(dead=False, gpu=found, kill=lambda: None, ending=lambda: None)
 
         monkeypatch.setattr(training_run, "ask", lambda *_: told.pop(0))
         monkeypatch.setattr(TrainingRun, "give", lambda *_: None)
@@ -129,9 +129,10 @@ def test_what_needs_a_gpu_is_asked_where_there_is_one():
     here, there = Site(root="/nowhere", files=()), SITE
     judge = SimpleNamespace(
         _skipped=lambda item: False, _site=here, _site_of_gpu=there, _doubts=[],
+        _observing=SimpleNamespace(set_aside=lambda put_back=None: None), _observe=lambda: asked.append("observed"),
         _workers=SimpleNamespace(move=lambda site: asked.append(site.device), renew=lambda: None),
         _settle=lambda: asked.append("settled"),
         _judge_group=lambda part, items: asked.append([item.id for item in items]),
     )  # fmt: skip
     SubmissionJudge._run_part(judge, part, [large, plain])
-    assert asked == ["cpu", ["plain"], "cuda", ["large"], "settled"]
+    assert asked == ["cpu", ["plain"], "cuda", ["large"], "settled", "observed"]
