@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from grader.assignment.assignment import Assignment, Item, Part
 from grader.errors import SandboxError
 from grader.judge.reference_run import Recorded
-from grader.judge.replay import Replay, weight_of
+from grader.judge.replay import Replay, sizes_of, weight_of
 from grader.judge.sides import Book, Desk
 from grader.judge.tracing import missing_trace, needs_trace
 from grader.judge.workers import Workers
@@ -41,10 +41,12 @@ class Observing:
         before, self._waiting = self._waiting, instead or []
         return before
 
-    def violations(self, earned: Collection[str], book: Book) -> Iterator[Violation]:
-        """What is found in the parts that wait. `earned`: the items that brought something."""
+    def violations(self, earned: Mapping[str, str], book: Book) -> Iterator[Violation]:
+        """What is found in the parts that wait. `earned`: the items that brought something, with the sizes that, where
+        they are 1, brought nothing.
+        """
         for part, items in self.set_aside():
-            records = [self._records[item.id] for item in items if item.id in earned]
+            records = [_where_it_earned(self._records[item.id], earned[item.id]) for item in items if item.id in earned]
             if any(record.cases for record in records):
                 yield from self._repeated(part, records)
             else:
@@ -85,3 +87,10 @@ class Observing:
         if notes.operations is None or notes.module_types is None:
             return missing_trace(self._assignment, part.id)
         return check_trace(self._assignment, part.id, notes.module_types, notes.operations)
+
+
+def _where_it_earned(recorded: Recorded, only: str) -> Recorded:
+    """The item with the cases in which none of the named sizes is 1."""
+    names = only.split(" or ") if only else []
+    right = [case for case in recorded.cases if not any(sizes_of(case).get(name) == 1 for name in names)]
+    return replace(recorded, cases=right)

@@ -122,7 +122,7 @@ class SubmissionJudge:
         self._settling = Settling(self._replay, self._desk, second, explain, self._finish)
         self._doubts: list[Doubt] = []
         self._observing = Observing(trial.assignment, trial.records, self._replay, self._desk, self._workers)
-        self._earned: set[str] = set()
+        self._earned: dict[str, str] = {}
         self._training: TrainingJudge | None = None
         if trial.source is not None:
             gym = Gym(
@@ -224,7 +224,7 @@ class SubmissionJudge:
     def _finish(self, result: CheckResult, seconds: float) -> CheckResult:
         result = self._believed(result)
         if result.credit > 0:
-            self._earned.add(result.item)
+            self._earned[result.item] = result.only
         result = replace(with_facts(result, self._desk, seconds), output=self._output())
         return replace(result, staff=shown(self._desk, result.case)) if self._job.show else result
 
