@@ -39,7 +39,7 @@ EDITS = {
                             "        return self.layers(points)"),),
     "loops": ((CLASSIFIER, "self.n = getattr(self, 'n', 0) + 1\n        while self.n == 20:\n            pass\n"
                            "        return self.layers(points)"),),
-    "killed": ((CLASSIFIER, "import os; self.training or os.kill(os.getpid(), 9); return self.layers(points)"),),
+    "killed": ((CLASSIFIER, "import os; self.training or os._exit(7); return self.layers(points)"),),
     "other_weights": ((CLASSIFIER, "self.n = getattr(self, 'n', 0) + 1\n        if self.n == 60:\n"
                                    "            self.layers.append(nn.Linear(2, 2))\n"
                                    "        return self.layers(points)"),),
@@ -143,7 +143,7 @@ def test_lines_that_wanted_too_much_memory_are_named(trained):
 
 def test_what_happens_after_the_training_says_so(trained):
     result = trained["killed"]
-    assert (result.status, result.reason) == ("failed", "process killed")
+    assert (result.status, result.reason) == ("failed", "process died")
     assert result.message.endswith("this happened while the trained model was evaluated.")
     assert result.figures[FIGURES]["curve"][-1][0] == 60
 
