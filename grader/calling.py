@@ -104,7 +104,7 @@ def pulled_back(result: object, seed: int, bound: Bound | None = None, **inputs:
 
     Drawn, because a plain sum hides what cancels: behind a batch norm its gradient is zero.
     """
-    outputs = [leaf for leaf in _tensors(result) if leaf.requires_grad]
+    outputs = [leaf for leaf in tensors_in(result) if leaf.requires_grad]
     if outputs:
         upstream = [_drawn(seed, f"upstream {number}", output, 1.0) for number, output in enumerate(outputs)]
         torch.autograd.backward(outputs, upstream)
@@ -188,13 +188,14 @@ def _noise(seed: int, role: str, count: int) -> Any:
     return ((uniform.reshape(count, 4).sum(1) - 2) * math.sqrt(3)).astype(numpy.float32)
 
 
-def _tensors(value: object) -> Iterator[Tensor]:
+def tensors_in(value: object) -> Iterator[Tensor]:
+    """The tensors of a tree of dicts and lists, in order."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
-        yield from (leaf for entry in value.values() for leaf in _tensors(entry))
+        yield from (leaf for entry in value.values() for leaf in tensors_in(entry))
     elif isinstance(value, (list, tuple)):
-        yield from (leaf for entry in value for leaf in _tensors(entry))
+        yield from (leaf for entry in value for leaf in tensors_in(entry))
 
 
 def _layers(net: nn.Module) -> dict[str, tuple[type[nn.Module], nn.Module]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from pathlib import PurePosixPath
 
 from grader.assignment.assignment import Assignment, Consequence, Item, Rule
+from grader.assignment.moments import moment_of
 from grader.assignment.training import check_training
 from grader.assignment.types import Reading, Where, suggestion
 
@@ -236,7 +236,7 @@ def _feedback(assignment: Assignment, reading: Reading) -> None:
     for name in ("tries", "hours", "messages"):
         if getattr(told, name) < 0 or (name == "hours" and not 0 < told.hours < math.inf):
             reading.bad(reading.line("feedback", name), f"{name} is {getattr(told, name)}, expected a positive number")
-    if told.messages_until is not None and not _is_moment(told.messages_until):
+    if told.messages_until is not None and moment_of(told.messages_until) is None:
         reading.bad(reading.line("feedback", "messages_until"), f"messages_until is {told.messages_until!r}, {MOMENT}")
     measured = [item.id for item in assignment.items if item.training is not None]
     for index, name in enumerate(assignment.leaderboard):
@@ -252,17 +252,10 @@ def _limits_and_late(assignment: Assignment, reading: Reading) -> None:
                 reading.bad(reading.line(*where, name), f"{name} is {getattr(entry, name)}, expected more than 0")
     if assignment.late.grace_hours < 0:
         reading.bad(reading.line("late", "grace_hours"), "grace_hours cannot be negative")
-    if assignment.late.due is not None and not _is_moment(assignment.late.due):
+    if assignment.late.due is not None and moment_of(assignment.late.due) is None:
         reading.bad(reading.line("late", "due"), f"due is {assignment.late.due!r}, {MOMENT}")
     if assignment.late.due is None and assignment.late.action != "report":
         reading.bad(reading.line("late", "action"), "a late policy needs a deadline: write `due`")
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
 
 
 def _tolerances_and_names(assignment: Assignment, reading: Reading) -> None:

@@ -8,6 +8,7 @@ than it holds.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,9 +57,13 @@ Node = Scalar | Many | Table
 
 def read(path: Path) -> Node:
     """Parse one YAML file. Raises `AuthorError` with file and line for anything that is not plain, single YAML."""
+    return _parsed(_text(path), path)
+
+
+@functools.lru_cache(maxsize=8)  # whether it is in the short form is asked before what it says
+def _parsed(text: str, path: Path) -> Node:
     import yaml
 
-    text = _text(path)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return _document(_Events(yaml.parse(text, Loader=loader), path))

@@ -13,7 +13,7 @@ from grader.errors import EXIT_DONE, UsageError
 from grader.platforms import bundle
 from grader.platforms.autolab import problems
 from grader.platforms.base import Settings
-from grader.platforms.budgets import budget
+from grader.platforms.budgets import tier
 from grader.platforms.feedback import differing_total
 from grader.reports.words import points
 from grader.run.grading import new_seed
@@ -66,7 +66,7 @@ def _advice(assignment: Assignment, settings: Settings, out: Path, *, zipped: bo
     yield f"It holds the tests and every answer under the secret seed {settings.seed_id}: give it to nobody."
     build = f"docker build --tag {settings.slug}:{settings.suite} {out}"
     if settings.platform == "gradescope":
-        size = budget(assignment, "made" if settings.training == "made" else "off").tier
+        size = tier(settings.memory_mib)
         minutes = int(settings.seconds / 60) + 1
         yield (
             f"Upload {out} as the autograder" if zipped

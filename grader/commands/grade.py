@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -38,7 +37,7 @@ from grader.reports import files, gradescope, html, terminal
 from grader.results.journal import Journal
 from grader.results.sharding import Shard
 from grader.run.engine import Trainings
-from grader.run.grading import automatic_items, grade_into, new_seed, scores_of, taken_in, write_results
+from grader.run.grading import Progress, automatic_items, grade_into, new_seed, scores_of, taken_in, write_results
 from grader.sandbox.launch import Launched
 
 SUBMISSIONS = "submissions"
@@ -75,6 +74,19 @@ class Request:
 
 
 @dataclass(frozen=True)
+class _Run:
+    """One call, opened: what is judged into which journal and folder."""
+
+    journal: Journal
+    assignment: Assignment
+    folders: Folders
+    request: Request
+    items: tuple[str, ...]
+    trainings: Trainings
+    out: Path
+
+
+@dataclass(frozen=True)
 class _Class:
     """What is to be judged, with which seed; `part` says which shard of a class it is."""
 
@@ -101,9 +113,7 @@ def run(request: Request, launched: Launched | None = None) -> int:
     if request.resume and not (out / "journal.jsonl").exists():
         raise UsageError(f"there is nothing to resume in {out}")
     with Journal(out, assignment.slug) as journal:
-        _grade(
-            journal, assignment, request, out, partial(_judge, journal, assignment, folders, items, trainings, launched)
-        )
+        _grade(_Run(journal, assignment, folders, request, items, trainings, out), launched)
     if request.taken is not None:
         return EXIT_DONE  # who called reads the journal, and makes the results
     return finish(out, assignment, lenient=request.lenient, as_json=request.json)
@@ -118,83 +128,72 @@ def finish(out: Path, assignment: Assignment, *, lenient: bool = False, as_json:
     return exit_code_of(scores.reports)
 
 
-def _grade(
-    journal: Journal,
-    assignment: Assignment,
-    request: Request,
-    out: Path,
-    judge: Callable[[Request, _Class, Path], None],
-) -> None:
+def _grade(run: _Run, launched: Launched | None) -> None:
     """Take the class in and judge it, if there is anything to be judged."""
-    whole = _class_of(journal, assignment, request, out)
+    journal, slug = run.journal, run.assignment.slug
+    whole = _class_of(run)
     if not any(isinstance(entry, Submission) for entry in whole.taken.found):
-        journal.start_run(assignment.slug, whole.seed, {}, whole.part)
+        journal.start_run(slug, whole.seed, {}, whole.part)
         journal.notices(whole.taken.notices)
         for entry in whole.taken.found:
             journal.submission(entry)
         return
+    if launched is not None:
+        html.template()  # compiled while torch is imported elsewhere
     try:
-        judge(request, whole, out)
+        with progress_bar(slug) as tell:
+            if run.request.container:
+                _judge_in_containers(run, whole, tell)
+            else:
+                _judge_here(run, whole, launched, tell)
     except (KeyboardInterrupt, GraderError):
         # What was finished is worth having on disk before the command ends.
         if journal.contents.slug and journal.in_place:
             with suppress(GraderError):  # a full disk, say: then the first error is the one to be told
-                write_results(out, scores_of(out, assignment, lenient=request.lenient))
+                write_results(run.out, scores_of(run.out, run.assignment, lenient=run.request.lenient))
         raise
 
 
-def _judge(
-    journal: Journal,
-    assignment: Assignment,
-    folders: Folders,
-    items: tuple[str, ...],
-    trainings: Trainings,
-    launched: Launched | None,
-    request: Request,
-    whole: _Class,
-    out: Path,
-) -> None:
-    """Here, or in containers."""
-    jobs = job_count(request.jobs)
-    if launched is not None:
-        html.template()  # compiled while torch is imported elsewhere
-    with progress_bar(assignment.slug) as tell:
-        if request.container:
-            wanted = Wanted(
-                seed=whole.seed,
-                items=items,
-                only=request.only,
-                jobs=jobs,
-                trainings=trainings,
-                image=request.image or "",
-                shard=whole.part,
-                recording=request.recording,
-            )
-            grade_in_containers(journal, assignment, folders, whole.taken, wanted, out, tell)
-            return
-        grade_into(
-            journal,
-            assignment,
-            folders,
-            whole.taken.found,
-            seed=whole.seed,
-            items=items,
-            jobs=jobs,
-            report=(out / SUITE).resolve(),
-            tell=tell,
-            launched=launched,
-            trainings=trainings,
-            notices=whole.taken.notices,
-            recordings=recordings_for(request.recording, request.no_cache),
-            shard=whole.part,
-            hidden_anywhere=bool(request.only),
-            answers=None if request.answers is None else answers_in(request.answers, assignment).contents,
-        )
+def _judge_in_containers(run: _Run, whole: _Class, tell: Callable[[Progress], None]) -> None:
+    request = run.request
+    wanted = Wanted(
+        seed=whole.seed,
+        items=run.items,
+        only=request.only,
+        jobs=job_count(request.jobs),
+        trainings=run.trainings,
+        image=request.image or "",
+        shard=whole.part,
+        recording=request.recording,
+    )
+    grade_in_containers(run.journal, run.assignment, run.folders, whole.taken, wanted, run.out, tell)
 
 
-def _class_of(journal: Journal, assignment: Assignment, request: Request, out: Path) -> _Class:
+def _judge_here(run: _Run, whole: _Class, launched: Launched | None, tell: Callable[[Progress], None]) -> None:
+    request = run.request
+    grade_into(
+        run.journal,
+        run.assignment,
+        run.folders,
+        whole.taken.found,
+        seed=whole.seed,
+        items=run.items,
+        jobs=job_count(request.jobs),
+        report=(run.out / SUITE).resolve(),
+        tell=tell,
+        launched=launched,
+        trainings=run.trainings,
+        notices=whole.taken.notices,
+        recordings=recordings_for(request.recording, request.no_cache),
+        shard=whole.part,
+        hidden_anywhere=bool(request.only),
+        answers=None if request.answers is None else answers_in(request.answers, run.assignment).contents,
+    )
+
+
+def _class_of(run: _Run) -> _Class:
     """What was handed in: taken in now, or by who called and left it beside the journal."""
-    workspace = out / SUBMISSIONS
+    journal, request, workspace = run.journal, run.request, run.out / SUBMISSIONS
     if request.taken is not None:
         shutil.copytree(request.taken, workspace, dirs_exist_ok=True)
         found = tuple(taken_in(journal.contents, workspace.resolve()))
@@ -208,7 +207,7 @@ def _class_of(journal: Journal, assignment: Assignment, request: Request, out: P
         owners.extend(known)
         return known if shard is None else shard.share(known)
 
-    taken = _take(journal, assignment, request, workspace, out, choose)
+    taken = _take(journal, run.assignment, request, workspace, run.out, choose)
     return _Class(taken, seed or new_seed(), None if shard is None else shard.facts(owners))
 
 

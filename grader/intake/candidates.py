@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from grader.assignment.assignment import Late
+from grader.assignment.moments import moment_of
 from grader.intake.names import private_key, safe_key, student_ids, tells_people
 from grader.intake.tree import Entry
 from grader.model import Person
@@ -101,7 +102,7 @@ def with_lateness(candidate: Candidate, late: Late) -> Candidate:
     """Lateness from the time of submission and the manifest's deadline, where the source did not state it."""
     if candidate.late is not None or candidate.submitted_at is None or late.due is None:
         return candidate
-    submitted, due = _moment(candidate.submitted_at), _moment(late.due)
+    submitted, due = moment_of(candidate.submitted_at), moment_of(late.due)
     if submitted is None or due is None:
         return candidate
     return replace(candidate, late=submitted > due + timedelta(hours=late.grace_hours))
@@ -125,12 +126,3 @@ def _when(position: int, attempt: Candidate) -> tuple[float, int]:
     except (ValueError, OverflowError, OSError):
         moment = 0.0
     return moment, position
-
-
-def _moment(text: str) -> datetime | None:
-    """An instant; None for text that is no time or has no offset."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from grader.calling import tensors_in
 from grader.judge.calls import Call, Key
 from grader.judge.sides import Book, ReferenceSide
 from grader.worker.loading import Probe
@@ -67,7 +68,7 @@ def _echo(like: Tensor, path: str, call: Call, number: int) -> Tensor:
     """An input of that name or shape, where there is one."""
     given, options = call.inputs_and_options()
     named = given.get(path.rpartition(".")[2])
-    for value in [*_tensors(named), *_tensors([given, options])]:
+    for value in [*tensors_in(named), *tensors_in([given, options])]:
         if value.shape == like.shape:
             return value.detach().to(like.dtype)
     return _noise(like)
@@ -111,7 +112,7 @@ def _by_prefix(like: Tensor, path: str, call: Call, number: int, *, past: bool =
     """A row depends on its own inputs alone, and a place in it (`past`) on what stands up to there."""
     if like.dim() < 2 or not like.numel() or len(like) * like.shape[1] > MOST_ROWS:
         return _by_inputs(like, path, call, number)
-    given = list(_tensors(call.inputs_and_options()[0]))
+    given = list(tensors_in(call.inputs_and_options()[0]))
     rows, length = like.shape[:2]
     places = range(length) if past else [slice(None)]
     made = like.clone()
@@ -131,7 +132,7 @@ def _heeding_masks(like: Tensor, path: str, call: Call, number: int) -> Tensor:
         return _noise(like)
     rows, length = len(like), like.shape[-1]
     noise = _noise(like)
-    for mask in _tensors(call.inputs_and_options()[0]):
+    for mask in tensors_in(call.inputs_and_options()[0]):
         if mask.shape == (rows, length) and bool(((mask == 0) | (mask == 1)).all()):
             shape = (rows, *[1] * (like.dim() - 2), length)
             return noise.masked_fill(mask.reshape(shape) == 0, -torch.inf).softmax(-1).nan_to_num()
@@ -221,14 +222,3 @@ class ForgingSide:
             like = torch.zeros((), dtype=torch.float64 if isinstance(value, float) else torch.int64)
             return type(value)(self._forge(like, path, call, self._number).item())
         return value if value is None else ""
-
-
-def _tensors(value: object) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for entry in value.values():
-            yield from _tensors(entry)
-    elif isinstance(value, list | tuple):
-        for entry in value:
-            yield from _tensors(entry)

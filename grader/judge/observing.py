@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from grader.assignment.assignment import Assignment, Item, Part
 from grader.errors import SandboxError
+from grader.judge.drawing import weight
 from grader.judge.reference_run import Recorded
-from grader.judge.replay import Replay, sizes_of, weight_of
+from grader.judge.replay import Replay, sizes_of
 from grader.judge.sides import Book, Desk
 from grader.judge.tracing import missing_trace, needs_trace
 from grader.judge.workers import Workers
@@ -55,7 +56,7 @@ class Observing:
     def _repeated(self, part: Part, earned: Sequence[Recorded]) -> Sequence[Violation]:
         """What runs where something was earned: it must earn it again, traced."""
         drawn = ((record, case) for record in earned for case in record.cases)
-        record, case = min(drawn, key=lambda entry: weight_of(entry[1]))
+        record, case = min(drawn, key=lambda entry: weight(entry[1]))
         seen: list[Notes] = []
         ended = False
         for _ in range(2):  # what an earlier item left behind is not held against anybody

@@ -152,10 +152,9 @@ class Replay:
         if ended or not any(1 in sizes_of(drawn).values() for drawn in recorded.cases):
             return ""
         kept, seen, before = (desk.last, desk.prints, desk.print_text, desk.item_text), list(desk.seen), desk.binding
-        found: list[str] = []
-        for binding in (shown.binding, Binding()):
-            if not found and (binding == shown.binding or shown.binding.number > 0):
-                found = self._sizes_that_fail(recorded, shown.route, body, binding)
+        found = self._sizes_that_fail(recorded, shown.route, body, shown.binding)
+        if not found and shown.binding.number > 0:
+            found = self._sizes_that_fail(recorded, shown.route, body, Binding())
         desk.last, desk.prints, desk.print_text, desk.item_text = kept
         desk.seen[:], desk.binding = seen, before
         return " or ".join(found)
@@ -346,11 +345,6 @@ def sizes_of(drawn: dict[str, object]) -> Mapping[str, int]:
     cases = [value for value in drawn.values() if isinstance(value, Case)]
     numbers = [entry for case in cases for entry in dataclasses.asdict(case).items() if entry[0] != "seed"]
     return {name: value for name, value in numbers if type(value) is int}
-
-
-def weight_of(drawn: dict[str, object]) -> int:
-    """How large a drawn case is."""
-    return sum(value.weight() for value in drawn.values() if isinstance(value, Case))
 
 
 def _case_text(drawn: dict[str, object] | None) -> str:

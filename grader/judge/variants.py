@@ -77,15 +77,20 @@ class Variants:
         return [mistake for mistake in among if self._answers(mistake, seen)]
 
     def _explains(self, mistake: StoredMistake, seen: Seen) -> bool:
-        def differs(call: Call) -> bool:
-            values = self.values(mistake, call)
-            return values is not None and (call.expected is None or bool(differences(values, call.expected)))
-
-        return self._answers(mistake, seen) and any(differs(call) for call, _ in seen)
+        differs = False
+        for call, actual in seen:
+            if (values := self._equal(mistake, call, actual)) is None:
+                return False
+            differs = differs or call.expected is None or bool(differences(values, call.expected))
+        return differs
 
     def _answers(self, mistake: StoredMistake, seen: Seen) -> bool:
-        pairs = ((actual, self.values(mistake, call)) for call, actual in seen)
-        return all(values is not None and not differences(actual, values) for actual, values in pairs)
+        return all(self._equal(mistake, call, actual) is not None for call, actual in seen)
+
+    def _equal(self, mistake: StoredMistake, call: Call, actual: Mapping[str, object]) -> Mapping[str, object] | None:
+        """The mistaken version's values, if what was seen are these."""
+        values = self.values(mistake, call)
+        return None if values is None or differences(actual, values) else values
 
     def values(self, mistake: StoredMistake, call: Call) -> Mapping[str, object] | None:
         """What the mistaken version answers; None where it raises, which explains nothing, or where nobody knows."""

@@ -26,7 +26,7 @@ from grader.kit.public import as_yaml, public_part
 from grader.kit.wheel import put, write_wheel
 from grader.platforms.bundle import zip_folder
 from grader.recording.identity import SUBMISSIONS, folder_digest
-from grader.run.engine import Engine, Order, Recordings
+from grader.run.engine import Order, record_at
 from grader.run.grading import PUBLIC_SEED
 from grader.templates.generate import contents_of
 
@@ -86,7 +86,6 @@ def fill(assignment: Assignment, folders: Folders, target: Path) -> Folders:
 
 def _record(folders: Folders, suite: Path, target: Path) -> None:
     """Run the cut suite on the reference, and put what it answered at `target`."""
-    troubles: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         # Known mistakes are edits of the reference: they are needed here, and never in the kit.
         whole = Path(scratch) / suite.name
@@ -97,11 +96,6 @@ def _record(folders: Folders, suite: Path, target: Path) -> None:
             folders=Folders(suite=whole, reference=folders.reference, template=folders.template),
             seed=PUBLIC_SEED,
             portable=not sys.platform.startswith("linux"),
-            recordings=Recordings(cache=Path(scratch) / "shelf", warn=troubles.append),
             for_kit=True,
         )
-        with Engine(order) as engine:
-            try:
-                shutil.copytree(engine.complete(), target)
-            except GraderError as error:
-                raise GraderError("\n".join([str(error), *troubles])) from None
+        record_at(target, order)

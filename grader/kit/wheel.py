@@ -11,10 +11,9 @@ from pathlib import Path
 
 import grader
 from grader.errors import UsageError
-from grader.platforms.bundle import zip_folder
+from grader.platforms.bundle import PACKAGE, zip_folder
 
 DISTRIBUTION = "dl-grader"
-PACKAGE = Path(grader.__file__).resolve().parent
 CARRIED = ("METADATA", "entry_points.txt", "top_level.txt", "LICENSE")
 TAGS = "Wheel-Version: 1.0\nGenerator: dl-grader\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 

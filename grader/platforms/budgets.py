@@ -26,8 +26,13 @@ class Budget:
 
     @property
     def tier(self) -> str:
-        """The smallest container that has the memory, or the largest there is."""
-        return next((name for name, size in TIERS if size >= self.memory_mib), TIERS[-1][0])
+        """The container to choose."""
+        return tier(self.memory_mib)
+
+
+def tier(memory_mib: int) -> str:
+    """The smallest container that has the memory, or the largest there is."""
+    return next((name for name, size in TIERS if size >= memory_mib), TIERS[-1][0])
 
 
 def budget(assignment: Assignment, source: Source) -> Budget:

@@ -31,7 +31,7 @@ from grader.platforms.answers import answers_in, write_answers
 from grader.platforms.base import ANSWERS, ASSIGNMENTS, RECORDING, SETTINGS, SUBMISSION, TESTING, Outcome, Settings
 from grader.platforms.budgets import budget
 from grader.platforms.gradescope import content
-from grader.run.engine import Engine, Order, Recordings
+from grader.run.engine import Order, record_at
 
 FILES = Path(__file__).parent / "files"
 PACKAGE = Path(grader.__file__).resolve().parent
@@ -154,7 +154,7 @@ def _name(requirement: str) -> str:
 
 def _fill(source: Path, folders: Folders, settings: Settings, wanted: Wanted) -> None:
     copy_assignment(folders, source / ASSIGNMENTS, reference=wanted.with_reference)
-    _record(folders, settings.seed, source / RECORDING)
+    record_at(source / RECORDING, Order(folders=folders, seed=settings.seed))
     (source / SETTINGS).write_text(settings.dump(), encoding="utf-8")
     if wanted.platform == "gradescope":
         nothing = content(Outcome(settings=settings, trouble=NOT_STARTED))
@@ -170,18 +170,6 @@ def _fill(source: Path, folders: Folders, settings: Settings, wanted: Wanted) ->
         (source / "wheelhouse").mkdir()
         for path in sorted(wanted.wheelhouse.glob("*.whl")):
             shutil.copyfile(path, source / "wheelhouse" / path.name)
-
-
-def _record(folders: Folders, seed: str, target: Path) -> None:
-    """Run the reference, and put what it answered at `target`, with the values of all known mistakes."""
-    troubles: list[str] = []
-    with tempfile.TemporaryDirectory() as shelf:
-        order = Order(folders=folders, seed=seed, recordings=Recordings(cache=Path(shelf), warn=troubles.append))
-        with Engine(order) as engine:
-            try:
-                shutil.copytree(engine.complete(), target)
-            except GraderError as error:
-                raise GraderError("\n".join([str(error), *troubles])) from None
 
 
 def _fill_in(template: Path, target: Path, settings: Settings) -> None:

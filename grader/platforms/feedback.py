@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from grader.assignment.assignment import Assignment, Feedback
+from grader.assignment.moments import moment_of
 from grader.model import Report
 from grader.platforms.base import Task
 from grader.thresholds import figure_of
@@ -17,12 +18,12 @@ from grader.thresholds import figure_of
 
 def too_many(feedback: Feedback, task: Task) -> str:
     """A sentence for the student when this submission is one too many within the hours; else ""."""
-    now = _time(task.submitted_at)
+    now = moment_of(task.submitted_at)
     if not feedback.tries or now is None:
         return ""
     window = timedelta(hours=feedback.hours)
     judged: list[datetime] = []  # those that were handed back did not use up a try
-    for earlier in sorted(moment for entry in task.previous if (moment := _time(entry)) is not None):
+    for earlier in sorted(moment for entry in task.previous if (moment := moment_of(entry)) is not None):
         if earlier < now and sum(earlier - before < window for before in judged) < feedback.tries:
             judged.append(earlier)
     recent = [moment for moment in judged if now - moment < window]
@@ -40,15 +41,8 @@ def is_brief(feedback: Feedback, task: Task) -> bool:
     number = len(task.previous) + 1
     if feedback.messages and number > feedback.messages:
         return True
-    now, end = _time(task.submitted_at), _time(feedback.messages_until)
+    now, end = moment_of(task.submitted_at), moment_of(feedback.messages_until)
     return now is not None and end is not None and now > end
-
-
-def _time(text: str | None) -> datetime | None:
-    with suppress(ValueError, TypeError):
-        moment = datetime.fromisoformat(text or "")
-        return moment if moment.tzinfo else None
-    return None
 
 
 def differing_total(stated: str, total: object, slug: str) -> str:

@@ -45,7 +45,6 @@ from grader.platforms.feedback import differing_total, is_brief, leaders, too_ma
 from grader.results.journal import NAME, Journal, read
 from grader.run.grading import MARKS
 from grader.scoring import score
-from grader.short.expanding import expanded
 from grader.text import clean
 
 LOOK_SECONDS = 1.0
@@ -83,17 +82,18 @@ def supervise(platform: Platform, bundle: Path) -> int:
 
 
 def _graded(platform: Platform, settings: Settings, task: Task, bundle: Path, out: Path, began: float) -> Outcome:
-    assignment = load(expanded(assignment_folders(settings.slug, bundle / ASSIGNMENTS)))
+    assignment = load(assignment_folders(settings.slug, bundle / ASSIGNMENTS))
     strict = settings.profile == SUBMISSION
     if strict and task.last is not None and (why := too_many(assignment.feedback, task)):
         return Outcome(settings=settings, again=task.last, why=why)
     differing = differing_total(task.total, assignment.total, settings.slug)
     notes = [*task.notes, *filter(None, [differing]), *_about_the_machine(settings)]
+    given = _marks(bundle / ANSWERS / task.submission, assignment)
     with Journal(out, settings.slug) as journal:
         journal.start_run(settings.slug, journal.contents.seed or settings.seed, {})  # so no argument shows the seed
 
     def outcome(trouble: str) -> Outcome:
-        report, late = _report(out, assignment, _marks(bundle / ANSWERS / task.submission, assignment))
+        report, late = _report(out, assignment, given)
         return Outcome(
             settings=settings,
             report=report,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.proof.changes.source import Edit, Source
-from grader.proof.rewritings.operators.values import EACH, WAYS, appended
+from grader.proof.rewritings.operators.values import EACH, WAYS, appended, is_beginning
 
 STYLES = {
     "tokens of standard deviation 1": (EACH, "    if value.dim() == 3:", "        torch.nn.init.normal_(value)"),
@@ -33,12 +33,5 @@ def styles_of(assignment: Assignment) -> dict[str, dict[str, str]]:
 def begun(text: str, path: str, lines: tuple[str, ...]) -> str:
     """The file with these lines at the end of the constructor of every module that has parameters."""
     source = Source(path, text)
-    constructors = [
-        node
-        for outer in ast.walk(source.tree)
-        if isinstance(outer, ast.ClassDef)
-        for node in outer.body
-        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
-        if any(word in source.segment(node) for word in ("Parameter", "nn."))
-    ]
+    constructors = [node for node in ast.walk(source.tree) if is_beginning(node, source)]
     return source.applied(Edit(tuple(appended(source, node, lines) for node in constructors)))

@@ -7,10 +7,11 @@ per submission and otherwise becomes a grader error of the items that are still 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -323,3 +324,18 @@ class Engine:
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
+
+
+def record_at(target: Path, order: Order) -> None:
+    """Run the reference, and put what it answered at `target`, with the values of all known mistakes.
+
+    Raises GraderError, with what kept the recording from being written.
+    """
+    troubles: list[str] = []
+    with tempfile.TemporaryDirectory() as shelf:
+        kept = replace(order, recordings=Recordings(cache=Path(shelf), warn=troubles.append))
+        with Engine(kept) as engine:
+            try:
+                shutil.copytree(engine.complete(), target)
+            except GraderError as error:
+                raise GraderError("\n".join([str(error), *troubles])) from None

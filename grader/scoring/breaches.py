@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from grader.assignment.assignment import Assignment, Consequence, Item, Rule
+from grader.assignment.moments import moment_of
 from grader.model import Graded, Violation
 
 LATE = "late"
@@ -50,19 +51,10 @@ def _position(found: Violation) -> tuple[object, ...]:
 
 def is_late(graded: Graded, assignment: Assignment) -> bool | None:
     """Whether it came after deadline and grace; None when nothing says so. Times win over the source's own word."""
-    due, submitted = _moment(assignment.late.due), _moment(graded.submitted_at)
+    due, submitted = moment_of(assignment.late.due), moment_of(graded.submitted_at)
     if due is None or submitted is None:
         return graded.late
     return submitted > due + timedelta(hours=assignment.late.grace_hours)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """A time with its offset; anything else cannot be compared and is None."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None
 
 
 def _late(graded: Graded, assignment: Assignment) -> Breach | None:

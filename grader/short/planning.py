@@ -103,12 +103,17 @@ class Fit:
     @property
     def word(self) -> str:
         """What its probes are called, behind `train_` and `predict_`."""
-        return re.sub(r"\W", "_", self.id)
+        return letters_of(self.id)
+
+
+def letters_of(name: str) -> str:
+    """An id as a part of a name of Python."""
+    return re.sub(r"\W", "_", name)
 
 
 def word_of(name: str) -> str:
     """An id as a name of Python."""
-    word = re.sub(r"\W", "_", name)
+    word = letters_of(name)
     return f"check_{word}" if word[:1].isdigit() or word in RESERVED or iskeyword(word) else word
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from grader.short.calls import HELPERS
 from grader.short.draws import Size, distinct
-from grader.short.planning import GRADIENTS, Asked, Fit, Line, Planned
+from grader.short.planning import GRADIENTS, Asked, Fit, Line, Planned, letters_of
 
 PROBES, CASES, TESTS = "check_probes.py", "check_cases.py", "test_checks.py"
 FITTING = ("fitted", "predicted")
@@ -173,7 +173,7 @@ def _test(plan: Planned, line: Line, *, first: bool) -> str:
     call = f"run(probes.{plan.word}, case)"
     rest = _keywords({"only": list(line.only)} if line.only else {}) + _keywords(plan.bounds)
     lines = [f'@item("{line.id}")', f"@given(case=cases.{plan.word}_cases())"]
-    lines += [f"def test_{_word(line.id)}(student, reference, case):", *_doc(line.sentence)]
+    lines += [f"def test_{letters_of(line.id)}(student, reference, case):", *_doc(line.sentence)]
     lines += [f"    values = student.{call}", f"    assert_agrees(values, reference.{call}{rest})"]
     for name, arguments in plan.properties if first else ():
         given = "".join(f", {each}" for each in arguments)
@@ -221,10 +221,6 @@ def fit_test(fit: Fit) -> str:
 
 def _keywords(values: Mapping[str, object]) -> str:
     return "".join(f", {name}={json.dumps(value)}" for name, value in values.items())
-
-
-def _word(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
 def _doc(text: str) -> list[str]:

@@ -7,47 +7,60 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 
-def read_outside(modules: Any, path: str) -> dict[str, object]:
-    """Try to read a file of the grader."""
+def tried(attempt: Callable[[], str]) -> dict[str, object]:
+    """Whether an attempt got through, with what it saw or why the system refused."""
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - the plainest attempt
-            return {"reached": True, "detail": file.read(20)}
+        return {"reached": True, "detail": attempt()}
     except OSError as error:
         return {"reached": False, "detail": error.strerror or ""}
+
+
+def read_outside(modules: Any, path: str) -> dict[str, object]:
+    """Try to read a file of the grader."""
+
+    def attempt() -> str:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - the plainest attempt
+            return file.read(20)
+
+    return tried(attempt)
 
 
 def write_inside(modules: Any) -> dict[str, object]:
     """Try to change the submission's own folder."""
-    try:
+
+    def attempt() -> str:
         with open(f"{sys.path[0]}/planted.txt", "w", encoding="utf-8") as file:  # noqa: PTH123
             file.write("planted")
         os.unlink(f"{sys.path[0]}/planted.txt")  # noqa: PTH108
-        return {"reached": True, "detail": "a file was written"}
-    except OSError as error:
-        return {"reached": False, "detail": error.strerror or ""}
+        return "a file was written"
+
+    return tried(attempt)
 
 
 def connect(modules: Any, port: int) -> dict[str, object]:
     """Try to reach a listener of the grader on the loopback interface."""
-    try:
+
+    def attempt() -> str:
         with socket.create_connection(("127.0.0.1", port), timeout=1.0):
-            return {"reached": True, "detail": "connected"}
-    except OSError as error:
-        return {"reached": False, "detail": error.strerror or ""}
+            return "connected"
+
+    return tried(attempt)
 
 
 def kill_grader(modules: Any, pid: int) -> dict[str, object]:
     """Try to send the harmless signal 0 to the grader's process."""
-    try:
+
+    def attempt() -> str:
         os.kill(pid, 0)
-        return {"reached": True, "detail": "a signal could be sent"}
-    except OSError as error:
-        return {"reached": False, "detail": error.strerror or ""}
+        return "a signal could be sent"
+
+    return tried(attempt)
 
 
 def environment(modules: Any) -> dict[str, object]:
@@ -84,29 +97,32 @@ def fork_many(modules: Any) -> dict[str, object]:
 
 def limit_others(modules: Any, pid: int) -> dict[str, object]:
     """Try to take processor time away from another process."""
-    try:
+
+    def attempt() -> str:
         resource.prlimit(pid, resource.RLIMIT_CPU, resource.prlimit(pid, resource.RLIMIT_CPU))
-        return {"reached": True, "detail": "limits could be set"}
-    except OSError as error:
-        return {"reached": False, "detail": error.strerror or ""}
+        return "limits could be set"
+
+    return tried(attempt)
 
 
 def leave_memory(modules: Any) -> dict[str, object]:
     """Try to make memory that outlives the worker and that other workers can reach."""
-    try:
+
+    def attempt() -> str:
         os.close(os.memfd_create("left"))
-        return {"reached": True, "detail": "a memory file was made"}
-    except OSError as error:
-        return {"reached": False, "detail": error.strerror or ""}
+        return "a memory file was made"
+
+    return tried(attempt)
 
 
 def empty(modules: Any, path: str) -> dict[str, object]:
     """Try to empty a file of the grader by its path."""
-    try:
+
+    def attempt() -> str:
         os.truncate(path, 0)
-        return {"reached": True, "detail": "it was emptied"}
-    except OSError as error:
-        return {"reached": False, "detail": error.strerror or ""}
+        return "it was emptied"
+
+    return tried(attempt)
 
 
 def allocate(modules: Any, mib: int) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 from grader.proof.changes.source import Edit, Replacement, Source
 
@@ -28,13 +29,17 @@ WAYS = {
 
 def initial_values(source: Source, node: ast.AST) -> Iterator[Edit]:
     """Every parameter of a class begins otherwise."""
-    outer = source.parent(node)
-    if not isinstance(node, ast.FunctionDef) or node.name != "__init__" or not isinstance(outer, ast.ClassDef):
-        return
-    if "Parameter" not in source.segment(node) and "nn." not in source.segment(node):
-        return
-    for lines in WAYS.values():
-        yield Edit((appended(source, node, lines),))
+    if is_beginning(node, source):
+        for lines in WAYS.values():
+            yield Edit((appended(source, node, lines),))
+
+
+def is_beginning(node: ast.AST, source: Source) -> TypeGuard[ast.FunctionDef]:
+    """Whether it is the constructor of a class that has parameters."""
+    if not isinstance(node, ast.FunctionDef) or node.name != "__init__":
+        return False
+    text = source.segment(node)
+    return isinstance(source.parent(node), ast.ClassDef) and ("Parameter" in text or "nn." in text)
 
 
 def appended(source: Source, node: ast.FunctionDef, lines: Sequence[str]) -> Replacement:
