@@ -108,7 +108,7 @@ def buffered(source: Source, node: ast.AST) -> Iterator[Edit]:
     if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not (name := attribute_of_self(node.targets[0])):
         return
     function = source.function(node)
-    if function is None or function.name != "__init__":
+    if function is None or function.name != "__init__" or not _holds_buffers(source.class_of(node)):
         return
     if isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Pow):
         text = source.segment(node.value)
@@ -117,6 +117,12 @@ def buffered(source: Source, node: ast.AST) -> Iterator[Edit]:
         start = source.span(node)[0]
         indent = " " * node.col_offset
         yield source.inserted(start, f'self.register_buffer("calls", torch.zeros(1))\n{indent}')
+
+
+def _holds_buffers(owner: ast.ClassDef | None) -> bool:
+    """Whether a class is a module, also by way of another class. Data sets are the other classes with a base."""
+    bases = [] if owner is None else [ast.unparse(base).rsplit(".", 1)[-1] for base in owner.bases]
+    return any(base not in ("object", "Dataset") for base in bases)
 
 
 # --- layers and their uses ------------------------------------------------------------------------------------

@@ -62,10 +62,10 @@ looped = spelt(
 )
 linear = spelt(
     ("F.linear(_a, _w, _b)", "_a @ _w.t() + _b"),
-    ("F.linear(_a, _w, _b)", "torch.addmm(_b, _a, _w.t())"),
-    ("F.linear(_a, _w, _b)", "(_w @ _a.t()).t() + _b"),
+    ("F.linear(_a, _w, _b)", "torch.addmm(_b, _a, _w.t()) if _a.dim() == 2 else _a @ _w.t() + _b"),
+    ("F.linear(_a, _w, _b)", "(_w @ _a.transpose(-2, -1)).transpose(-2, -1) + _b"),
     ("F.linear(_a, _w, _b)", "_a.matmul(_w.T).add(_b)"),
-    ("F.linear(_a, _w, _b)", "torch.einsum('bi,oi->bo', _a, _w) + _b"),
+    ("F.linear(_a, _w, _b)", "torch.einsum('...i,oi->...o', _a, _w) + _b"),
 )
 concatenation = spelt(
     ("torch.cat((_a, _b), dim=_d)", "torch.cat([_a, _b], _d)"),

@@ -29,7 +29,7 @@ def strided(source: Source, node: ast.AST) -> Iterator[Edit]:
 def written_in_place(source: Source, node: ast.AST) -> Iterator[Edit]:
     """What is returned is written into once more."""
     for value in _returned(source, node):
-        if isinstance(value, ast.Call) and called(value) in ("to_words", "out", "w_o", "decoder", "stack", "view"):
+        if isinstance(value, ast.Call) and called(value) in ("to_words", "out", "w_o", "stack", "view"):
             yield source.replace(value, filled_in(source, "_a.mul_(1)", {"_a": value}))
 
 
