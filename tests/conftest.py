@@ -5,8 +5,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-# How long an example takes says something of the machine, and nothing of the code.
-settings.register_profile("grader", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says something of the machine, and nothing of the code. Without a database, because a judge
+# that draws in this process takes away the place of the default one.
+settings.register_profile("grader", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("grader")
 
 

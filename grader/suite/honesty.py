@@ -78,6 +78,22 @@ def learned(untrained: Measure, trained: Measure) -> None:
     require(gap > CLEARLY * abs(trained.value), f"{shown}: it was not learned here.")
 
 
+def unlearned_below(last_layer: Measure, trained: Measure) -> str:
+    """Why what lies below the last layer may not have been learned here, or nothing.
+
+    `last_layer` is the figure of `Trained.last_layer_alone`: a layer that was trained on features which are gone again
+    is worth nothing, but where the features stand in the source they are not gone. A wide network moves little in few
+    steps and keeps such features too, so fail by this only where the sizes are the suite's own; else hand it to
+    `measured` as a doubt.
+    """
+    if trained.value == 0 or trained.value - last_layer.value > CLEARLY * trained.value:
+        return ""
+    return (
+        f"With the last layer alone, all weights below it as they began, the figure is {last_layer.value:.4g}, with "
+        f"all that was trained {trained.value:.4g}: what the last layer sees was not learned here."
+    )
+
+
 def holds_up(whole: Measure, changed: Measure, how: str, allowed: float = 0.1) -> None:
     """The figure stays about the same when every example is changed a little, drawn anew: `how` says in which way.
 

@@ -46,6 +46,11 @@ class Trained:
         """The same model before its first step."""
         return replace(self, weights=self.start)
 
+    def last_layer_alone(self, classes: int) -> Trained:
+        """Trained tensors only where one dimension is the number of classes; all others before the first step."""
+        kept = {name: tensor for name, tensor in self.weights.items() if classes in tensor.shape}
+        return replace(self, weights={**self.start, **kept})
+
 
 class Predictor(Protocol):
     """A trained model in a worker of its own that has never seen a training batch."""

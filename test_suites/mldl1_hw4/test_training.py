@@ -149,6 +149,9 @@ def test_vit_learns(training, submission):
     honesty.batch_independent(classify, sample)
     measure = accuracy(_joined(found), task.test_labels)
     _learned(training.predictor(predict_vit, run.untrained(), **options), batches[0], task.test_labels, measure)
+    last = training.predictor(predict_vit, run.last_layer_alone(task.classes), **options)(batches[0])["logits"]
+    trouble = honesty.unlearned_below(accuracy(last, task.test_labels[: len(last)]), measure)
+    require(not trouble, trouble)
     _known(classify, task.images[:CHANGED], _joined(found), task.test_labels, training.draw)
     training.measured(measure, data=task.name, beside={"chance": 1 / task.classes}, note=note)
 

@@ -20,6 +20,7 @@ from grader.suite.honesty import (
     learned,
     same_function,
     scored,
+    unlearned_below,
     weights_moved,
 )
 from grader.suite.metrics import Measure
@@ -484,6 +485,19 @@ def test_a_figure_from_before_the_first_step_is_none(before, after):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_figure_that_is_no_number_is_left_to_the_threshold(value):
     learned(figure(3.0), figure(value))
+
+
+def test_the_last_layer_alone_keeps_what_has_a_dimension_of_classes():
+    start = {"body": torch.zeros(4, 3), "head": torch.zeros(10, 4), "bias": torch.zeros(10)}
+    run = Trained(weights={name: each + 1 for name, each in start.items()}, start=start)
+    alone = run.last_layer_alone(10)
+    assert {name: float(each.sum()) for name, each in alone.weights.items()} == {"body": 0, "head": 40, "bias": 10}
+    assert alone.start is start
+
+
+@pytest.mark.parametrize(("alone", "whole", "said"), [(0.12, 0.9, False), (0.0, 0.0, False), (0.68, 0.69, True)])
+def test_a_figure_of_the_last_layer_alone_says_that_the_rest_was_not_learned(alone, whole, said):
+    assert bool(unlearned_below(figure(alone), figure(whole))) is said
 
 
 def test_a_figure_may_fall_a_little_when_examples_are_changed():
