@@ -203,8 +203,10 @@ def _by_definitions(
     expected: Sequence[ExpectedFile], paths: list[str], found: Mapping[str, Match], judge: _Completeness
 ) -> Mapping[str, Match]:
     """At least half of the names must be there. Of several files the most complete counts, modules and notebooks alike;
-    among equals one that does not serve already, then the kind that was asked for."""
+    among equals one that does not serve already, then the kind that was asked for. A module that was asked for by its
+    own name is no notebook besides."""
     more: dict[str, Match] = {}
+    modules = {match.path for match in found.values() if not match.how and not match.path.lower().endswith(".ipynb")}
     for file in expected:
         if file.id in found or not file.defines or file.kind == "data":
             continue
@@ -212,6 +214,8 @@ def _by_definitions(
         suffix = ".ipynb" if file.kind == "notebook" else ".py"
         scored = []
         for path in filter(is_source, paths):
+            if file.kind == "notebook" and path in modules:
+                continue
             there = len(judge.definitions(path).keys() & set(file.defines))
             if there and 2 * there >= len(file.defines):
                 rank = (judge.filled(file, path), path not in taken, there, path.lower().endswith(suffix))

@@ -14,8 +14,9 @@ import contextlib
 import linecache
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -53,14 +54,16 @@ class Cell:
 class Definitions:
     """What was taken: names, failures by the name they would have defined, and notes for the report.
 
-    `skipped` says of a name that is set somewhere, but not here, where that is and why it was not done. `broken` is
-    the first thing in a `.py` file that Python cannot read; `written` are the modules that a notebook's cells write.
+    `skipped` says of a name that is set somewhere, but not here, where that is and why it was not done; `unread` does
+    it for those that no definition reads. `broken` is the first thing in a `.py` file that Python cannot read;
+    `written` are the modules that a notebook's cells write.
     """
 
     cells: Sequence[Cell] | None = None  # None for a `.py` file
     defined: set[str] = field(default_factory=set)
     failures: dict[str, BaseException] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, Callable[[], None]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     broken: SyntaxError | None = None
@@ -83,6 +86,15 @@ class Definitions:
         source = strip_magics(cell.source)
         remember(cell)
         exec(compile(source, cell.name, "exec", self.flags, dont_inherit=True), namespace)
+
+    def compute(self, name: str) -> bool:
+        """Set a name that no definition reads, since a probe does: `Model = make_model()`. Whether it is there now."""
+        step = self.unread.pop(name, None)
+        if step is None:
+            return False
+        step()
+        self.unread[name] = step  # what one probe changes is put back after it
+        return name not in self.skipped
 
     def missed(self, name: str) -> str:
         """Why a name that the file sets is not there, as a sentence's second half; "" when nothing is known of it."""
@@ -213,7 +225,7 @@ class _Taker:
         elif cheap.is_plain(node.value) or names & self._needed:
             self._compute(node, cell, cheap.reads(node.value, lambdas=False))
         else:
-            self._skip(node, cell, "it is computed, and no function or class reads it")
+            self._put_off(node, cell, "it is computed, and no function or class reads it")
 
     def _change(self, node: ast.stmt, cell: Cell) -> None:
         """`Attention.forward = f`: for what is there, and never for a part of a library."""
@@ -227,7 +239,7 @@ class _Taker:
         names = bound_names(node)
         lacking = sorted(name for name in read if name in self._taken.skipped or is_absent(self._namespace.get(name)))
         if lacking:
-            self._skip(node, cell, f"it needs {lacking[0]}, which is not here")
+            self._put_off(node, cell, f"it needs {lacking[0]}, which is not here")
             return
         before = {name: self._namespace[name] for name in names if name in self._namespace}
         trouble = self._computed(node, cell)
@@ -240,6 +252,17 @@ class _Taker:
             self._namespace.pop(name, None)
         self._namespace.update(before)
         self._skip(node, cell, trouble)
+
+    def _put_off(self, node: ast.stmt, cell: Cell, why: str) -> None:
+        """Leave a statement out until a probe asks for what it sets."""
+        self._skip(node, cell, why)
+        self._taken.unread.update(dict.fromkeys(bound_names(node), partial(self._compute_late, node, cell)))
+
+    def _compute_late(self, node: ast.stmt, cell: Cell) -> None:
+        read = cheap.reads(node, lambdas=False)
+        for name in read - self._namespace.keys():
+            self._taken.compute(name)
+        self._compute(node, cell, read)
 
     def _computed(self, node: ast.stmt, cell: Cell) -> str:
         """Why the statement could not be run; "" when it was."""

@@ -234,6 +234,24 @@ class _Alias(importlib.abc.Loader):
         module.__spec__ = self._spec
 
 
+def submitted_in(module: ModuleType) -> list[ModuleType]:
+    """The submission's modules that a file has imported as such, and those inside its packages; itself left out."""
+    found: dict[int, ModuleType] = {}
+    left = [module]
+    while left:
+        for value in list(vars(left.pop()).values()):
+            if isinstance(value, ModuleType) and value is not module and id(value) not in found and _is_ours(value):
+                found[id(value)] = value
+                left += [value] if hasattr(value, "__path__") else []
+    return list(found.values())
+
+
+def _is_ours(module: ModuleType) -> bool:
+    """Whether a finder of ours loaded it, or it is a folder without `__init__.py`, which nothing loads."""
+    spec = getattr(module, "__spec__", None)
+    return spec is not None and (spec.loader is None or isinstance(spec.loader, FileFinder))
+
+
 def importing_module() -> str:
     """The `__name__` of the code that is importing something now."""
     frame = sys._getframe(1)

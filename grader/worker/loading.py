@@ -21,7 +21,7 @@ from grader.parsing.statements import is_placeholder
 from grader.probing import MAX_CANDIDATES, BindingError, short
 from grader.worker import adapting
 from grader.worker.definitions import Cell, Definitions, split_percent, take_definitions
-from grader.worker.finding import FileFinder, is_init
+from grader.worker.finding import FileFinder, is_init, submitted_in
 from grader.worker.importing import run_file
 from grader.worker.namespaces import Namespaces
 from grader.worker.training import TrainingRoom
@@ -73,6 +73,8 @@ class LoadedFile:
         try:
             return getattr(self._module, name)
         except AttributeError:
+            if self._definitions is not None and self._definitions.compute(name):
+                return getattr(self._module, name)
             for module in self._definitions.written if self._definitions else ():
                 with suppress(Exception, SystemExit):
                     return getattr(importlib.import_module(module), name)
@@ -96,10 +98,14 @@ class LoadedFile:
         return self._definitions.missed(name) if self._definitions else ""
 
     def provide(self, **values: object) -> None:
-        """Set globals that the file's functions read (vocabulary sizes, the device, data), until the probe ends."""
-        self._namespaces.touch(self._module)
+        """Set globals that the file's functions read (vocabulary sizes, the device, data), until the probe ends.
+
+        Where the file imports another one as a module, the names of that one are meant as well.
+        """
         for name, value in values.items():
-            setattr(self._module, name, value)
+            for module in self._where(name):
+                self._namespaces.touch(module)
+                setattr(module, name, value)
 
     def provide_missing(self, **values: object) -> None:
         """Set those of the globals that the file does not define itself, until the probe ends."""
@@ -107,16 +113,21 @@ class LoadedFile:
 
     @contextmanager
     def replaced(self, **values: object) -> Iterator[None]:
-        """Globals of the file, exchanged inside the block."""
-        space = vars(self._module)
-        own = {name: space[name] for name in values if name in space}
+        """Globals of the file, exchanged inside the block; see `provide`."""
+        places = [(vars(module), name) for name in values for module in self._where(name)]
+        before = [(space, name, name in space, space.get(name)) for space, name in places]
         self.provide(**values)
         try:
             yield
         finally:
-            for name in values:
+            for space, name, was_there, value in before:
                 space.pop(name, None)
-            space.update(own)
+                if was_there:
+                    space[name] = value
+
+    def _where(self, name: str) -> list[ModuleType]:
+        """This file's module, and those of the submission that its code may ask for the name: `nets.Encoder`."""
+        return [self._module, *(module for module in submitted_in(self._module) if name in vars(module))]
 
     def names(self) -> list[str]:
         """The names that the file defines."""

@@ -119,11 +119,15 @@ def as_float(value):
 
 
 def a_scheduler(modules, schedule, stand_in):
-    """The student's scheduler of so many steps; as a stand-in with the judge's schedule, which it has not computed."""
+    """The student's scheduler of so many steps; as a stand-in with the judge's schedule, which it has not computed.
+
+    Its own has larger betas than usual: with the usual ones 1 - alpha_bar is next to nothing at the first steps, and
+    who computes with tables in double precision, as one may, is further from float32 than any bound allows.
+    """
     scheduler = part_2(modules, "NoiseScheduler")
     steps = len(schedule["betas"])
     if not stand_in:
-        return scheduler(steps)
+        return scheduler(steps, beta_start=0.02, beta_end=0.4)
     made = scheduler.__new__(scheduler)
     vars(made).update(schedule, num_steps=steps, beta_start=0.0001, beta_end=0.02, device=torch.device("cpu"))
     return made

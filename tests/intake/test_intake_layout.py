@@ -191,6 +191,17 @@ def test_a_stricter_reading_takes_its_file_first(tmp_path, one) -> None:
     assert result.files == {"a": "zzz.ipynb", "b": "two.ipynb"}
 
 
+def test_a_module_that_is_asked_for_is_no_notebook_besides(tmp_path, one) -> None:
+    course = make_assignment(
+        ExpectedFile(id="model", path="model.py", defines=("LSTM",)),
+        ExpectedFile(id="nb", path="work.ipynb", kind="notebook", required=False, defines=("LSTM",)),
+    )
+    result = one(put(tmp_path / "a", {"model.py": DONE}), assignment=course)
+    assert result.files == {"model": "model.py"}
+    other = one(put(tmp_path / "b", {"mine.py": DONE}), assignment=course)
+    assert set(other.files) == {"model", "nb"}
+
+
 def test_a_name_with_student_ids_gets_the_name_of_the_manifest(tmp_path, one) -> None:
     result = one(put(tmp_path / "s", {"hw3_123456789_987654321.ipynb": NOTEBOOK}), assignment=PAIRS)
     assert result.files == {"nb": "hw3.ipynb"}

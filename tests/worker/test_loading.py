@@ -450,6 +450,45 @@ def test_a_name_is_replaced_inside_a_block(load):
     assert run(modules, probe)["values"] == answer
 
 
+@pytest.mark.parametrize("way", ["import nets as other", "import parts.nets as other", "import nets\nother = nets"])
+def test_a_name_is_replaced_in_the_file_that_is_asked_for_it(load, tmp_path, way):
+    folder = tmp_path / "parts" if "parts" in way else tmp_path
+    folder.mkdir(exist_ok=True)
+    write(folder / "nets.py", "def Net():\n    return 'own'\n")
+    modules = load(f"import torch.nn as nn\n{way}\ndef f():\n    return [other.Net(), nn.Linear.__name__]\n")
+
+    def probe(m):
+        with m.replaced("m", Net=lambda: "stand-in", Linear=int):
+            inside = m["m"].f()
+        before = m["m"].f()
+        m["m"].provide(Net=lambda: "provided")
+        return {"out": [inside, before, m["m"].f()]}
+
+    for _ in range(2):
+        out = [["stand-in", "Linear"], ["own", "Linear"], ["provided", "Linear"]]
+        assert run(modules, probe)["values"] == {"out": out}
+
+
+def test_a_computed_name_that_only_a_probe_reads_is_there(load):
+    text = notebook(
+        "def make():\n    class A:\n        rate = 3\n    return A\nbase = make()",
+        "class B(make()):\n    pass",
+        "A = base\nraised = make()[0]",
+        "B = make() and 1\ncalls = []",
+    )
+    modules = load(text, kind="notebook")
+    assert "A" not in modules["m"].names()
+
+    def probe(m):
+        m["m"].provide(fresh=1)
+        with pytest.raises(MissingDefinition, match="raised"):
+            _ = m["m"].raised
+        return {"rate": m["m"].A.rate, "b": isinstance(m["m"].B, type)}
+
+    for _ in range(2):
+        assert run(modules, probe)["values"] == {"rate": 3, "b": True}
+
+
 def test_a_probe_says_itself_that_nothing_was_attempted(load):
     answer = run(load("cell = None\n"), lambda m: m.not_attempted("cell 3 still holds None"))
     assert (answer["status"], answer["what"]) == ("not_implemented", "cell 3 still holds None")

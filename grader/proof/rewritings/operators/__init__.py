@@ -48,6 +48,7 @@ OPERATORS: Mapping[str, Operator] = {
     "hinted": objects.hinted,
     "under": objects.under,
     "import": names.import_spelt,
+    "imported-whole": names.imported_whole,
     "constant-named": names.constant_named,
     "function-shared": names.activation_shared,
     "variable-renamed": names.variable_renamed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 
 from grader.proof.changes.source import Edit, Replacement, Source
@@ -34,11 +35,27 @@ SCRIPT = (
 )
 
 
+OTHERS = sys.stdlib_module_names | {"torch", "numpy", "tqdm", "diffusers", "torchtext", "torchvision", "spacy"}
+
+
 def import_spelt(source: Source, node: ast.AST) -> Iterator[Edit]:
     """The same modules under other names, and star imports beside them."""
     if isinstance(node, ast.Import | ast.ImportFrom) and source.parent(node) is source.tree:
         for text in IMPORTS.get(source.segment(node), ()):
             yield source.replace(node, text)
+
+
+def imported_whole(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """Another file of the submission as a module: `nets.Encoder` for `Encoder`."""
+    if not isinstance(node, ast.ImportFrom) or node.level or not node.module or source.parent(node) is not source.tree:
+        return
+    names = {entry.name for entry in node.names if entry.asname is None}
+    if node.module.split(".")[0] in OTHERS or len(names) < len(node.names) or "*" in names:
+        return
+    uses = [part for part in ast.walk(source.tree) if isinstance(part, ast.Name) and part.id in names]
+    if all(isinstance(part.ctx, ast.Load) for part in uses):
+        there = (Replacement(*source.span(part), f"whole.{part.id}") for part in uses)
+        yield Edit((Replacement(*source.span(node), f"import {node.module} as whole"), *there))
 
 
 def constant_named(source: Source, node: ast.AST) -> Iterator[Edit]:
