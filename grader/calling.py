@@ -6,6 +6,7 @@ sides have equal ones and nobody has to say how large a result is.
 
 from __future__ import annotations
 
+import inspect
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,27 @@ class Room(Chooser, Protocol):
 
     def __getitem__(self, file_id: str) -> Any: ...
     def not_attempted(self, what: str) -> NoReturn: ...
+
+
+def takes(function: Callable[..., object], name: str) -> bool:
+    """Whether a function or the constructor of a class may be given an argument of that name.
+
+    Signatures tell the semesters of a course apart. A constructor that passes all keyword arguments on takes what the
+    class above it takes; a function that does so, and one whose signature cannot be read, takes everything.
+    """
+    own: list[Callable[..., object]] = [function]
+    if isinstance(function, type):
+        own = [vars(kind)["__init__"] for kind in function.__mro__ if "__init__" in vars(kind)]
+    for each in own:
+        try:
+            parameters = inspect.signature(each).parameters
+        except (TypeError, ValueError):
+            return True
+        if name in parameters:
+            return True
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return False
+    return not isinstance(function, type)
 
 
 def named(result: object, *names: str) -> dict[str, object]:

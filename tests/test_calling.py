@@ -15,6 +15,7 @@ from grader.calling import (
     numeric_gradient,
     plain,
     pulled_back,
+    takes,
 )
 from grader.probing import BindingError, handed
 
@@ -177,3 +178,35 @@ def test_noise_is_about_normal_and_the_same_on_every_machine():
     assert not numpy.array_equal(noise[:3], _noise(7, "v", 3))
     assert not numpy.array_equal(noise[:3], _noise(8, "w", 3))
     assert [round(float(each), 4) for each in _noise(7, "w", 3)] == [0.8078, -0.0639, -1.1614]
+
+
+class Plain(nn.Module):
+    def __init__(self, size, attention=False):
+        super().__init__()
+
+
+class Passing(Plain):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+class Open(nn.Module):
+    def __init__(self, size, **kwargs):
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "taken"),
+    [
+        (Plain, "attention", True),
+        (Plain, "other", False),
+        (Passing, "attention", True),
+        (Passing, "other", False),
+        (Open, "attention", False),
+        (lambda x, **more: x, "attention", True),
+        (lambda *x: x, "attention", False),
+        (Passing(3).forward, "attention", False),
+    ],
+)
+def test_signatures_tell_semesters_apart(function, name, taken):
+    assert takes(function, name) is taken

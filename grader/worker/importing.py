@@ -168,8 +168,10 @@ def _holds(node: ast.stmt, at: Position) -> bool:
 
 
 def from_surroundings(error: BaseException) -> bool:
-    """Whether something failed only because of where it ran: files, network, input, a GPU."""
+    """Whether something failed only because of where it ran: files, network, input, a GPU, not in a notebook."""
     if isinstance(error, OSError | EOFError):
         return True
+    if isinstance(error, NameError):
+        return error.name in ("get_ipython", "display")
     gpu = isinstance(error, RuntimeError | AssertionError | AttributeError)
     return gpu and any(word in str(error) for word in _GPU_WORDS)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from stand_ins import FixedRecurrent, StandInDecoder, StandInEncoder
 from torch import Tensor, nn
 
+from grader.calling import takes
 from grader.probing import BindingError, Bound, Candidate, Slot, bind, bind_layers, gradient, layers
 
 KINDS = {
@@ -69,7 +69,7 @@ def build_encoder(modules, sizes: Sequence[int], model: str, dropout: float = 0.
 
 def mode(modules, file_id: str, kind: type, model: str) -> dict[str, str]:
     """The argument that chooses RNN or LSTM; semesters whose constructor has none have only the RNN."""
-    if takes(kind.__init__, "model_type"):
+    if takes(kind, "model_type"):
         return {"model_type": model}
     if model != "RNN":
         missing(modules, file_id, f"{model} mode ({kind.__name__} has no model_type)")
@@ -115,13 +115,8 @@ def in_rnn_mode(twin: nn.Module, net: nn.Module, seen: list, call: Callable[[], 
 def build_decoder(modules, sizes: Sequence[int], model: str, attention: bool, dropout: float = 0.0) -> nn.Module:
     """A decoder; semesters whose constructor has an `attention` argument get it."""
     kind = modules["decoder"].Decoder
-    extra = {"attention": True} if attention and takes(kind.__init__, "attention") else {}
+    extra = {"attention": True} if attention and takes(kind, "attention") else {}
     return kind(*sizes, dropout=dropout, **mode(modules, "decoder", kind, model), **extra)
-
-
-def takes(function: Callable, argument: str) -> bool:
-    """Whether the signature has this argument: signatures tell the semesters apart."""
-    return argument in inspect.signature(function).parameters
 
 
 def attend(modules, net: nn.Module, tokens, state, encoder_outputs):
@@ -169,10 +164,10 @@ def build_seq2seq(
     modules, kind: type, parts: Mapping[str, nn.Module], attention: bool, device: str | torch.device = "cpu"
 ) -> nn.Module:
     """Seq2Seq; where its semester's constructor has no `attention`, the decoder knows whether to attend."""
-    if takes(kind.__init__, "attention"):
+    if takes(kind, "attention"):
         return kind(parts["encoder"], parts["decoder"], device, attention=attention)
     if attention:
-        if not takes(modules["decoder"].Decoder.__init__, "attention"):
+        if not takes(modules["decoder"].Decoder, "attention"):
             missing(modules, "seq2seq", "attention in Seq2Seq.__init__")
         parts["decoder"].attention = True
     return kind(parts["encoder"], parts["decoder"], device)

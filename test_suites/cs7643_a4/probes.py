@@ -25,13 +25,13 @@ from building import (
     own_parts,
     stand_in_parts,
     state_of,
-    takes,
     watch,
 )
 from layouts import context_candidates, lstm_candidates, step_candidates
 from stand_ins import stand_in_attention, stand_in_forward, stand_in_layers
 from torch import nn
 
+from grader.calling import takes
 from grader.probing import bind, gradient, handed, layers
 
 # --- RNN and LSTM ----------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def decoder_lstm(modules, tokens, state, sizes, weights, upstream, **_):
 def decoder_attention(modules, tokens, state, encoder_outputs, sizes, weights, mix, upstream, model, route):
     """One step with attention: the new state, with gradients. `convention` says which semester's attention it is."""
     net = build_decoder(modules, sizes, model, attention=True).eval()
-    joins = takes(type(net).__init__, "attention")
+    joins = takes(type(net), "attention")
     given = state["hidden"] if model == "RNN" else (state["hidden"], state["cell"])
     if route == "stand-in":
         net.compute_attention = stand_in_attention

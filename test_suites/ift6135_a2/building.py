@@ -5,13 +5,13 @@ Semesters differ in what their constructors take; the signature decides.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from grader.calling import takes
 from grader.probing import BindingError, layers
 
 Weights = Mapping[str, Tensor]
@@ -89,14 +89,6 @@ def transformer_of(
     for index, block in enumerate(blocks):
         write_named(net, {f"transformer.{index}.{name}": value for name, value in block.items()})
     return net
-
-
-def takes(function: Callable[..., object], name: str) -> bool:
-    """Whether a constructor has a parameter of that name; yes when its signature cannot be read."""
-    try:
-        return name in inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return True
 
 
 def write(parameters: Mapping[str, nn.Parameter], weights: Weights) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from building import attention_of, takes
+from building import attention_of
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from grader.calling import takes
 
 Tree = dict[str, object]
 HEADS = 4

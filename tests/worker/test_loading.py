@@ -536,3 +536,9 @@ def test_files_that_cells_write_are_read_as_they_were_analysed(tmp_path, above):
     space = {}
     exec(compile((tmp_path / "made.py").read_bytes(), "made.py", "exec"), space)
     assert space["f"]() == "read"
+
+
+def test_what_an_exported_notebook_asks_of_ipython_is_left_out(load):
+    modules = load("get_ipython().system('pip install einops')\n" + READS)
+    assert use(modules)["values"] == {"out": [1, "own"]}
+    assert "cannot be done where your code is graded" in " ".join(modules.notes)
