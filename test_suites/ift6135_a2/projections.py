@@ -1,14 +1,15 @@
 """Binding the four projections of multi-head attention, whose form the handout leaves free.
 
 With E = m * d, queries, keys, values and output need four weights of E * E entries and four biases of E. A submission
-may keep them in four layers, fuse several into one, or hold raw parameters that multiply from either side. A layout
-says how one parameter is cut into roles; it is written with einops-like letters: r role, m head, d entry of a head,
-e input.
+may keep them in four layers, fuse several into one, have a layer for each head, or hold raw parameters that multiply
+from either side. A layout says how one parameter is cut into roles; it is written with einops-like letters: r role,
+m head, d entry of a head, e input. The layers of the heads count as one parameter, whose first axis is m.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,33 @@ RAW_LAYOUTS = ("ermd", "rmde", "remd", "emrd", "rmed", "mred", "mrde", "mdre")
 
 
 @dataclass(frozen=True)
+class Held:
+    """What counts as one parameter: its name with * for numbers, and the parameter, or those of all heads in order.
+
+    `added`: the layers of the heads are those of the output, which give all E entries each and are added up.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    shape: tuple[int, ...]
+    added: bool = False
+
+    @property
+    def entries(self) -> int:
+        """How many numbers it holds. A bias of the output that the layers of all heads have is one bias."""
+        own = math.prod(self.shape)
+        return own if len(self.shape) == 1 and self.added else own * len(self.parts)
+
+    def is_bias(self, size: int) -> bool:
+        """Whether it is a bias and no weight."""
+        return len(self.shape) == 1 or self.entries < size * size
+
+
+@dataclass(frozen=True)
 class Place:
     """One parameter and the roles that it holds, in their order inside it; a layout without e is a bias's."""
 
-    name: str
+    held: Held
     roles: str
     layout: str
 
@@ -41,7 +65,7 @@ class Arrangement:
 
     def title(self) -> str:
         """What people read: which parameter holds which roles."""
-        return ", ".join(f"{place.name}={place.roles}({place.layout})" for place in self.places)
+        return ", ".join(f"{place.held.name}={place.roles}({place.layout})" for place in self.places)
 
     def write(self, net: nn.Module, weights: Mapping[str, Tensor], heads: int) -> None:
         """Write weights (out, in) and biases (out,) into the parameters."""
@@ -53,7 +77,17 @@ class Arrangement:
                 apart = stacked.unflatten(1, (heads, -1))  # (r, m, d, e) or (r, m, d)
                 axes = "rmde" if kind == "w" else "rmd"
                 ordered = apart.permute([axes.index(axis) for axis in place.layout])
-                own[place.name].copy_(ordered.reshape(own[place.name].shape))
+                if place.held.added:
+                    ordered = stacked[0].unflatten(1, (heads, -1)).transpose(0, 1) if kind == "w" else stacked / heads
+                for part, value in zip(place.held.parts, _for_heads(ordered, place.held), strict=True):
+                    own[part].copy_(value.reshape(own[part].shape))
+
+
+def _for_heads(value: Tensor, held: Held) -> Sequence[Tensor]:
+    """The part of every head, along the first axis; a bias that all of them have is the same for each."""
+    heads = len(held.parts)
+    flat = value.reshape(-1)
+    return flat.chunk(heads) if len(flat) == heads * math.prod(held.shape) else [flat] * heads
 
 
 def bind_projections(modules: Any, nets: Sequence[nn.Module], weights: Sequence[Mapping[str, Tensor]]) -> None:
@@ -72,31 +106,62 @@ def bind_projections(modules: Any, nets: Sequence[nn.Module], weights: Sequence[
 
 def arrangements(net: nn.Module) -> list[Arrangement]:
     """The possible ways to read the parameters: by their names first, then in declared order, at most 32."""
-    size = net.num_heads * net.head_size
-    matrices = [(name, value) for name, value in net.named_parameters() if value.numel() >= size * size]
-    vectors = [(name, value) for name, value in net.named_parameters() if value.numel() < size * size]
-    if _blocks(matrices, size * size) is None or _blocks(vectors, size) not in ([], _blocks(matrices, size * size)):
-        return []
-    counts = [value.numel() // (size * size) for _, value in matrices]
     linear = {f"{name}.weight" for name, layer in net.named_modules() if isinstance(layer, nn.Linear)}
-    names, biases = [name for name, _ in matrices], [name for name, _ in vectors]
+    size = net.num_heads * net.head_size
     result: dict[Arrangement, None] = {}
-    for order, layouts in itertools.product(_orders(names, counts), list(_layouts(matrices, linear))):
-        result.setdefault(_arranged(order, counts, names, biases, layouts))
-        if len(result) == MAX_CANDIDATES:
-            break
+    for held in (_held(net, linear, size, lists=False), _held(net, linear, size, lists=True)):
+        for arrangement in _arrangements(held, linear, size):
+            result.setdefault(arrangement)
+            if len(result) == MAX_CANDIDATES:
+                return list(result)
     return list(result)
 
 
-def _blocks(entries: Sequence[tuple[str, Tensor]], unit: int) -> list[int] | None:
+def _arrangements(held: Sequence[Held], linear: set[str], size: int) -> Iterator[Arrangement]:
+    matrices = [each for each in held if not each.is_bias(size)]
+    vectors = [each for each in held if each.is_bias(size)]
+    counts = _blocks([each.entries for each in matrices], size * size)
+    if counts is None or _blocks([each.entries for each in vectors], size) not in ([], counts):
+        return
+    names = [each.name for each in matrices]
+    for order, layouts in itertools.product(_orders(names, counts), list(_layouts(matrices, linear))):
+        yield _arranged(order, counts, matrices, vectors, layouts)
+
+
+def _held(net: nn.Module, linear: set[str], size: int, *, lists: bool) -> list[Held]:
+    """The parameters in declared order, those of equal layers of all heads as one.
+
+    `lists`: also where each layer is large enough for a whole projection, as of three heads with three roles each.
+    """
+    own = dict(net.named_parameters())
+    families: dict[str, list[str]] = {}
+    for name in own:
+        families.setdefault(re.sub(r"\.\d+(?=\.)", ".*", name), []).append(name)
+    found = []
+    for title, members in families.items():
+        weights = [f"{name.rpartition('.')[0]}.weight" for name in members]
+        by_head = len(members) == net.num_heads > 1 and linear.issuperset(weights)
+        by_head = by_head and len({own[name].shape for name in weights}) == 1
+        by_head = by_head and (lists or own[weights[0]].numel() < size * size)
+        added = by_head and own[weights[0]].shape == (size, net.head_size)
+        groups = [members] if by_head else [[member] for member in members]
+        found += [Held(title, tuple(group), tuple(own[group[0]].shape), added) for group in groups]
+    return found
+
+
+def _blocks(entries: Sequence[int], unit: int) -> list[int] | None:
     """How many roles each parameter holds; None unless they hold four together."""
-    counts = [value.numel() // unit for _, value in entries]
-    whole = all(value.numel() == count * unit for count, (_, value) in zip(counts, entries, strict=True))
+    whole = all(count % unit == 0 for count in entries)
+    counts = [count // unit for count in entries]
     return counts if whole and (sum(counts) == 4 or not counts) else None
 
 
 def _arranged(
-    order: Sequence[str], counts: Sequence[int], matrices: Sequence[str], vectors: Sequence[str], layouts: Sequence[str]
+    order: Sequence[str],
+    counts: Sequence[int],
+    matrices: Sequence[Held],
+    vectors: Sequence[Held],
+    layouts: Sequence[str],
 ) -> Arrangement:
     places, start = [], 0
     for index, (count, layout) in enumerate(zip(counts, layouts, strict=True)):
@@ -134,9 +199,10 @@ def _words(name: str) -> list[str]:
     return re.findall(r"[a-z]+", name.lower())
 
 
-def _layouts(matrices: Sequence[tuple[str, Tensor]], linear: set[str]) -> Iterator[tuple[str, ...]]:
+def _layouts(matrices: Sequence[Held], linear: set[str]) -> Iterator[tuple[str, ...]]:
     """A layout for each matrix: all layers alike, all raw parameters alike."""
-    kinds = [name in linear for name, _ in matrices]
-    for layer in LINEAR_LAYOUTS if any(kinds) else ("",):
+    kinds = [each.parts[0] in linear for each in matrices]
+    by_head = any(len(each.parts) > 1 for each in matrices)
+    for layer in LINEAR_LAYOUTS[by_head:] if any(kinds) else ("",):
         for raw in RAW_LAYOUTS if not all(kinds) else ("",):
             yield tuple(layer if kind else raw for kind in kinds)
