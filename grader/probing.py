@@ -187,8 +187,14 @@ def candidates_by_shape(net: nn.Module, roles: Mapping[str, Sequence[int]]) -> l
     for combination in itertools.islice(itertools.product(*options), MAX_CANDIDATES):
         pairs = [pair for group in combination for pair in group]
         slots = tuple(Slot(parameter, (role,)) for role, (_, parameter) in pairs)
-        result.append(Candidate(", ".join(f"{role}={name}" for role, (name, _) in pairs), slots))
+        result.append(Candidate(_paired(pairs), slots))
     return result
+
+
+def _paired(pairs: Sequence[tuple[str, tuple[str, object]]]) -> str:
+    """Which role was given to what; a role that is called as it is in the handout needs no word."""
+    others = [f"{role}={found}" for role, (found, _) in pairs if role != found]
+    return ", ".join(others) or "by their own names"
 
 
 def layers(net: nn.Module, kind: type[nn.Module]) -> list[tuple[str, nn.Module]]:
@@ -260,7 +266,7 @@ def _layer_candidate(
             own = getattr(module, leaf, None)
             if own is not None:
                 slots.append(Slot(own, (f"{role}.{leaf}",)))
-    name = ", ".join(f"{role}={found}" for role, (found, _) in pairs)
+    name = _paired(pairs)
     return Candidate(name, tuple(slots), tuple((role, module) for role, (_, module) in pairs))
 
 

@@ -67,11 +67,11 @@ def test_layers_are_found_by_type_and_shape_in_declared_order(modules):
 
 
 def test_the_second_candidate_exchanges_equal_layers(modules):
-    modules.ask(["out=out, first=b, second=later_named_first"])
+    modules.ask(["first=b, second=later_named_first"])
     net = Two()
     bound = bind_layers(modules, net, two_roles())
     assert torch.equal(net.b.weight, filled(2, 3))
-    assert bound.name == "out=out, first=b, second=later_named_first"
+    assert bound.name == "first=b, second=later_named_first"
     assert modules.binding == bound.name
     assert modules.undeclared
 

@@ -256,8 +256,7 @@ def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt]) -> Ch
     other = attempt.reading if attempt.reading != next(iter(recorded.readings)) else ""
     if attempt.binding.number > 0 or other:
         notes.append(f"Right under this reading: {_reading(attempt.binding.name, other)}.")
-    if len(attempts) > 1:
-        notes.append(f"Earned on the route “{attempt.route}”, after “{attempts[0].route}” failed.")
+    before = f"Earned on the route “{attempt.route}”, after “{attempts[0].route}” failed." if len(attempts) > 1 else ""
     return CheckResult(
         item=recorded.item.id,
         status="passed",
@@ -268,6 +267,7 @@ def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt]) -> Ch
         ambiguous=attempt.binding.undeclared,
         candidate=attempt.binding.number * len(recorded.readings) + list(recorded.readings).index(attempt.reading),
         notes=tuple(notes),
+        staff=before,
     )
 
 

@@ -34,7 +34,7 @@ from grader.suite.agreement import Disagreement
 from grader.text import clean, one_line
 from grader.wire.frames import encode
 
-NO_TRAINING = "nothing is trained in this run (grade with --training real or --training made)"
+NO_TRAINING = "nothing is trained in this run; whoever runs the grader asks for it with --training"
 
 UNPROTECTED = (
     f"students must not see this item, and this machine holds their code back less well than “{ENOUGH}” (see "

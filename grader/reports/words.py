@@ -41,7 +41,14 @@ STATE_SIGNS: Mapping[LineState, str] = {
     "marked": "✎",
 }
 WRONG: tuple[LineState, ...] = ("failed", "partly", "not_attempted")
-ACTION_WORDS = {"report": "noted", "deduct": "points deducted", "cap": "points capped", "zero": "points set to 0"}
+# Names that suites give their routes, as people read them; any other name is read as it is.
+ROUTE_WORDS = {"own": "your own parts", "stand-in": "the grader's parts in the place of your other ones"}
+ACTION_WORDS = {
+    "report": "not kept (noted, costs nothing)",
+    "deduct": "points deducted",
+    "cap": "points capped",
+    "zero": "points set to 0",
+}
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ def heading(line: Line) -> str:
 def explanation(line: Line, *, staff: bool = False) -> tuple[Block, ...]:
     """What is said about a line, most useful first. Every text is cleaned and capped, none is escaped."""
     withheld = line.visibility == "hidden" and not staff
-    blocks = [Block("", HIDDEN)] if withheld else _evidence(line)
+    blocks = [Block("", HIDDEN)] if withheld else _evidence(line, staff)
     if line.comment:
         blocks.append(Block("Comment", line.comment))
     if not line.counted:
@@ -163,13 +170,16 @@ def advice(line: Line, *, staff: bool = False) -> str:
     return one_line(line.hint or clean(line.message, TEXT_LIMIT).partition("\n")[0], 160)
 
 
-def _evidence(line: Line) -> list[Block]:
+def _evidence(line: Line, staff: bool) -> list[Block]:
     blocks = [Block("", line.message), Block("Hint", line.hint)]
     if result := line.result:
+        blocks.append(Block("Looked at", one_line(result.sentence, 400)))
+        # By which way it was earned says nothing to the student who earned it.
+        if staff or line.state != "passed":
+            route = ROUTE_WORDS.get(result.route, result.route)
+            blocks.append(Block("Earned with" if result.credit > 0 else "Tried with", route))
+            blocks.append(Block("Binding", result.binding))
         blocks += [
-            Block("Looked at", one_line(result.sentence, 400)),
-            Block("Earned with" if result.credit > 0 else "Tried with", result.route),
-            Block("Binding", result.binding),
             Block("Note", "\n".join(result.notes)),
             Block("Case", result.case),
             # Beside a pass nobody looks for what was printed.

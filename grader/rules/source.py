@@ -229,7 +229,17 @@ def _unexpected(submission: _Submission, rule: Rule) -> Iterator[Violation]:
     for parsed in submission.parsed:
         path = parsed.file.path
         if not parsed.file.id and not _well_named(path, (*rule.names, *rule.allowed)):
-            yield Place(path).violation(rule.id, "this file was not asked for; leave it out", rule.parts)
+            user = _importer(submission, path)
+            advice = f"move what {user} needs of it into that file" if user else "leave it out"
+            yield Place(path).violation(rule.id, f"this file was not asked for; {advice}", rule.parts)
+
+
+def _importer(submission: _Submission, path: str) -> str:
+    """The expected file that imports the one at `path`; "" for none."""
+    names = module_names(path)
+    files = [parsed.file for parsed in submission.parsed if parsed.file.id]
+    used = {file.path: {name for found in submission.imported[file.path] for name in found.modules} for file in files}
+    return next((user for user, modules in used.items() if modules.intersection(names)), "")
 
 
 def check_archive(assignment: Assignment, archive: str) -> tuple[Violation, ...]:

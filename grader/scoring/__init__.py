@@ -68,7 +68,7 @@ def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *,
     strict = best(rows, assignment, broken)
     plain = best(rows, assignment, ())
     counted = plain if lenient else strict
-    lines = tuple(_line(row, counted) for row in rows)
+    lines = _said_once([_line(row, counted) for row in rows])
     applied = _applied(strict, broken, graded, lenient)
     return Report(
         key=graded.key,
@@ -92,6 +92,19 @@ def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *,
         attempt=graded.attempt,
         unfinished=not graded.finished,
     )
+
+
+def _said_once(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Beside a pass no note is repeated: those on a file are told of every item that uses it."""
+    said: set[str] = set()
+    told: list[Line] = []
+    for line in lines:
+        if line.result is not None and line.state == "passed":
+            fresh = tuple(note for note in line.result.notes if note not in said)
+            said.update(fresh)
+            line = replace(line, result=replace(line.result, notes=fresh))
+        told.append(line)
+    return tuple(told)
 
 
 def _total(assignment: Assignment, track: Track | None) -> Decimal:

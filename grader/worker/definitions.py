@@ -14,7 +14,7 @@ import contextlib
 import linecache
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -81,11 +81,12 @@ class Definitions:
                 best = (score, cell)
         return best[1] if best else None
 
-    def run(self, cell: Cell, namespace: dict[str, object]) -> None:
-        """Run the whole cell. Its own exceptions pass through."""
-        source = strip_magics(cell.source)
+    def run(self, cell: Cell, namespace: dict[str, object], keep: Collection[str] = ()) -> None:
+        """Run the whole cell, but for what would only set names of `keep` anew. Its own exceptions pass through."""
+        tree = ast.parse(strip_magics(cell.source), cell.name)
+        tree.body = [node for node in tree.body if not (names := set(bound_names(node))) or not names.issubset(keep)]
         remember(cell)
-        exec(compile(source, cell.name, "exec", self.flags, dont_inherit=True), namespace)
+        exec(compile(tree, cell.name, "exec", self.flags, dont_inherit=True), namespace)
 
     def compute(self, name: str) -> bool:
         """Set a name that no definition reads, since a probe does: `Model = make_model()`. Whether it is there now."""

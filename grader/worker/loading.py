@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,8 +133,12 @@ class LoadedFile:
         """The names that the file defines."""
         return [name for name in vars(self._module) if not name.startswith("__")]
 
-    def run_cell(self, *, assigns: Sequence[str] = (), contains: str = "") -> dict[str, object]:
+    def run_cell(
+        self, *, assigns: Sequence[str] = (), contains: str = "", keep: Collection[str] = ()
+    ) -> dict[str, object]:
         """Run the one notebook cell that assigns the most of these names, or contains the text.
+
+        Statements that only set names of `keep`, which the probe has provided, are left out.
 
         Returns the values of the assigned names that exist afterwards; what the cell assigned lasts until the probe
         ends. Raises MissingDefinition when no cell fits.
@@ -146,7 +150,7 @@ class LoadedFile:
             wanted = ", ".join(assigns) if assigns else repr(contains)
             raise MissingDefinition(f"{self._path} has no cell with {wanted}")
         self._namespaces.touch(self._module)
-        self._definitions.run(cell, vars(self._module))
+        self._definitions.run(cell, vars(self._module), keep)
         return {name: vars(self._module)[name] for name in assigns if name in vars(self._module)}
 
 

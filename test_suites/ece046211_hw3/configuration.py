@@ -11,16 +11,16 @@ from torch import nn
 ROLES = ("model", "optimizer", "criterion", "scheduler")
 
 
-def run_cells(notebook, cells, guard=nullcontext):
+def run_cells(notebook, cells, keep, guard=nullcontext):
     """Run cells by their full text. Returns the first exception: what a cell made before it still counts.
 
-    `guard()` is a context for every cell.
+    `keep` are names that were provided and that no cell may set anew; `guard()` is a context for every cell.
     """
     failure = None
     for source in cells:
         try:
             with guard():
-                notebook.run_cell(contains=source)
+                notebook.run_cell(contains=source, keep=keep)
         except Exception as error:
             failure = failure or error
     return failure
@@ -35,18 +35,19 @@ def configured(modules, words, text, cells, guard=nullcontext):
     """
     notebook, vocabulary = modules["notebook"], stand_ins.Vocabulary(words)
     own = {name: getattr(notebook, name) for name in ("train", "evaluate", "generate") if name in notebook.names()}
-    notebook.provide(
-        device=torch.device(modules.device),
-        vocab=vocabulary,
-        itos=vocabulary.get_itos(),
-        train_data=text,
-        val_data=text[:, :10],
-        test_data=text[:, :10],
-        train=lambda *args, **kwargs: None,
-        evaluate=lambda *args, **kwargs: 1.0,
-        generate=lambda *args, **kwargs: ["w0"] * 20,
-    )
-    failure = run_cells(notebook, cells, guard)
+    provided = {
+        "device": torch.device(modules.device),
+        "vocab": vocabulary,
+        "itos": vocabulary.get_itos(),
+        "train_data": text,
+        "val_data": text[:, :10],
+        "test_data": text[:, :10],
+        "train": lambda *args, **kwargs: None,
+        "evaluate": lambda *args, **kwargs: 1.0,
+        "generate": lambda *args, **kwargs: ["w0"] * 20,
+    }
+    notebook.provide(**provided)
+    failure = run_cells(notebook, cells, provided, guard)
     notebook.provide(**own)
     made = [getattr(notebook, name) for name in notebook.names()]
     found = {

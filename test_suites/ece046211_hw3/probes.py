@@ -25,19 +25,19 @@ def data_tensors(modules, train, val, test, cells):
     vocabulary = stand_ins.Vocabulary(len(train))
     names = ("train_data", "val_data", "test_data")
     given = dict(zip(names, (train, val, test), strict=True))
-    notebook.provide(
-        **given,
-        device=torch.device("cpu"),
-        vocab=vocabulary,
-        itos=vocabulary.get_itos(),
-        WikiText2=stand_ins.Splits(train, val, test),
-        data_process=lambda rows: rows,
-        train_iter=train,
-        val_iter=val,
-        test_iter=test,
-    )
+    provided = {
+        "device": torch.device("cpu"),
+        "vocab": vocabulary,
+        "itos": vocabulary.get_itos(),
+        "WikiText2": stand_ins.Splits(train, val, test),
+        "data_process": lambda rows: rows,
+        "train_iter": train,
+        "val_iter": val,
+        "test_iter": test,
+    }
+    notebook.provide(**given, **provided)
     notebook.provide_missing(batch_size=20, eval_batch_size=10)
-    failure = run_cells(notebook, cells)
+    failure = run_cells(notebook, cells, provided)
     made = {name: _split(notebook, name, given[name]) for name in names}
     if failure is not None and any(made[name] is given[name] for name in names):
         raise failure

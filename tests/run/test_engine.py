@@ -283,14 +283,14 @@ def test_what_builds_on_a_wrong_part_is_earned_on_the_stand_in(judged):
     for key in ("without_tanh", "hole", "syntax_error", "no_layers"):
         result = judged[key][0]["scorer.forward"]
         assert (result.status, result.route) == ("passed", "stand-in")
-        assert any("Earned on the route" in note and "own" in note for note in result.notes)
+        assert result.staff == "Earned on the route “stand-in”, after “own” failed."
     assert judged["reference"][0]["scorer.forward"].route == "own"
     assert judged["scorer_sums"][0]["scorer.forward"].status == "failed", "on either route"
 
 
 def test_layers_declared_in_another_order_are_a_correct_answer(judged):
     result = judged["swapped"][0]["gate.forward"]
-    assert result.binding == "content=content, gate=gate"
+    assert result.binding == "by their own names"
     assert result.ambiguous
     assert result.candidate == 1, "the second that was tried"
     assert judged["reference"][0]["gate.forward"].candidate == 0
