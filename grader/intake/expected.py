@@ -90,16 +90,23 @@ class _Completeness:
         return known and self._ages[path] > self._ages[than] + _SAME_AGE
 
     def replace_unfilled(self, file: ExpectedFile, paths: Sequence[str], found: dict[str, Match]) -> None:
-        """A file in the right place that holds nothing gives way to a copy or another form of it that holds work."""
+        """A file in the right place that holds nothing gives way to a copy or another form of it that holds work, or to
+        whatever file does: a template's module beside the notebook in which its classes were written."""
         match = found.get(file.id)
         if match is None or not file.defines or not is_source(match.path) or self.filled(file, match.path):
             return
         free = [path for path in paths if path not in {other.path for other in found.values()}]
         near = [other for reading in _READINGS[5:] for other in reading(file, free) if self.filled(file, other.path)]
-        better = self.best(file, near)
+        better = self.best(file, near) or self._elsewhere(file, paths)
         if better is not None:
             how = f"{better.how}, since {match.path} is not filled in"
             found[file.id] = Match(path=better.path, how=how, rivals=(match.path, *better.rivals))
+
+
+    def _elsewhere(self, file: ExpectedFile, paths: Sequence[str]) -> Match | None:
+        there = [(self.filled(file, path), -number, path) for number, path in enumerate(paths)]
+        count, _, path = max(there)
+        return Match(path=path, how="by what it defines") if 2 * count >= len(file.defines) else None
 
 
 class ExpectedNames:

@@ -177,12 +177,24 @@ def _definitions(node: ast.stmt) -> Iterator[tuple[str, bool]]:
 
 
 def _is_filled(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
-    """Whether a body holds more than documentation, `pass`, `...`, `return None` and "not implemented"."""
+    """Whether a body holds more than documentation, `pass`, `...`, `return None` and "not implemented".
+
+    What is given around a hole is nobody's work: as long as a method still ends in "not implemented", a class is not
+    filled.
+    """
     body = [step for step in node.body if not isinstance(step, ast.Pass) and not _is_constant(step)]
     if isinstance(node, ast.ClassDef):
         methods = [step for step in body if isinstance(step, ast.FunctionDef | ast.AsyncFunctionDef)]
-        return any(_is_filled(method) for method in methods) if methods else bool(body)
-    return any(not _is_hole(step) for step in body)
+        filled = any(_is_filled(method) for method in methods) if methods else bool(body)
+        return filled and not any(map(_is_open, methods))
+    return any(not _is_hole(step) for step in body) and not _is_open(node)
+
+
+def _is_open(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it reaches a "not implemented" that nothing leads around."""
+    ends = (step for step in function.body if isinstance(step, ast.Raise | ast.Return))
+    end = next(ends, None)
+    return isinstance(end, ast.Raise) and _is_hole(end)
 
 
 def _is_constant(step: ast.stmt) -> bool:

@@ -171,6 +171,9 @@ def test_an_earlier_layout_is_replaced(tmp_path, one) -> None:
         ({"LSTM.ipynb": NOTEBOOK}, {"lstm": "LSTM.ipynb"}, "as a notebook"),
         ({"LSTM.py": "class LSTM:\n    def f(self):\n        raise NotImplementedError", "LSTM (1).py": DONE},
          {"lstm": "LSTM (1).py"}, "since LSTM.py is not filled in"),
+        ({"models/Transformer.py": "class Transformer:\n    def g(self):\n        self.given = 1\n    def f(self):\n"
+          "        y = self.given\n        raise NotImplementedError", "Main.ipynb": ALL},
+         {"transformer": "Main.ipynb", "nb": "Main.ipynb"}, "since models/Transformer.py is not filled in"),
         ({"a.py": "class Transformer:\n    x = 1", "b.ipynb": ALL},
          {"transformer": "b.ipynb", "nb": "b.ipynb"}, "'b.ipynb' counts, not 'a.py'"),
     ],

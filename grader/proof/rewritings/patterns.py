@@ -1,7 +1,7 @@
 """Rewritings as a table: a pattern of an expression or statement, and other ways to say the same.
 
-In a pattern `_a` … `_z` stand for any expression, the same one wherever the letter is repeated; `F.` and `nn.` stand
-for whatever name a file has for these modules.
+In a pattern `_a` … `_z` stand for any expression, the same one wherever the letter is repeated, `_t` and `_u` for what
+may be a tensor, no list and no literal; `F.` and `nn.` stand for whatever name a file has for these modules.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from grader.proof.changes.making import Operator
 from grader.proof.changes.source import ATOMS, Edit, Replacement, Source
 
 HOLE = re.compile(r"\b_[a-z]\b")
+TENSORS = {"_t", "_u"}
 ROOTS = {"torch", "nn", "F", "math", "np"}
 LONGER = (("torch.nn.functional.", "F."), ("nn.functional.", "F."), ("torch.nn.", "nn."), ("functional.", "F."))
 LEFT_OUT = ("ctx", "type_comment", "kind", "type_params")
@@ -54,6 +55,8 @@ def matches(node: ast.AST | None, pattern: ast.AST | None, holes: Holes) -> bool
     """Whether a node is what a pattern says; `holes` learns what the letters stand for."""
     if isinstance(pattern, ast.Name) and HOLE.fullmatch(pattern.id):
         if not isinstance(node, ast.expr) or isinstance(node, ast.Starred):
+            return False
+        if pattern.id in TENSORS and isinstance(node, ast.List | ast.Tuple | ast.Constant | ast.JoinedStr):
             return False
         known = holes.setdefault(pattern.id, node)
         return known is node or ast.unparse(known) == ast.unparse(node)

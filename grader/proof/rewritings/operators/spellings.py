@@ -175,8 +175,8 @@ statistic = spelt(
 )  # fmt: skip
 order = spelt(
     ("_a * _b", "_b * _a"),
-    ("_a * _b", "torch.mul(_a, _b)"),
-    ("_a + _b", "torch.add(_a, _b)"),
+    ("_t * _u", "torch.mul(_t, _u)"),
+    ("_t + _u", "torch.add(_t, _u)"),
     inside="class",
 )
 fresh = spelt(
