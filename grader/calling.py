@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
@@ -93,6 +93,7 @@ def drawn_weights(modules: Chooser, net: object, seed: int, how: str = "by name"
         return None
     if how == "by name":
         return bind_names(modules, net, {name: _drawn(seed, name, own) for name, own in net.named_parameters()})
+    modules = _AsDeclared(modules, net)
     layers = _layers(net)
     inside = {id(own) for _, layer in layers.values() for own in layer.parameters(recurse=False)}
     others = [own for own in net.parameters() if id(own) not in inside]
@@ -164,7 +165,7 @@ def answer(modules: Room, file_id: str, name: str) -> object:
     file = modules[file_id]
     value: Any = None
     with suppress(AttributeError):  # it is no notebook, or no cell assigns the name
-        value = file.run_cell(assigns=(name,)).get(name)
+        value = file.run_cells(name)
     value = getattr(file, name) if value is None else value
     if value is None or value is ...:
         modules.not_attempted(f"{name} still holds {value!r}")
@@ -182,6 +183,26 @@ def _comparable(value: Any) -> object:
 
 
 # --- details --------------------------------------------------------------------------------------------------
+
+
+class _AsDeclared:
+    """Calls candidates by what they exchange of the declared order: shapes in a name would make every case another."""
+
+    def __init__(self, modules: Chooser, net: nn.Module) -> None:
+        self._modules = modules
+        self._names = {id(own): name.rpartition(".")[0] or name for name, own in net.named_parameters()}
+
+    def choose_binding(self, candidates: Sequence[tuple[str, Any]]) -> Any:
+        declared = candidates[0][1]
+        return self._modules.choose_binding([(self._name(declared, one), one) for _, one in candidates])
+
+    def _name(self, declared: Candidate, one: Candidate) -> str:
+        pairs = [
+            tuple(self._names[id(slot.parameter)] for slot in both)
+            for both in zip(one.slots, declared.slots, strict=True)
+        ]
+        moved = dict.fromkeys(f"{here} for {there}" for here, there in pairs if here != there)
+        return ", ".join(moved) or "as declared"
 
 
 class _Both(Bound):
@@ -221,15 +242,21 @@ def tensors_in(value: object) -> Iterator[Tensor]:
 
 
 def _layers(net: nn.Module) -> dict[str, tuple[type[nn.Module], nn.Module]]:
-    """{role: (type, layer)} of torch's own layers with parameters, in order of declaration."""
+    """{role: (type, layer)} of torch's own layers with parameters, subclasses as well, in order of declaration."""
     own = [
-        layer
+        (kind, layer)
         for layer in net.modules()
-        if type(layer).__module__.startswith("torch.nn.") and list(layer.parameters(recurse=False))
+        if list(layer.parameters(recurse=False)) and (kind := _kind(layer)) is not None
     ]
-    shapes = [tuple(next(layer.parameters(recurse=False)).shape) for layer in own]
-    roles = _numbered([f"{type(layer).__name__} {shape}" for layer, shape in zip(own, shapes, strict=True)])
-    return {role: (type(layer), layer) for role, layer in zip(roles, own, strict=True)}
+    shapes = [tuple(next(layer.parameters(recurse=False)).shape) for _, layer in own]
+    roles = _numbered([f"{kind.__name__} {shape}" for (kind, _), shape in zip(own, shapes, strict=True)])
+    return dict(zip(roles, own, strict=True))
+
+
+def _kind(layer: nn.Module) -> type[nn.Module] | None:
+    """The layer of torch that it is; None for what only is a module."""
+    torchs = (kind for kind in type(layer).__mro__ if kind.__module__.startswith("torch.nn.") and kind is not nn.Module)
+    return next((kind for kind in torchs if not issubclass(nn.Sequential, kind) and kind is not nn.ModuleList), None)
 
 
 def _numbered(names: list[str]) -> list[str]:

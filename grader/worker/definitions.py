@@ -81,6 +81,14 @@ class Definitions:
                 best = (score, cell)
         return best[1] if best else None
 
+    def cells_with(self, name: str) -> list[Cell]:
+        """The cells that assign a name."""
+        return [
+            cell
+            for cell in self.cells or ()
+            if any(name in statement.names for statement in split_statements(cell.source))
+        ]
+
     def run(self, cell: Cell, namespace: dict[str, object], keep: Collection[str] = ()) -> None:
         """Run the whole cell, but for what would only set names of `keep` anew. Its own exceptions pass through."""
         tree = ast.parse(strip_magics(cell.source), cell.name)

@@ -153,6 +153,16 @@ class LoadedFile:
         self._definitions.run(cell, vars(self._module), keep)
         return {name: vars(self._module)[name] for name in assigns if name in vars(self._module)}
 
+    def run_cells(self, name: str) -> object:
+        """The value of a name after all notebook cells that assign it, in order. Raises MissingDefinition."""
+        cells = self._definitions.cells_with(name) if self._definitions is not None else []
+        if not cells or self._definitions is None:
+            raise MissingDefinition(f"{self._path} has no cell with {name}")
+        self._namespaces.touch(self._module)
+        for cell in cells:
+            self._definitions.run(cell, vars(self._module))
+        return vars(self._module).get(name)
+
 
 class Modules(TrainingRoom):
     """The files under test by their manifest id, loaded on first use; also counts and chooses bindings."""

@@ -239,6 +239,14 @@ def test_tracebacks_show_the_lines_of_the_cell(load):
     assert answer["trace"] == ["m.ipynb[cell 2]:3 in f: return 1 / x"]
 
 
+def test_a_name_is_worth_what_the_last_cell_leaves(load):
+    cells = notebook("size = None", "step = 2", "size, more = 1, 0", "for k in range(3):\n    size += step")
+    modules = load(cells, kind="notebook")
+    assert modules["m"].run_cells("size") == 7
+    with pytest.raises(MissingDefinition, match="no cell with sizes"):
+        modules["m"].run_cells("sizes")
+
+
 def test_one_cell_is_run_on_demand(load):
     cells = notebook("steps = 2", "steps = 3\nrates = [1 / s for s in range(1, steps)]\nx = rates", "rates = undefined")
     modules = load(cells, kind="notebook")

@@ -12,7 +12,7 @@ from grader.assignment.locate import folders_below
 from grader.assignment.manifest import load
 from grader.parsing.notebooks import read, to_notebook_text
 from grader.proof.rewritings.forms import exported_text, forms_of, module_forms, notebook_forms, with_tabs
-from grader.proof.rewritings.making import rewritings_of
+from grader.proof.rewritings.making import _with_torch, rewritings_of
 from grader.proof.rewritings.operators import OPERATORS, PLAIN
 from grader.short.expanding import expanded
 
@@ -89,3 +89,11 @@ def test_a_file_without_torch_is_rewritten_in_pythons_words_alone():
     made = {change.operator for change in rewritings_of(assignment) if not change.operator.startswith("form")}
     assert "loop-shown" in made
     assert made <= PLAIN <= OPERATORS.keys()
+
+
+def test_rewritings_that_speak_of_torch_find_it():
+    text = '"""A net."""\n\nfrom torch import nn\nfrom torch.nn import functional\n'
+    assert _with_torch(text).splitlines()[2:4] == ["import torch", "from torch import nn"]
+    assert _with_torch("import torch.nn as nn\n") == "import torch\nimport torch.nn as nn\n"
+    for whole in ("import torch\n" + text, "import torch, os\n", "import numpy as np\n"):
+        assert _with_torch(whole) == whole
