@@ -355,6 +355,14 @@ def new(
     _end(command.run(slug, into))
 
 
+@app.command("new-course")
+def new_course(folder: Annotated[Path, typer.Argument(help="A folder that is new, or empty.")]) -> None:
+    """Write a course's own repository: README, Makefile, workflows and one small assignment, proven already."""
+    from grader.commands import new as command
+
+    _end(command.course(folder))
+
+
 @app.command()
 def bundle(
     slug: Slug,

@@ -84,11 +84,16 @@ def test_a_course_makes_proves_and_grades_an_assignment_with_it(installed, tmp_p
     where = run(installed / "python", "-P", "-c", "import grader; print(grader.__file__)", cwd=tmp_path).stdout
     assert Path(where.strip()).is_relative_to(installed.parent)
     assert "grade" in run(installed / "grader", "--help", cwd=tmp_path).stdout
-    run(installed / "grader", "new", "my_hw", cwd=tmp_path)
-    assert "proven" in run(installed / "grader", "verify", "my_hw", cwd=tmp_path).stdout
-    done = run(installed / "grader", "grade", "my_hw", "student_templates/my_hw", "--out", "grades", cwd=tmp_path)
+    run(installed / "grader", "new-course", "dl-2027", cwd=tmp_path)
+    course = tmp_path / "dl-2027"
+    told = run("make", "verify", "kits", "bundles", f"GRADER={installed / 'grader'}", cwd=course).stdout
+    assert "hw1: proven" in told
+    assert {path.name for path in (course / "dist").iterdir()} == {"hw1-kit.zip", "hw1-gradescope.zip"}
+    (ignored,) = (line for line in (course / ".gitignore").read_text().splitlines() if "dist" in line)
+    assert ignored == "/dist/"
+    done = run(installed / "grader", "grade", "hw1", "student_templates/hw1", "--out", "grades", cwd=course)
     assert "1 submission" in done.stdout
-    assert (tmp_path / "grades" / "my_hw" / "results.json").is_file()
+    assert (course / "grades" / "hw1" / "results.json").is_file()
 
 
 def test_a_student_checks_with_the_kit_alone(installed, tmp_path):

@@ -1,13 +1,13 @@
-"""The example workflows for a course's own repository run the same commands, and the command line knows them."""
+"""The workflows of a course's own repository run the same commands, and the command line knows them."""
 
 import re
-from pathlib import Path
 
 import yaml
 
 from grader.cli import app
+from grader.commands.new import SCAFFOLD
 
-WORKFLOWS = Path(__file__).resolve().parents[1] / "docs" / "workflows"
+WORKFLOWS = SCAFFOLD / "course"
 
 
 def commands(name):
