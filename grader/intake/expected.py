@@ -102,7 +102,6 @@ class _Completeness:
             how = f"{better.how}, since {match.path} is not filled in"
             found[file.id] = Match(path=better.path, how=how, rivals=(match.path, *better.rivals))
 
-
     def _elsewhere(self, file: ExpectedFile, paths: Sequence[str]) -> Match | None:
         there = [(self.filled(file, path), -number, path) for number, path in enumerate(paths)]
         count, _, path = max(there)
