@@ -172,6 +172,6 @@ def from_surroundings(error: BaseException) -> bool:
     if isinstance(error, OSError | EOFError):
         return True
     if isinstance(error, NameError):
-        return error.name in ("get_ipython", "display")
+        return error.name in ("get_ipython", "display", "In", "Out")
     gpu = isinstance(error, RuntimeError | AssertionError | AttributeError)
     return gpu and any(word in str(error) for word in _GPU_WORDS)
