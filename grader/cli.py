@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader import __version__
-from grader.errors import EXIT_GRADER, EXIT_INTERRUPTED, EXIT_NO, GraderError
+from grader.errors import EXIT_GRADER, EXIT_INTERRUPTED, EXIT_NO, GraderError, UsageError
 
 if TYPE_CHECKING:
     from grader.sandbox.launch import Launched
@@ -254,6 +254,9 @@ def verify(
     recorded: Annotated[
         bool, typer.Option("--recorded", help="Judge from a recording, as where no reference is; trains nothing.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Prove, and of each change of a file what it touches, until Ctrl-C.")
+    ] = False,
     jobs: Jobs = 0,
     assignments: Assignments = None,
 ) -> None:
@@ -264,6 +267,13 @@ def verify(
     from grader.commands import verify as command
     from grader.proof.changes.kinds import MUTANT, REWRITING
 
+    if watch:
+        from grader.commands import watch as watching
+
+        if everything or mutants or rewritings or recorded:
+            raise UsageError("--watch follows one assignment: name it, and give --watch alone")
+        _end(watching.run(slugs or [], jobs, assignments))
+        return
     kinds = [kind for kind, wanted in ((MUTANT, mutants), (REWRITING, rewritings)) if wanted]
     _end(command.run(slugs or [], everything, jobs, assignments, kinds, recorded=recorded))
 

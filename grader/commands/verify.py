@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader import intake
 from grader.assignment.assignment import Assignment
-from grader.assignment.locate import known_slugs
+from grader.assignment.locate import Folders, known_slugs
 from grader.commands.shared import job_count, open_assignment, progress_bar, require_reference
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
 from grader.kit import proving as kits
@@ -35,6 +35,7 @@ from grader.proof.proving import prove
 from grader.proof.reference import lay_out
 from grader.run.engine import Engine, Order, Recordings
 from grader.run.grading import PUBLIC_SEED, automatic_items, judge_all, trainings_of
+from grader.sandbox.launch import Launched
 from grader.templates import generate
 
 
@@ -113,9 +114,9 @@ def verify_recorded(slug: str, jobs: int, assignments: Path | None) -> bool:
     """Demand the same of judging from a recording, where no reference is: without trainings, which may need it."""
     folders, assignment = open_assignment(slug, assignments)
     require_reference(folders)
-    kept = [plain for entry in read_kept(assignment.suite) if (plain := without_trainings(entry, assignment))]
+    items = plain_items(assignment)
+    kept = [plain for entry in read_kept(assignment.suite) if (plain := narrowed(entry, items))]
     with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
-        items = tuple(name for name in automatic_items(assignment) if assignment.item(name).training is None)
         made = Recordings(cache=Path(scratch))
         with Engine(Order(folders=folders, seed=PUBLIC_SEED, items=items, recordings=made)) as engine:
             recording = engine.complete()
@@ -129,16 +130,36 @@ def verify_recorded(slug: str, jobs: int, assignments: Path | None) -> bool:
     return not count
 
 
-def without_trainings(kept: Kept, assignment: Assignment) -> Kept | None:
-    """The kept submission with what it must show beside trainings; None when that is nothing."""
-    trained = {item.id for item in assignment.items if item.training is not None}
-    fails = tuple(name for name in kept.fails if name not in trained)
+def narrowed(kept: Kept, wanted: Collection[str]) -> Kept | None:
+    """The kept submission with what it must show in these items; None when that is nothing."""
+    fails = tuple(name for name in kept.fails if name in wanted)
     if kept.fails and not fails:
         return None
-    also = {name: why for name, why in kept.also.items() if name not in trained}
-    message = kept.message if len(fails) + len(also) == len(kept.charged) else ""  # it may be a training's
-    passes = tuple(name for name in kept.passes if name not in trained)
+    also = {name: why for name, why in kept.also.items() if name in wanted}
+    message = kept.message if len(fails) + len(also) == len(kept.charged) else ""  # it may be another item's
+    passes = tuple(name for name in kept.passes if name in wanted)
     return replace(kept, fails=fails, also=also, passes=passes, message=message)
+
+
+def verify_items(
+    folders: Folders, assignment: Assignment, wanted: Collection[str], jobs: int, launched: Launched | None
+) -> bool:
+    """Prove some items alone, with the kept submissions that name them, and print what was found."""
+    every = read_kept(assignment.suite)
+    named = [entry for entry in every if {*entry.charged, *entry.follows} & set(wanted)]
+    items = {*wanted, *(name for entry in named for name in entry.charged)}
+    items = {name for name in items if name in plain_items(assignment)}
+    kept = [entry for each in named if (entry := narrowed(each, items)) is not None]
+    order = Order(folders=folders, seed=PUBLIC_SEED, items=tuple(items))
+    with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
+        findings, run = kept_findings(assignment, order, kept, jobs, Path(scratch), launched=launched)
+    problems = [*unknown_names(assignment, every), *tolerance_problems(run.examined)]
+    return not _show(findings, [*problems, *forgery_problems(assignment, run.examined)])
+
+
+def plain_items(assignment: Assignment) -> tuple[str, ...]:
+    """The automatic items that train nothing."""
+    return tuple(name for name in automatic_items(assignment) if assignment.item(name).training is None)
 
 
 def _show(findings: Sequence[Finding], problems: Sequence[str]) -> int:
@@ -176,7 +197,14 @@ class _Run:
 
 
 def kept_findings(
-    assignment: Assignment, order: Order, kept: Sequence[Kept], jobs: int, scratch: Path, *, examines: bool = True
+    assignment: Assignment,
+    order: Order,
+    kept: Sequence[Kept],
+    jobs: int,
+    scratch: Path,
+    *,
+    examines: bool = True,
+    launched: Launched | None = None,
 ) -> tuple[list[Finding], _Run]:
     """Judge the reference, the template and these kept submissions, laid out below `scratch`."""
     claims = dict(_laid_out(assignment, kept, scratch / "handed-in"))
@@ -188,7 +216,7 @@ def kept_findings(
         entry.key: tuple(name for name in items_of(claims[entry.key], assignment) if name in wanted)
         for entry in present
     }
-    with progress_bar(f"verify {assignment.slug}") as tell, Engine(order) as engine:
+    with progress_bar(f"verify {assignment.slug}") as tell, Engine(order, launched) as engine:
         examined = engine.examine() if examines else {}
         graded = judge_all(engine, present, seed=PUBLIC_SEED, items=items, jobs=job_count(jobs), tell=tell)
     findings = [judge_claim(claims[entry.key], entry, assignment) for entry in graded]
