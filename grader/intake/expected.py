@@ -103,6 +103,8 @@ class _Completeness:
             found[file.id] = Match(path=better.path, how=how, rivals=(match.path, *better.rivals))
 
     def _elsewhere(self, file: ExpectedFile, paths: Sequence[str]) -> Match | None:
+        if file.kind == "notebook":
+            return None  # one that only imports what stands in a module is not empty
         there = [(self.filled(file, path), -number, path) for number, path in enumerate(paths)]
         count, _, path = max(there)
         return Match(path=path, how="by what it defines") if 2 * count >= len(file.defines) else None

@@ -201,6 +201,8 @@ def test_a_module_that_is_asked_for_is_no_notebook_besides(tmp_path, one) -> Non
     )
     result = one(put(tmp_path / "a", {"model.py": DONE}), assignment=course)
     assert result.files == {"model": "model.py"}
+    both = one(put(tmp_path / "c", {"model.py": DONE, "work.ipynb": NOTEBOOK}), assignment=course)
+    assert both.files == {"model": "model.py", "nb": "work.ipynb"}
     other = one(put(tmp_path / "b", {"mine.py": DONE}), assignment=course)
     assert set(other.files) == {"model", "nb"}
 
