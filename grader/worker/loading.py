@@ -193,6 +193,7 @@ class Modules(TrainingRoom):
         self._notes_of: dict[str, list[str]] = {}
         self._used: dict[str, None] = {}
         self._noted = 0  # how many notes there were when the present request began
+        self._told = True  # whether they are told
         self.filled: set[str] = set()  # probes whose None is no sign of a hole
         self._asked: tuple[str, ...] = ()
         self.choices: list[tuple[str, tuple[str, ...]]] = []
@@ -226,6 +227,10 @@ class Modules(TrainingRoom):
     def not_attempted(self, what: str) -> NoReturn:
         """End the probe as "not attempted", such as for a cell that still holds None; `what` tells the student why."""
         raise MissingDefinition(what)
+
+    def say_nothing(self) -> None:
+        """Nothing is to be said of this run: its probe looks at the files for the sake of something else."""
+        self._told = False
 
     def cached(self, name: str, make: Callable[[], T]) -> T:
         """As for every room; the globals that it was built with are kept with it."""
@@ -271,12 +276,13 @@ class Modules(TrainingRoom):
         self.undeclared = False
         self._used.clear()
         self._noted = len(self.notes)
+        self._told = True
         adapting.said.clear()
 
     def told(self) -> list[str]:
         """What is to be said of this run and of the files that it used: a process may serve several parts."""
         files = [note for path in self._used for note in self._notes_of.get(path, ())]
-        return list(dict.fromkeys([*files, *self.notes[self._noted :], *adapting.said]))
+        return list(dict.fromkeys([*files, *self.notes[self._noted :], *adapting.said])) if self._told else []
 
     def choose(self, candidates: Sequence[tuple[str, T]]) -> T:
         """The candidate that was asked for, by its name, so that a binding is the same on every case; or the only one.

@@ -18,7 +18,7 @@ CHOSEN = (
     "criterion",
     "reduction",
     "optimizer",
-    "rate",
+    "rates",
     "scheduler",
     "trains_model",
     "trouble",
@@ -59,9 +59,9 @@ def text_of(saved: Saved, cells: Iterable[CodeCell]) -> str:
 def model_cells(saved: Saved) -> tuple[CodeCell, ...]:
     """The cells that make model, criterion, optimizer and scheduler, with the cells that they need."""
     kinds = ("CrossEntropyLoss", "NLLLoss", *OPTIMIZERS)
-    wanted = saved.calling("TransformerModel", *kinds, *(f".{kind}" for kind in kinds))
-    schedulers = tuple(cell for cell in saved.cells if cell.reads & {"lr_scheduler"} or _makes_a_scheduler(cell))
-    both = {cell.number: cell for cell in (*wanted, *schedulers)}
+    wanted = (*saved.calling("TransformerModel"), *saved.calling(*kinds, *(f".{kind}" for kind in kinds)))
+    others = tuple(cell for cell in saved.cells if cell.reads & {"lr_scheduler", "optim"} or _makes_a_scheduler(cell))
+    both = {cell.number: cell for cell in (*wanted, *others)}
     return saved.with_what_they_need(tuple(both[number] for number in sorted(both)))
 
 

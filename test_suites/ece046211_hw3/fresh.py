@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from printed import literal, named_values, numbers, printed_model, split_models
-from saved import Saved
+import ast
 
+from printed import named_values, numbers, printed_model, split_models, values
+from saved import CodeCell, Saved
+
+from grader.parsing.following import called
 from grader.parsing.notebooks import stale_outputs
 
 NO_COUNT = "no execution count"
@@ -31,13 +34,29 @@ def _fewer_epochs(saved: Saved) -> list[str]:
     cells = [cell for cell in saved.calling("train") if cell.text.strip()]
     if not cells:
         return []
-    wanted = literal(saved, "epochs", cells[-1])
+    wanted = _epochs(saved, cells[-1])
     told = [numbers(line) for line in cells[-1].text.splitlines() if "epoch" in line.lower()]
     printed = {line[0].value for line in told if line}
     last = max(printed, default=None)
-    if wanted is None or last is None or last == wanted - (0 in printed):  # some count epochs from 0
+    if not wanted or last is None or last + (0 in printed) in wanted:  # some count epochs from 0
         return []
-    return [f"The code trains {wanted:g} epochs, the last one printed is {last:g}."]
+    return [f"The code trains {wanted[-1]:g} epochs, the last one printed is {last:g}."]
+
+
+def _epochs(saved: Saved, cell: CodeCell) -> list[float]:
+    """The number of epochs that the cell's loops around `train` say; where no range can be read, `epochs`."""
+    loops = [node for step in cell.running for node in ast.walk(step) if isinstance(node, ast.For)]
+    ranges = [
+        node
+        for loop in loops
+        if any(called(inner) == "train" for inner in ast.walk(loop) if isinstance(inner, ast.Call))
+        for node in ast.walk(loop.iter)
+        if isinstance(node, ast.Call) and called(node) in ("range", "trange")
+    ]
+    if not ranges:
+        return values(saved, [ast.Name("epochs", ast.Load())], cell)
+    limits = [values(saved, node.args, cell) for node in ranges if len(node.args) in (1, 2)]
+    return [each[-1] - (each[0] if len(each) == 2 else 0) for each in limits if each]
 
 
 def _errors(saved: Saved) -> list[str]:

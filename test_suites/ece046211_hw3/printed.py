@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from saved import CodeCell, Saved, called
+from saved import CodeCell, Saved
+
+from grader.parsing.following import called
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _MODULE = re.compile(r"\b[A-Z]\w*\($")
@@ -161,7 +163,7 @@ def printed_model(modules: str) -> dict[str, float]:
 def named_values(saved: Saved) -> dict[str, float]:
     """Hyper-parameters that the calls of `TransformerModel` and of the optimiser name as numbers."""
     cells = saved.calling("TransformerModel", *OPTIMIZERS, *(f".{name}" for name in OPTIMIZERS))
-    literals = _literals(saved)
+    literals = {name: value for name, value in _literals(saved).items() if not name.startswith(".")}
     found: dict[str, float] = {}
     nodes = [node for cell in cells for step in cell.running for node in ast.walk(step)]
     for node in (node for node in nodes if isinstance(node, ast.Call)):
@@ -188,9 +190,23 @@ def _arguments(node: ast.Call, order: tuple[str, ...], literals: dict[str, float
 
 
 def _value(node: ast.expr, literals: dict[str, float]) -> float | None:
+    """The number that an expression is: a literal, a name, `names.name`, `names["name"]`, a sum or a difference."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        left, right = _value(node.left, literals), _value(node.right, literals)
+        if left is None or right is None:
+            return None
+        return left + right if isinstance(node.op, ast.Add) else left - right
+    return literals.get(_key(node)) if _key(node) else _number(node)
+
+
+def _key(node: ast.AST) -> str:
+    """What `_literals` keeps a value under: the name, `.name` for an attribute or a key of a dict, or nothing."""
     if isinstance(node, ast.Name):
-        return literals.get(node.id)
-    return _number(node)
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f".{node.attr}"
+    key = node.slice if isinstance(node, ast.Subscript) else node
+    return f".{key.value}" if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""
 
 
 def _number(node: ast.expr) -> float | None:
@@ -202,22 +218,37 @@ def _number(node: ast.expr) -> float | None:
 
 
 def _literals(saved: Saved) -> dict[str, float]:
-    """Numbers that names stand for, the last assignment counting."""
+    """Numbers that names stand for, the last assignment counting; fields and keys of a configuration as `.name`."""
     found: dict[str, float] = {}
-    for step in (step for cell in saved.cells for step in cell.running if isinstance(step, ast.Assign)):
-        for target in step.targets:
-            pairs = [(target, step.value)]
-            if isinstance(target, ast.Tuple) and isinstance(step.value, ast.Tuple):
-                pairs = list(zip(target.elts, step.value.elts, strict=False))
-            for name, value in pairs:
-                if isinstance(name, ast.Name) and (number := _number(value)) is not None:
-                    found[name.id] = number
+    for cell in saved.cells:
+        fields = [(f".{_key(name)}", value) for step in cell.fields for name, value in _assigned(step)]
+        others = [(_key(name), value) for step in cell.running for name, value in _assigned(step)]
+        numbered = ((name, _number(value)) for name, value in (*fields, *others))
+        found.update({name: number for name, number in numbered if name and number is not None})
     return found
 
 
-def literal(saved: Saved, name: str, upto: CodeCell) -> float | None:
-    """The number that `name` stands for when cell `upto` has been run, as far as assignments of literals tell."""
-    return _literals(Saved(_cut(saved, upto))).get(name)
+def _assigned(step: ast.stmt) -> Iterator[tuple[ast.AST, ast.expr]]:
+    """(what is set, to what), the entries of a dict and the keywords of a call among them."""
+    if isinstance(step, ast.AnnAssign) and step.value is not None:
+        yield step.target, step.value
+    for target in step.targets if isinstance(step, ast.Assign) else ():
+        if isinstance(target, ast.Tuple) and isinstance(step.value, ast.Tuple):
+            yield from zip(target.elts, step.value.elts, strict=False)
+        else:
+            yield target, step.value
+    value = getattr(step, "value", None)
+    if isinstance(value, ast.Dict):
+        yield from ((key, entry) for key, entry in zip(value.keys, value.values, strict=True) if key is not None)
+    elif isinstance(value, ast.Call):
+        yield from ((ast.Constant(entry.arg), entry.value) for entry in value.keywords)
+
+
+def values(saved: Saved, expressions: Iterable[ast.expr], upto: CodeCell) -> list[float]:
+    """The numbers among the expressions when cell `upto` has been run, as far as assignments of literals tell."""
+    literals = _literals(Saved(_cut(saved, upto)))
+    found = [_value(expression, literals) for expression in expressions]
+    return [value for value in found if value is not None]
 
 
 def _cut(saved: Saved, upto: CodeCell):

@@ -77,11 +77,17 @@ def hyper_parameters(modules, words, cells):
         "criterion": type(criterion).__name__ if criterion is not None else None,
         "reduction": getattr(criterion, "reduction", None),
         "optimizer": type(optimizer).__name__ if optimizer is not None else None,
-        "rate": float(optimizer.defaults["lr"]) if optimizer is not None else None,
+        "rates": _rates(optimizer, scheduler) if optimizer is not None else [],
         "trains_model": model is not None and optimizer is not None and _trains(optimizer, model),
         "scheduler": type(scheduler).__name__ if scheduler is not None else None,
         "trouble": made["trouble"],
     }
+
+
+def _rates(optimizer, scheduler):
+    """The rates of all groups of parameters before a scheduler changes them; the peaks of one that sets its own."""
+    groups = [group.get("max_lr", group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+    return sorted(float(rate) for rate in getattr(scheduler, "max_lrs", groups))
 
 
 def _trains(optimizer, model):

@@ -48,11 +48,15 @@ def wrong_training(values: Chosen) -> Iterator[str]:
         yield f"The criterion is {criterion} (reduction {reduction}), expected nn.CrossEntropyLoss()."
     if values["optimizer"] not in OPTIMIZERS:
         yield f"The optimiser is {values['optimizer']}; choose from {', '.join(OPTIMIZERS)}."
-    rate = values["rate"]
-    if not is_number(rate):
+    rates = values["rates"]
+    if not isinstance(rates, list) or not rates or not all(map(is_number, rates)):
         yield "The learning rate cannot be read from the optimiser."
-    elif not RATE[0] <= rate <= RATE[1]:
-        yield f"The learning rate is {rate:g}; choose from [5e-3, 5.0]."
+    else:
+        yield from (
+            f"The learning rate is {rate:g}; choose from [5e-3, 5.0]."
+            for rate in rates
+            if not RATE[0] <= rate <= RATE[1]
+        )
 
 
 def is_number(value: object) -> bool:

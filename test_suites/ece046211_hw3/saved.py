@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from grader.parsing.following import Function, called, followed, functions_of
 from grader.parsing.notebooks import Cell, Notebook, statements
 
 # What probes put into the notebook's namespace; a cell that makes these need not be run for another one.
 GIVEN = frozenset(
     "vocab itos device tokenizer train_data val_data test_data train_iter val_iter test_iter".split()  # noqa: SIM905
 )
+# What the assignment itself names: a call of one of these is what is looked for, whatever the function does inside.
+NAMED = frozenset(
+    "batchify data_process get_batch PositionalEncoding TransformerModel evaluate train generate".split()  # noqa: SIM905
+)
 _HOLE = re.compile(r"=\s*(#.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class CodeCell:
-    """A code cell and what its code does at the top level (outside functions and classes)."""
+    """A code cell and what its code does when it is run, calls of the notebook's own `functions` followed."""
 
     cell: Cell
+    functions: Mapping[str, Function] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def number(self) -> int:
@@ -51,13 +58,27 @@ class CodeCell:
 
     @cached_property
     def running(self) -> tuple[ast.stmt, ...]:
-        """The statements that do something when the cell is run."""
+        """The statements that do something when the cell is run, those of functions that it calls among them."""
+        return followed(self._top, self.functions)
+
+    @cached_property
+    def _top(self) -> tuple[ast.stmt, ...]:
         definitions = ("import", "function", "class")
-        return tuple(piece.node for piece in self.pieces if piece.node is not None and piece.kind not in definitions)
+        nodes = (piece.node for piece in self.pieces if piece.kind not in definitions)
+        return tuple(node for node in nodes if node is not None and not _defines_by_lambda(node))
+
+    @cached_property
+    def fields(self) -> tuple[ast.stmt, ...]:
+        """The statements at the top of classes: `bptt: int = 35` of a configuration."""
+        return tuple(step for piece in self.pieces if piece.kind == "class" for step in getattr(piece.node, "body", ()))
 
     @cached_property
     def assigns(self) -> frozenset[str]:
-        return frozenset(name for piece in self.pieces if piece.kind in (None, "literal") for name in piece.names)
+        """Names that are set, those that functions set with `global` among them."""
+        own = {name for piece in self.pieces if piece.kind in (None, "literal") for name in piece.names}
+        inner = [node for step in self.running if step not in self._top for node in ast.walk(step)]
+        shared = {node.id for node in inner if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+        return frozenset(own | {name for name in shared if "." not in name})
 
     @cached_property
     def calls(self) -> frozenset[str]:
@@ -69,14 +90,22 @@ class CodeCell:
     def reads(self) -> frozenset[str]:
         """Names and attributes that are read."""
         nodes = [node for step in self.running for node in ast.walk(step)]
-        names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        return frozenset(names | {node.attr for node in nodes if isinstance(node, ast.Attribute)})
+        return self.mentions | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+    @cached_property
+    def mentions(self) -> frozenset[str]:
+        """Names that are read, and no attributes."""
+        nodes = [node for step in self.running for node in ast.walk(step)]
+        return frozenset(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+
+    @cached_property
+    def shows(self) -> bool:
+        """Whether the cell prints something, or ends with a value."""
+        return bool(self.calls & {"print", "display", ".write"}) or isinstance([*self._top, None][-1], ast.Expr)
 
 
-def called(node: ast.Call) -> str:
-    """The name of what a call calls, `.name` for an attribute, or nothing."""
-    target = node.func
-    return f".{target.attr}" if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
+def _defines_by_lambda(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda)
 
 
 @dataclass(frozen=True)
@@ -87,7 +116,13 @@ class Saved:
 
     @cached_property
     def cells(self) -> tuple[CodeCell, ...]:
-        return tuple(CodeCell(cell) for cell in self.notebook.code_cells)
+        plain = [CodeCell(cell) for cell in self.notebook.code_cells]
+        known = functions_of((piece.node for cell in plain for piece in cell.pieces if piece.node is not None), NAMED)
+        cells = []
+        for cell in plain:  # a function that is defined anew is the new one from there on
+            known = known | functions_of((piece.node for piece in cell.pieces if piece.node is not None), NAMED)
+            cells.append(CodeCell(cell.cell, known))
+        return tuple(cells)
 
     @cached_property
     def _counts_kept(self) -> bool:
@@ -106,12 +141,18 @@ class Saved:
         return tuple(cell for cell in self.cells if self.was_run(cell))
 
     def calling(self, *names: str) -> tuple[CodeCell, ...]:
-        """Cells whose running code calls one of these."""
-        return tuple(cell for cell in self.cells if cell.calls.intersection(names))
+        """Cells whose running code calls one of these; where none does by name, those that mention one as a value."""
+        found = tuple(cell for cell in self.cells if cell.calls.intersection(names))
+        return found or tuple(cell for cell in self.cells if cell.mentions.intersection(names))
 
     def defining(self, name: str) -> CodeCell | None:
         """The last cell that defines this function or class."""
         return next((cell for cell in reversed(self.cells) if name in cell.defines), None)
+
+    def function(self, name: str) -> Function | None:
+        """The last function of this name."""
+        pieces = (piece for cell in self.cells for piece in cell.pieces)
+        return functions_of(piece.node for piece in pieces if piece.node is not None).get(name)
 
     def unfilled(self, name: str) -> bool:
         """Whether the definition of `name` still has a hole of the template that is not even Python (`target = `)."""

@@ -4,8 +4,9 @@ import ast
 
 from demands import not_attempted, notebook_of, require_run, text_of
 from fresh import doubts
-from printed import exponential_pairs, literal, numbers
+from printed import exponential_pairs, numbers, values
 
+from grader.parsing.following import bound, called
 from grader.suite import item, partial, require
 
 LENGTH = 35
@@ -25,19 +26,23 @@ def _training(student, submission):
 def test_bptt(student, submission):
     """The model is trained with `bptt = 35`."""
     saved, cells = _training(student, submission)
-    values = [value for cell in cells for value in _lengths(saved, cell)]
-    found = ", ".join(str(value).removesuffix(".0") for value in values) or "an unknown number"
-    require(LENGTH in values, f"The cell that trains uses {found} as bptt; the handout asks for {LENGTH}.")
+    lengths = [value for cell in cells for value in _lengths(saved, cell)]
+    found = ", ".join(f"{value:g}" for value in lengths) or "an unknown number"
+    require(LENGTH in lengths, f"The cell that trains uses {found} as bptt; the handout asks for {LENGTH}.")
 
 
 def _lengths(saved, cell):
-    given = []
-    for node in (node for step in cell.running for node in ast.walk(step) if isinstance(node, ast.Call)):
-        if isinstance(node.func, ast.Name) and node.func.id == "train":
-            values = [*node.args[-1:], *(entry.value for entry in node.keywords if entry.arg == "bptt")]
-            given += [value.value for value in values if isinstance(value, ast.Constant)]
-    named = literal(saved, "bptt", cell)
-    return given or ([named] if named is not None else [])
+    """What reaches the parameter `bptt` of `train`; without one the last argument, or what `bptt` is outside."""
+    nodes = [node for step in cell.running for node in ast.walk(step) if isinstance(node, ast.Call)]
+    calls = [node for node in nodes if called(node) == "train"]
+    function = saved.function("train")
+    given = [bound(function, call).get("bptt") for call in calls] if function is not None else []
+    if named := values(saved, [value for value in given if value is not None], cell):
+        return named
+    last = [value for call in calls for value in (*call.args[-1:], *(entry.value for entry in call.keywords))]
+    outside = [ast.Name("bptt", ast.Load())]
+    constants = [value for value in last if isinstance(value, ast.Constant)]
+    return values(saved, constants, cell) or values(saved, outside, cell) or values(saved, last, cell)
 
 
 @item("train.validation")

@@ -6,11 +6,15 @@ and what looks odd is said in words for the instructor.
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from grader.parsing.following import followed, functions_of
+from grader.parsing.notebooks import statements
 
 Split = Literal["train", "valid", "test", ""]
 Metric = Literal["accuracy", "loss", "perplexity", "learning rate"]
@@ -188,11 +192,14 @@ def plotted(notebook: Notebook) -> tuple[bool, bool]:
 
 
 def _with_helper(source: str, notebook: Notebook) -> str:
-    """The source of a cell, with the plotting functions that it calls from other cells."""
+    """The source of a cell, with the plotting functions of other cells, and with what all that it calls comes to."""
     called = set(re.findall(r"(\w*plot\w*|\w*draw\w*|\w*show\w*)\s*\(", source))
-    helpers = [
-        cell.source
-        for cell in notebook.cells
-        if cell.kind == "code" and any(f"def {name}(" in cell.source for name in called)
-    ]
-    return "\n".join([source, *helpers])
+    code = [cell.source for cell in notebook.cells if cell.kind == "code"]
+    helpers = [text for text in code if any(f"def {name}(" in text for name in called)]
+    own = _statements(source)
+    steps = followed(own, functions_of(step for text in code for step in _statements(text)))
+    return "\n".join([source, *helpers, *(ast.unparse(step) for step in steps if step not in own)])
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    return [piece.node for piece in statements(source) if piece.node is not None]

@@ -550,3 +550,14 @@ def test_what_an_exported_notebook_asks_of_ipython_is_left_out(load):
     modules = load("get_ipython().system('pip install einops')\n" + READS)
     assert use(modules)["values"] == {"out": [1, "own"]}
     assert "cannot be done where your code is graded" in " ".join(modules.notes)
+
+
+def test_a_probe_that_grades_something_else_says_nothing_of_the_files(load):
+    modules = load(notebook("x = 1", "def broken(:"), kind="notebook")
+
+    def quiet(modules):
+        modules.say_nothing()
+        return {"x": modules["m"].x}
+
+    assert run(modules, quiet)["notes"]["loading"] == []
+    assert run(modules, lambda modules: {"x": modules["m"].x})["notes"]["loading"]
