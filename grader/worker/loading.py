@@ -113,10 +113,16 @@ class LoadedFile:
 
     @contextmanager
     def replaced(self, **values: object) -> Iterator[None]:
-        """Globals of the file, exchanged inside the block; see `provide`."""
-        places = [(vars(module), name) for name in values for module in self._where(name)]
-        before = [(space, name, name in space, space.get(name)) for space, name in places]
-        self.provide(**values)
+        """Globals of the file, exchanged inside the block; see `provide`.
+
+        A class or function of the submission is exchanged under all its names: `MultiHead = Attention`.
+        """
+        places = [(module, name, value) for name, value in values.items() for module in self._where(name)]
+        places += [(*place, value) for name, value in values.items() for place in self._other_names(name, values)]
+        before = [(vars(module), name, name in vars(module), vars(module).get(name)) for module, name, _ in places]
+        for module, name, value in places:
+            self._namespaces.touch(module)
+            setattr(module, name, value)
         try:
             yield
         finally:
@@ -124,6 +130,22 @@ class LoadedFile:
                 space.pop(name, None)
                 if was_there:
                     space[name] = value
+
+    def _other_names(self, name: str, besides: Collection[str]) -> list[tuple[ModuleType, str]]:
+        """Where the class or function of that name, written in the submission, has another one."""
+        modules = [self._module, *submitted_in(self._module)]
+        try:
+            meant = getattr(self, name)
+        except (Exception, SystemExit):
+            return []  # what is not written has no other names
+        if not callable(meant) or getattr(meant, "__module__", None) not in [module.__name__ for module in modules]:
+            return []
+        return [
+            (module, other)
+            for module in modules
+            for other, value in vars(module).items()
+            if value is meant and other not in besides
+        ]
 
     def _where(self, name: str) -> list[ModuleType]:
         """This file's module, and those of the submission that its code may ask for the name: `nets.Encoder`."""

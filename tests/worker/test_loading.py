@@ -477,6 +477,31 @@ def test_a_name_is_replaced_in_the_file_that_is_asked_for_it(load, tmp_path, way
         assert run(modules, probe)["values"] == {"out": out}
 
 
+@pytest.mark.parametrize("way", ["class Net:\n    pass\nOther = Net", "class Other:\n    pass\nNet = Other"])
+def test_a_class_is_replaced_under_all_its_names(load, way):
+    text = f"{way}\nclass Third(Net):\n    pass\ndef f():\n    return [kind.__name__ for kind in (Other, Third)]\n"
+    modules = load(notebook(text), kind="notebook")
+
+    def probe(m):
+        with m.replaced("m", Net=int):
+            inside = m["m"].f()
+        return {"inside": inside, "after": m["m"].f()}
+
+    own = "Net" if "Other = " in way else "Other"
+    assert run(modules, probe)["values"] == {"inside": ["int", "Third"], "after": [own, "Third"]}
+
+
+def test_what_the_submission_did_not_write_is_replaced_under_its_one_name(load):
+    modules = load("from torch.nn import Linear\nNet, Size = Linear, None\ndef f():\n    return [Net, Linear, Size]\n")
+
+    def probe(m):
+        with m.replaced("m", Net=int, Other=str):
+            return {"out": [str(value) for value in m["m"].f()]}
+
+    linear = "<class 'torch.nn.modules.linear.Linear'>"
+    assert run(modules, probe)["values"] == {"out": ["<class 'int'>", linear, "None"]}
+
+
 def test_a_computed_name_that_only_a_probe_reads_is_there(load):
     text = notebook(
         "def make():\n    class A:\n        rate = 3\n    return A\nbase = make()",

@@ -34,6 +34,16 @@ def test_one_line_of_each_kind(operator, code, wanted):
     assert wanted in rewritten(code, operator)
 
 
+TWO = "class A:\n    pass\n\n\nclass B:\n    def f(self):\n        return A()"
+
+
+def test_a_class_has_a_second_name():
+    before, after = rewritten(TWO, "class-aliased")
+    uses = TWO.replace("A()", "OwnA()")
+    assert before == uses.replace("class A", "class OwnA").replace("    pass\n", "    pass\n\n\nA = OwnA\n")
+    assert after == uses.replace("    pass\n", "    pass\n\n\nOwnA = A\n")
+
+
 SILENT = [
     ("padding-index-first", "self.position_embedding = nn.Embedding(n, d)"),
     ("padding-index-first", "self.e = nn.Embedding(n, d, padding_idx=1)"),

@@ -49,6 +49,7 @@ OPERATORS: Mapping[str, Operator] = {
     "under": objects.under,
     "import": names.import_spelt,
     "imported-whole": names.imported_whole,
+    "class-aliased": names.class_aliased,
     "constant-named": names.constant_named,
     "function-shared": names.activation_shared,
     "variable-renamed": names.variable_renamed,

@@ -58,6 +58,22 @@ def imported_whole(source: Source, node: ast.AST) -> Iterator[Edit]:
         yield Edit((Replacement(*source.span(node), f"import {node.module} as whole"), *there))
 
 
+def class_aliased(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """A class with a second name, by which the other classes make it: given afterwards, or the one it is written by."""
+    if not isinstance(node, ast.ClassDef) or source.parent(node) is not source.tree or node.decorator_list:
+        return
+    uses = [part for part in ast.walk(source.tree) if isinstance(part, ast.Name) and part.id == node.name]
+    others = [part for part in uses if source.function(part) is not None and source.class_of(part) not in (None, node)]
+    if not others:
+        return
+    own, other, (start, end) = node.name, f"Own{node.name}", source.span(node)
+    there = [Replacement(*source.span(part), other) for part in others]
+    yield Edit((Replacement(end, end, f"\n\n\n{other} = {own}"), *there))
+    name = start + len("class ")
+    within = Replacement(name, name + len(own), other), Replacement(end, end, f"\n\n\n{own} = {other}")
+    yield Edit((*within, *there))
+
+
 def constant_named(source: Source, node: ast.AST) -> Iterator[Edit]:
     """A number of a function as a constant of the module, computed there."""
     if source.function(node) is None or source.class_of(node) is None or not isinstance(node, ast.expr):
