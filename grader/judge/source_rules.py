@@ -36,9 +36,17 @@ def template_texts(assignment: Assignment) -> dict[str, str]:
     return templates_of(assignment)
 
 
-def printing_places(root: Path, files: Mapping[str, str]) -> tuple[PrintSite, ...]:
-    """Where the handed-in files print; asked for only when something was printed."""
-    return tuple(site for _, file in _sources(root, files) if file.id for site in print_sites(file))
+def printing_places(
+    assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str]
+) -> tuple[PrintSite, ...]:
+    """Where the handed-in files print otherwise than the template; asked for only when something was printed."""
+    given = {
+        file.id: source_file(file.id, file.path, template[file.path])
+        for file in assignment.files
+        if file.path in template
+    }
+    handed_in = [file for _, file in _sources(root, files) if file.id]
+    return tuple(site for file in handed_in for site in print_sites(file, given.get(file.id)))
 
 
 def _in_child(

@@ -242,9 +242,10 @@ class SubmissionJudge:
     def _check_prints(self) -> None:
         desk = self._desk
         if desk.prints:
-            places, files = printing_places(self._job.root, self._job.files), self._job.files
+            trial, files = self._trial, self._job.files
+            places = printing_places(trial.assignment, self._job.root, files, trial.template)
             printing = {name: path for name, path in files.items() if path in desk.printing}
-            for violation in check_prints(self._trial.assignment, desk.prints, desk.print_text, places, printing):
+            for violation in check_prints(trial.assignment, desk.prints, desk.print_text, places, printing):
                 self._emit(violation)
 
     def _output(self) -> str:

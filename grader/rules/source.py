@@ -60,16 +60,20 @@ def check_sources(
     return tuple(found)
 
 
-def print_sites(file: SourceFile) -> tuple[PrintSite, ...]:
-    """Where a file prints, except below `if __name__ == "__main__"`: for a note; what counts is what is printed."""
+def print_sites(file: SourceFile, template: SourceFile | None = None) -> tuple[PrintSite, ...]:
+    """Where a file prints, except below `if __name__ == "__main__"` and as its template does: for a note; what counts
+    is what is printed."""
+    given = {ast.dump(call) for call, _ in _prints(template)} if template else set()
+    return tuple(site for call, site in _prints(file) if ast.dump(call) not in given)
+
+
+def _prints(file: SourceFile) -> Iterator[tuple[ast.Call, PrintSite]]:
     walked = walk(parse_file(file))
     resolver = Resolver([walked])
-    sites: list[PrintSite] = []
     for visit in walked.visits:
         if isinstance(visit.node, ast.Call) and not visit.main:
             called = sorted(resolver.names(visit.node.func, visit.scope) & _WRITERS)
-            sites.extend(PrintSite(visit.place, name.removeprefix("builtins.")) for name in called)
-    return tuple(sites)
+            yield from ((visit.node, PrintSite(visit.place, name.removeprefix("builtins."))) for name in called)
 
 
 def _read(assignment: Assignment, files: Sequence[SourceFile], template: Mapping[str, str]) -> _Submission:

@@ -343,3 +343,9 @@ def test_print_sites_are_noted_but_break_nothing():
         ("sys.stdout.write", 7),
     ]
     assert check(Rule(id="p", kind="prints", title="t"), file) == ()
+
+
+def test_a_print_of_the_template_is_no_print_site():
+    given = python("print(f'device {DEVICE}')\n")
+    file = python("x = 1\nprint(f'device {DEVICE}')\nprint('mine')\n")
+    assert [site.place.line for site in print_sites(file, given)] == [3]
