@@ -1,7 +1,8 @@
 """Probes for the three notebooks. Each runs on the reference and on the submission.
 
-Random first states and coins are made constant where numbers are compared; what the handout leaves free (orientation
-of weights, order of dimensions, what is returned, teacher forcing) is found out or offered as numbered candidates.
+Where numbers are compared, coins are made constant and a random h_0 is forgotten (`rnn_cases.Recurrence`); what the
+handout leaves free (orientation of weights, order of dimensions, what is returned, teacher forcing) is found out or
+offered as numbered candidates.
 """
 
 from __future__ import annotations
@@ -83,8 +84,7 @@ def rnn_forward(
     model = make_rnn(modules, sizes).eval()
     read_gradients = write_rnn(modules, model, weights)
     lengths = torch.full((tokens.shape[1],), len(tokens) - 1 + read)
-    with constant_randomness():
-        out = model(tokens, lengths)
+    out = model(tokens, lengths)
     if tuple(out.shape) != tuple(upstream.shape):
         return {"scores": out, "gradients": dict.fromkeys(("embedding", *RNN_NAMES))}
     kind = distribution_kind(out.detach())
@@ -98,13 +98,12 @@ def rnn_probabilities(modules: Any, tokens: Tensor, sizes: Sizes, weights: Weigh
     model = make_rnn(modules, sizes).eval()
     write_rnn(modules, model, weights)
     steps, batch = tokens.shape
-    with constant_randomness():
-        out = model(tokens, torch.full((batch,), steps))
-        alone = [model(tokens[:, index : index + 1], torch.tensor([steps])) for index in range(batch)]
-        with torch.no_grad():
-            model.W_hy.zero_()
-            model.b_hy.zero_()
-            even = model(tokens, torch.full((batch,), steps))
+    out = model(tokens, torch.full((batch,), steps))
+    alone = [model(tokens[:, index : index + 1], torch.tensor([steps])) for index in range(batch)]
+    with torch.no_grad():
+        model.W_hy.zero_()
+        model.b_hy.zero_()
+        even = model(tokens, torch.full((batch,), steps))
     return {"out": out, "alone": torch.cat(alone), "even": even}
 
 
@@ -115,14 +114,13 @@ def rnn_padding(
     model = make_rnn(modules, sizes).eval()
     write_rnn(modules, model, weights)
     padding = torch.arange(len(tokens))[:, None] >= lengths
-    with constant_randomness():
-        out = model(tokens, lengths)
-        repadded = model(torch.where(padding, other, tokens), lengths)
-        changed = []
-        for index, length in enumerate(lengths.tolist()):
-            inputs = tokens.clone()
-            inputs[length - 1, index] = other[length - 1, index]
-            changed.append(model(inputs, lengths)[index])
+    out = model(tokens, lengths)
+    repadded = model(torch.where(padding, other, tokens), lengths)
+    changed = []
+    for index, length in enumerate(lengths.tolist()):
+        inputs = tokens.clone()
+        inputs[length - 1, index] = other[length - 1, index]
+        changed.append(model(inputs, lengths)[index])
     return {"out": out, "repadded": repadded, "changed": torch.stack(changed)}
 
 
@@ -142,7 +140,7 @@ def rnn_dropout(modules: Any, size: int, rate: float) -> dict[str, object]:
     sizes, weights, small = transparent(size)
     model = make_rnn(modules, sizes, dropout=rate)
     write_rnn(modules, model, weights)
-    count = 1500
+    count = 600  # of examples, which some loop over
     tokens = torch.tensor([[0] * count + [1] * count]).repeat(3, 1)  # whichever of the steps is read, it shows the same
     figures: dict[str, object] = {}
     for mode in (False, True):

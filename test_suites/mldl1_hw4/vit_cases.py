@@ -90,12 +90,12 @@ class Attending(Case):
 
 def one_head_cases() -> SearchStrategy[Attending]:
     """One head, where attention with and without heads is the same."""
-    return cases(Attending, heads=1, per_head=sizes(3, 8), tokens=sizes(1, 6), batch=sizes(1, 4))
+    return cases(Attending, heads=1, per_head=sizes(5, 8), tokens=sizes(1, 6), batch=sizes(1, 4))
 
 
 def many_head_cases() -> SearchStrategy[Attending]:
-    """Two to four heads of another size than their number."""
-    return cases(Attending, distinct={"heads": (2, 4), "per_head": (2, 5)}, tokens=sizes(2, 6), batch=sizes(1, 4))
+    """Two to four heads of another size than their number, larger than the number of biases."""
+    return cases(Attending, distinct={"heads": (2, 4), "per_head": (5, 7)}, tokens=sizes(2, 6), batch=sizes(1, 4))
 
 
 @dataclass(frozen=True)
