@@ -13,8 +13,8 @@ from grader.suite import Case, Draw, cases, one_of, sizes
 
 WEIGHT_STD = 0.6
 FORGETS = 2  # the token after which h_0 is forgotten; 0, 1 and the last are what some take for padding
-# Its embedding, in one entry. The tangent's argument is then beyond ±12, whatever W_hh h_0 adds, where the tangent is ±1
-# to the last bit; a tangent by hand from exponentials does not overflow.
+# Its embedding, in one entry. The argument of tanh is then beyond ±12, whatever W_hh h_0 adds, where tanh is ±1 to the
+# last bit; one that is written out with exponentials does not overflow.
 FORGETTING = 60.0
 
 
