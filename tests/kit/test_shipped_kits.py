@@ -26,7 +26,7 @@ def made(request, tmp_path_factory):
 
 
 def test_all_that_ship_have_a_kit():
-    assert len(SHIPPED) == 6, "numpy_backprop shows everything"
+    assert len(SHIPPED) == 6, "all but numpy_backprop"
 
 
 def test_nothing_is_given_away(made):
