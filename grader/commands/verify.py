@@ -147,8 +147,7 @@ def verify_items(
     """Prove some items alone, with the kept submissions that name them, and print what was found."""
     every = read_kept(assignment.suite)
     named = [entry for entry in every if {*entry.charged, *entry.follows} & set(wanted)]
-    items = {*wanted, *(name for entry in named for name in entry.charged)}
-    items = {name for name in items if name in plain_items(assignment)}
+    items = {*wanted, *(name for entry in named for name in entry.charged)}.intersection(plain_items(assignment))
     kept = [entry for each in named if (entry := narrowed(each, items)) is not None]
     order = Order(folders=folders, seed=PUBLIC_SEED, items=tuple(items))
     with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from grader.short.expanding import is_short, long_form
 PAUSE = 0.05  # seconds between two looks at the files
 WORD = re.compile(r"\w+")
 
-Faces = Mapping[str, str]
+Faces = dict[str, str]
 Stamps = dict[Path, tuple[int, int]]
 
 
@@ -37,11 +38,11 @@ def run(slugs: Sequence[str], jobs: int, assignments: Path | None) -> int:
         raise UsageError("--watch follows one assignment: name one")
     slug = slugs[0]
     folders = assignment_folders(slug, assignments)
-    seen, known = stamps(folders), dict[str, str]()
+    seen, known = stamps(folders), Faces()
     ahead: Launched | None = None
     try:
         try:
-            known = dict(_faces_of(slug, assignments))
+            *_, known = _opened(slug, assignments)
             verify.verify(slug, jobs, assignments)
         except GraderError as error:
             sys.stdout.write(f"PROBLEM {error}\n")
@@ -71,17 +72,16 @@ def _changed(folders: Folders, seen: Stamps) -> Stamps:
 
 
 def _round(
-    slug: str, jobs: int, assignments: Path | None, known: dict[str, str], ahead: Launched | None
-) -> tuple[dict[str, str], Launched | None]:
+    slug: str, jobs: int, assignments: Path | None, known: Faces, ahead: Launched | None
+) -> tuple[Faces, Launched | None]:
     """Prove what changed. Returns what is known now, and the process that is still ahead when none was needed."""
     start = time.perf_counter()
     try:
-        folders, assignment = open_assignment(slug, assignments)
-        now = faces(assignment_folders(slug, assignments), assignment, read_kept(assignment.suite))
+        folders, assignment, now = _opened(slug, assignments)
         touched = [name for name, face in now.items() if known.get(name) != face]
         if not touched:
             sys.stdout.write(f"{slug}: no item hangs on what changed\n")
-            return dict(now), ahead
+            return now, ahead
         given, ahead = ahead, None
         proven = verify.verify_items(folders, assignment, touched, jobs, given)
     except GraderError as error:
@@ -90,12 +90,13 @@ def _round(
     verdict = "proven" if proven else "not proven"
     seconds = time.perf_counter() - start
     sys.stdout.write(f"{slug}: {', '.join(touched)} {verdict} in {seconds:.1f} s\n")
-    return dict(now), ahead
+    return now, ahead
 
 
-def _faces_of(slug: str, assignments: Path | None) -> Faces:
-    assignment = open_assignment(slug, assignments)[1]
-    return faces(assignment_folders(slug, assignments), assignment, read_kept(assignment.suite))
+def _opened(slug: str, assignments: Path | None) -> tuple[Folders, Assignment, Faces]:
+    """Where the long form of the assignment stands, the assignment, and what each item hangs on."""
+    folders, assignment = open_assignment(slug, assignments)
+    return folders, assignment, faces(assignment_folders(slug, assignments), assignment, read_kept(assignment.suite))
 
 
 def stamps(folders: Folders) -> Stamps:
@@ -106,7 +107,7 @@ def stamps(folders: Folders) -> Stamps:
             status = path.stat()
         except OSError:  # gone since it was listed
             continue
-        if path.is_file() and "__pycache__" not in path.parts:
+        if stat.S_ISREG(status.st_mode) and "__pycache__" not in path.parts:
             found[path] = (status.st_mtime_ns, status.st_size)
     return found
 

@@ -115,9 +115,10 @@ def classification(training: Training, train: Probe, predict: Probe, task: Task,
     again = torch.cat([_logits(ask(batch)) for batch in changed.batches()])
     some = accuracy(logits[:CHANGED], task.labels[:CHANGED])
     honesty.holds_up(some, accuracy(again, task.labels[:CHANGED]), "when every picture has a little noise")
-    last = _logits(training.predictor(predict, run.last_layer_alone(task.classes), **options)(first))
-    deep = any(task.classes not in tensor.shape for tensor in run.weights.values())
-    doubt = honesty.unlearned_below(accuracy(last, task.labels[: len(last)]), measure) if deep else ""
+    doubt = ""
+    if any(task.classes not in tensor.shape for tensor in run.weights.values()):  # there is something below
+        last = _logits(training.predictor(predict, run.last_layer_alone(task.classes), **options)(first))
+        doubt = honesty.unlearned_below(accuracy(last, task.labels[: len(last)]), measure)
     training.measured(measure, data=task.name, beside={"chance": 1 / task.classes}, doubt=doubt)
 
 

@@ -49,6 +49,10 @@ class Cell:
     name: str
     source: str
 
+    def names(self) -> set[str]:
+        """What its statements bind at the top level."""
+        return {name for statement in split_statements(self.source) for name in statement.names}
+
 
 @dataclass
 class Definitions:
@@ -75,24 +79,19 @@ class Definitions:
         for cell in self.cells or ():
             if contains and contains not in cell.source:
                 continue
-            bound = {name for statement in split_statements(cell.source) for name in statement.names}
-            score = len(bound.intersection(assigns))
+            score = len(cell.names().intersection(assigns))
             if (score or not assigns) and (best is None or score > best[0]):
                 best = (score, cell)
         return best[1] if best else None
 
     def cells_with(self, name: str) -> list[Cell]:
         """The cells that assign a name."""
-        return [
-            cell
-            for cell in self.cells or ()
-            if any(name in statement.names for statement in split_statements(cell.source))
-        ]
+        return [cell for cell in self.cells or () if name in cell.names()]
 
     def run(self, cell: Cell, namespace: dict[str, object], keep: Collection[str] = ()) -> None:
         """Run the whole cell, but for what would only set names of `keep` anew. Its own exceptions pass through."""
         tree = ast.parse(strip_magics(cell.source), cell.name)
-        tree.body = [node for node in tree.body if not (names := set(bound_names(node))) or not names.issubset(keep)]
+        tree.body = [node for node in tree.body if not (names := bound_names(node)) or not set(names).issubset(keep)]
         remember(cell)
         exec(compile(tree, cell.name, "exec", self.flags, dont_inherit=True), namespace)
 

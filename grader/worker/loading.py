@@ -27,6 +27,7 @@ from grader.worker.namespaces import Namespaces
 from grader.worker.training import TrainingRoom
 
 T = TypeVar("T")
+Place = tuple[ModuleType, str, object]  # a global and its value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +103,7 @@ class LoadedFile:
 
         Where the file imports another one as a module, the names of that one are meant as well.
         """
-        for name, value in values.items():
-            for module in self._where(name):
-                self._namespaces.touch(module)
-                setattr(module, name, value)
+        self._set(self._places(values))
 
     def provide_missing(self, **values: object) -> None:
         """Set those of the globals that the file does not define itself, until the probe ends."""
@@ -117,12 +115,10 @@ class LoadedFile:
 
         A class or function of the submission is exchanged under all its names: `MultiHead = Attention`.
         """
-        places = [(module, name, value) for name, value in values.items() for module in self._where(name)]
+        places = self._places(values)
         places += [(*place, value) for name, value in values.items() for place in self._other_names(name, values)]
         before = [(vars(module), name, name in vars(module), vars(module).get(name)) for module, name, _ in places]
-        for module, name, value in places:
-            self._namespaces.touch(module)
-            setattr(module, name, value)
+        self._set(places)
         try:
             yield
         finally:
@@ -147,9 +143,19 @@ class LoadedFile:
             if value is meant and other not in besides
         ]
 
-    def _where(self, name: str) -> list[ModuleType]:
-        """This file's module, and those of the submission that its code may ask for the name: `nets.Encoder`."""
-        return [self._module, *(module for module in submitted_in(self._module) if name in vars(module))]
+    def _places(self, values: Mapping[str, object]) -> list[Place]:
+        """Each value in this file's module, and in those that its code may ask for the name: `nets.Encoder`."""
+        others = submitted_in(self._module)
+        return [
+            (module, name, value)
+            for name, value in values.items()
+            for module in (self._module, *(other for other in others if name in vars(other)))
+        ]
+
+    def _set(self, places: Sequence[Place]) -> None:
+        for module, name, value in places:
+            self._namespaces.touch(module)
+            setattr(module, name, value)
 
     def names(self) -> list[str]:
         """The names that the file defines."""
@@ -177,12 +183,12 @@ class LoadedFile:
 
     def run_cells(self, name: str) -> object:
         """The value of a name after all notebook cells that assign it, in order. Raises MissingDefinition."""
-        cells = self._definitions.cells_with(name) if self._definitions is not None else []
-        if not cells or self._definitions is None:
+        taken = self._definitions or Definitions()
+        if not (cells := taken.cells_with(name)):
             raise MissingDefinition(f"{self._path} has no cell with {name}")
         self._namespaces.touch(self._module)
         for cell in cells:
-            self._definitions.run(cell, vars(self._module))
+            taken.run(cell, vars(self._module))
         return vars(self._module).get(name)
 
 

@@ -56,6 +56,11 @@ class CodeCell:
         """Functions and classes defined here."""
         return frozenset(name for piece in self.pieces if piece.kind in ("function", "class") for name in piece.names)
 
+    @property
+    def nodes(self) -> tuple[ast.stmt, ...]:
+        """The statements that can be read."""
+        return tuple(piece.node for piece in self.pieces if piece.node is not None)
+
     @cached_property
     def running(self) -> tuple[ast.stmt, ...]:
         """The statements that do something when the cell is run, those of functions that it calls among them."""
@@ -117,10 +122,10 @@ class Saved:
     @cached_property
     def cells(self) -> tuple[CodeCell, ...]:
         plain = [CodeCell(cell) for cell in self.notebook.code_cells]
-        known = functions_of((piece.node for cell in plain for piece in cell.pieces if piece.node is not None), NAMED)
+        known = functions_of((node for cell in plain for node in cell.nodes), NAMED)
         cells = []
         for cell in plain:  # a function that is defined anew is the new one from there on
-            known = known | functions_of((piece.node for piece in cell.pieces if piece.node is not None), NAMED)
+            known = known | functions_of(cell.nodes, NAMED)
             cells.append(CodeCell(cell.cell, known))
         return tuple(cells)
 
@@ -151,8 +156,7 @@ class Saved:
 
     def function(self, name: str) -> Function | None:
         """The last function of this name."""
-        pieces = (piece for cell in self.cells for piece in cell.pieces)
-        return functions_of(piece.node for piece in pieces if piece.node is not None).get(name)
+        return functions_of(node for cell in self.cells for node in cell.nodes).get(name)
 
     def unfilled(self, name: str) -> bool:
         """Whether the definition of `name` still has a hole of the template that is not even Python (`target = `)."""
