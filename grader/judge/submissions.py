@@ -138,6 +138,8 @@ class SubmissionJudge:
         """Judge all wanted items. Returns the protections that were on."""
         with suppress(_Settled):
             self._judge_all()
+        if not self._job.items:
+            self._workers.present()  # a judge died when only this was left to be said: how the code was held back
         self._workers.renew()
         return self._sandbox.protections
 

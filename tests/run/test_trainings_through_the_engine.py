@@ -35,7 +35,7 @@ EDITS = {
     "raises": ((CLASSIFIER, "self.n = getattr(self, 'n', 0) + 1\n        if self.n == 20:\n"
                             "            raise IndexError('batch twenty')\n        return self.layers(points)"),),
     "hoards": ((CLASSIFIER, "self.n = getattr(self, 'n', 0) + 1\n        if self.n == 20:\n"
-                            "            self.hoard = [torch.ones(1 << 26) for _ in range(99)]\n"
+                            "            self.hoard = [torch.empty(1 << 26) for _ in range(99)]\n"
                             "        return self.layers(points)"),),
     "loops": ((CLASSIFIER, "self.n = getattr(self, 'n', 0) + 1\n        while self.n == 20:\n            pass\n"
                            "        return self.layers(points)"),),
@@ -138,7 +138,7 @@ def test_what_ends_a_training_says_where_it_stood_and_keeps_the_curve(trained, k
 
 
 def test_lines_that_wanted_too_much_memory_are_named(trained):
-    assert "self.hoard = [torch.ones(1 << 26)" in trained["hoards"].message
+    assert "self.hoard = [torch.empty(1 << 26)" in trained["hoards"].message
 
 
 def test_what_happens_after_the_training_says_so(trained):
