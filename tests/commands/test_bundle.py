@@ -40,7 +40,7 @@ def test_gradescopes_zip_holds_what_the_platform_looks_for_and_a_new_secret(tmp_
             names = set(archive.namelist())
             seeds.add(json.loads(archive.read("bundle.json"))["seed"])
             assert archive.read("requirements.txt").decode().splitlines() == requirements()
-        assert {"setup.sh", "run_autograder", "not_started.json", "package/grader/cli.py"} <= names
+        assert {"setup.sh", "run_autograder", "not_started.json", "package/grader/cli/__init__.py"} <= names
         assert not [name for name in names if "__pycache__" in name or f"{SLUG}/submissions" in name]
         assert "0.5 CPU, 0.75 GB" in text
         assert "time limit 21 minutes" in text

@@ -1,0 +1,176 @@
+"""Commands that grade, and that work on what was graded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader.cli.options import Assignments, Device, Jobs, Json, NoCache, Only, Recording, Slug, Training, end
+
+app = typer.Typer()
+
+
+@app.command()
+def check(
+    slug: Slug,
+    path: Annotated[Path, typer.Argument(help="Your work: a folder, zip, notebook or file.")] = Path(),
+    only: Only = None,
+    training: Annotated[bool, typer.Option("--training", help="Train too, on small data made by code.")] = False,
+    json: Json = False,
+    recording: Recording = None,
+    no_cache: NoCache = False,
+    collect: Annotated[
+        Path | None, typer.Option("--collect", help="Put the files that are handed in into this zip.")
+    ] = None,
+    assignments: Assignments = None,
+) -> None:
+    """Check your own work before you hand it in.
+
+    Runs the public checks on your own machine.
+    """
+    from grader.commands import check as command
+
+    end(
+        command.run(
+            slug,
+            path,
+            only or [],
+            json,
+            assignments,
+            training=training,
+            recording=recording,
+            no_cache=no_cache,
+            out=collect,
+        )
+    )
+
+
+@app.command()
+def grade(
+    context: typer.Context,
+    slug: Slug,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Submissions: folders, zips, bulk downloads.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Results folder (default: grades/<slug>-<date>).")] = None,
+    jobs: Jobs = 0,
+    seed: Annotated[str | None, typer.Option("--seed", help="Seed of all cases (default: drawn and stored).")] = None,
+    device: Device = "cpu",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a results folder, which must exist.")] = False,
+    only: Only = None,
+    training: Training = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say how long the run will take; runs nothing.")] = False,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
+    groups: Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")] = None,
+    container: Annotated[bool, typer.Option("--container", help="Grade in a container (Docker or Podman).")] = False,
+    image: Annotated[
+        str | None, typer.Option("--image", help="The container's image (default: what `make image` builds).")
+    ] = None,
+    single: Annotated[
+        bool, typer.Option("--single", help="Each path is one submission, whatever it looks like.")
+    ] = False,
+    submitted_at: Annotated[
+        str | None, typer.Option("--submitted-at", help="When they were handed in (ISO 8601 with offset).")
+    ] = None,
+    taken: Annotated[Path | None, typer.Option("--taken", hidden=True)] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="Take over what these results judged of the very same files.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option("--shard", help="Judge one part of the class, e.g. 3/40; `merge` puts them together.")
+    ] = None,
+    json: Json = False,
+    recording: Recording = None,
+    no_cache: NoCache = False,
+    assignments: Assignments = None,
+) -> None:
+    """Grade submissions and write results."""
+    from grader.commands import grade as command
+
+    request = command.Request(
+        slug=slug,
+        paths=tuple(paths or ()),
+        out=out,
+        jobs=jobs,
+        seed=seed,
+        device=device,
+        resume=resume,
+        only=tuple(only or ()),
+        training=training,
+        plan=plan,
+        lenient=lenient,
+        groups=groups,
+        json=json,
+        assignments=assignments,
+        container=container,
+        image=image,
+        single=single,
+        submitted_at=submitted_at,
+        taken=taken,
+        answers=answers,
+        recording=recording,
+        no_cache=no_cache,
+        shard=shard,
+    )
+    end(command.run(request, context.obj))
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="A results folder.")],
+    lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
+    json: Json = False,
+    assignments: Assignments = None,
+) -> None:
+    """Score stored results anew; runs no code.
+
+    Applies the present points, consequences and marks.csv to the journal of a results folder.
+    """
+    from grader.commands import score as command
+
+    end(command.run(folder, lenient, json, assignments))
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="A results folder.")],
+    after: Annotated[Path, typer.Argument(help="Another one.")],
+    assignments: Assignments = None,
+) -> None:
+    """Say whose score changed, by which item, why."""
+    from grader.commands import diff as command
+
+    end(command.run(before, after, assignments))
+
+
+@app.command()
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Results folders of one assignment.")],
+    out: Annotated[Path, typer.Option("--out", help="Results folder to write.")],
+    json: Json = False,
+    assignments: Assignments = None,
+) -> None:
+    """Combine runs of one assignment.
+
+    Such as one without a GPU and a later one that trained on it. Runs no code.
+    """
+    from grader.commands import merge as command
+
+    end(command.run(folders, out, json, assignments))
+
+
+@app.command()
+def replay(
+    report: Annotated[Path, typer.Argument(help="A report.json, or the submission's folder that holds it.")],
+    item: Annotated[str, typer.Argument(help="The item to run again.")],
+    recording: Recording = None,
+    no_cache: NoCache = False,
+    assignments: Assignments = None,
+) -> None:
+    """Reproduce one check, for an appeal.
+
+    The same files, cases and seed as in the report.
+    """
+    from grader.commands import replay as command
+
+    end(command.run(report, item, assignments, recording, no_cache))
