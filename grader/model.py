@@ -300,6 +300,19 @@ class Mark:
     line: int = field(default=0, compare=False)
 
 
+VoidHow = Literal["full", "out"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Void:
+    """A line of voids.csv: an item that gives all its points to everybody, or is out of scores and totals."""
+
+    item: str
+    how: VoidHow
+    by: str
+    why: str
+
+
 # --- reports --------------------------------------------------------------------------------------------------
 
 LineState = Literal["passed", "partly", "failed", "not_attempted", "skipped", "grader_error", "awaiting", "marked"]

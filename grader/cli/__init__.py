@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader import __version__
-from grader.cli import authoring, delivering, judging
+from grader.cli import authoring, course, delivering, judging
 from grader.errors import EXIT_GRADER, EXIT_INTERRUPTED, EXIT_NO, GraderError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for room in (judging, authoring, delivering):
+for room in (judging, course, authoring, delivering):
     app.add_typer(room.app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,14 @@ def job_count(jobs: int) -> int:
     if jobs:
         return jobs
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def who(by: str) -> str:
+    """The name that a decision stands under: the one that was given, else that of the user."""
+    try:
+        return by.strip() or getpass.getuser()
+    except (KeyError, OSError):
+        raise UsageError("this user has no name here; say --by NAME") from None
 
 
 def exit_code_of(reports: Sequence[Report]) -> int:

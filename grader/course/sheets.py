@@ -9,11 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from grader.errors import UsageError
 
 MAX_BYTES = 16 * 1024 * 1024
+MAX_SHOWN = 20
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SEPARATOR_LINE = re.compile(r'"?sep=(?P<mark>[,;\t|])"?', re.IGNORECASE)
 _NUMBER_OF_A_SHEET = re.compile(r"(?P<whole>\d+)[.,]0+")
 
@@ -74,3 +78,63 @@ def as_id(cell: str) -> str:
     plain = cell.strip().lstrip("'")
     found = _NUMBER_OF_A_SHEET.fullmatch(plain)
     return found["whole"] if found else plain
+
+
+def table(
+    path: Path, what: str, columns: Sequence[str], needed: Sequence[str], *, shown: Sequence[str] = ()
+) -> list[tuple[int, dict[str, str]]]:
+    """Each line's number (of its end, as editors show it) and cells by column, in whatever order the columns stand.
+
+    `shown` are columns that may be there and say nothing. Raises UsageError.
+    """
+    found = rows(path, what)
+    header = [name.lower() for name in found[0][1]] if found else []
+    while header and not header[-1]:
+        header.pop()  # what a spreadsheet adds for an empty column
+    known = all(name in (*columns, *shown) for name in header) and len(set(header)) == len(header)
+    if not known or any(name not in header for name in needed):
+        had = ", ".join(header) or "an empty file"
+        raise UsageError(f"{path}: line 1: expected the columns {', '.join(columns)}; found {had}")
+    long = [
+        f"line {line}: {len(cells)} cells, expected {len(header)}"
+        for line, cells in found[1:]
+        if any(cells[len(header) :])
+    ]
+    if long:
+        advice = "a comment that holds the separator stands in double quotes"
+        raise UsageError(listed(path, f"none of the {what} was taken", [*long, advice]))
+    return [
+        (line, dict(zip_longest(header, map(unescaped, cells[: len(header)]), fillvalue="")))
+        for line, cells in found[1:]
+    ]
+
+
+def listed(path: Path, refusal: str, problems: Sequence[str]) -> str:
+    """All that is wrong with a file, one problem a line."""
+    told = [*problems[:MAX_SHOWN], *([f"… and {len(problems) - MAX_SHOWN} more"] if problems[MAX_SHOWN:] else [])]
+    return "\n".join([f"{path}: {refusal}, because", *(f"  {problem}" for problem in told)])
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or "" when nothing is near."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def escaped(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe before the characters that begin one."""
+    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+
+
+def unescaped(cell: str) -> str:
+    """What `escaped` was given."""
+    return cell[1:] if cell.startswith("'") and cell[1:].lstrip(" ").startswith(_FORMULA) else cell
+
+
+def text_in_rows(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as CSV, no cell of which a spreadsheet takes for a formula."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([escaped(cell) for cell in row] for row in rows)
+    return out.getvalue()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from grader.course.marks import escaped, unescaped
+from grader.course.sheets import escaped, unescaped
 from grader.model import Fate, Line, LineState, Report
 from grader.reports.words import STATE_WORDS, points, sums
 from grader.text import one_line

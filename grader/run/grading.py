@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
-from grader.course import marks
+from grader.course import marks, voids
 from grader.errors import UsageError
 from grader.model import CheckResult, Graded, Mark, Refused, Report, Submission, Violation
 from grader.reports import files
@@ -278,13 +278,14 @@ def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False) ->
     contents = read(folder)
     path = folder / MARKS
     found: Sequence[Mark] = marks.read(path, assignment) if path.exists() else ()
+    void = voids.read(folder / voids.NAME, assignment)
     graded = contents.graded()
     alike = duplicates(graded, assignment)
     graded = [replace(entry, attention=(*alike.get(entry.key, ()), *entry.attention)) for entry in graded]
-    reports = score_class(graded, assignment, found, lenient=lenient)
+    reports = score_class(graded, assignment, found, lenient=lenient, voids=void)
     shown = {(report.key, report.attempt) for report in reports}
     others = [
-        replace(score(replace(entry, key=entry.owner), assignment, found, lenient=lenient), key=entry.key)
+        replace(score(replace(entry, key=entry.owner), assignment, found, lenient=lenient, voids=void), key=entry.key)
         for entry in graded
         if (entry.owner, entry.attempt) not in shown
     ]

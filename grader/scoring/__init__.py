@@ -17,6 +17,7 @@ Theory of operation
   narrower scope first, then the manifest's order. Zeroed lines are out; deductions are taken from what is left, line
   by line in the order of the rubric, and end at 0; caps then limit the sum, taking from the last line backwards. So
   more credit never means fewer points. The late policy counts as the first zero.
+- **Voided items** give all their points to everybody, and no consequence touches them, or are out of score and total.
 - **Caps of the manifest** (limited extra credit) come last.
 - `would_be` is the same computation without consequences. `lenient` reports what they would have taken.
 """
@@ -28,7 +29,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from grader.assignment.assignment import Assignment, Track
-from grader.model import Applied, Graded, Line, Mark, Report
+from grader.model import Applied, Graded, Line, Mark, Report, Void
 from grader.scoring.attempts import Scored, counted
 from grader.scoring.attention import attention
 from grader.scoring.breaches import Breach, breaches, is_late
@@ -43,17 +44,29 @@ UNFINISHED = "Grading was interrupted before it was finished, so nothing is deci
 
 
 def score_class(
-    graded: Sequence[Graded], assignment: Assignment, marks: Sequence[Mark] = (), *, lenient: bool = False
+    graded: Sequence[Graded],
+    assignment: Assignment,
+    marks: Sequence[Mark] = (),
+    *,
+    lenient: bool = False,
+    voids: Sequence[Void] = (),
 ) -> list[Report]:
     """One report for each author, of the attempt that counts; reports and marks go by the author's key."""
     owned: dict[str, list[Scored]] = {}
     for entry in graded:
-        report = score(replace(entry, key=entry.owner), assignment, marks, lenient=lenient)
+        report = score(replace(entry, key=entry.owner), assignment, marks, lenient=lenient, voids=voids)
         owned.setdefault(entry.owner, []).append(Scored(entry, is_late(entry, assignment), report))
     return [counted(owned[owner], assignment.counts) for owner in sorted(owned)]
 
 
-def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *, lenient: bool = False) -> Report:
+def score(
+    graded: Graded,
+    assignment: Assignment,
+    marks: Sequence[Mark] = (),
+    *,
+    lenient: bool = False,
+    voids: Sequence[Void] = (),
+) -> Report:
     """The report of one submission. Marks of other submissions are ignored; of two for one item the last counts.
 
     Raises `UsageError` when a mark of this submission names an item that the manifest does not have.
@@ -63,7 +76,7 @@ def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *,
         graded = replace(graded, results={}, violations=())
     graded = charged_once(decided(graded, assignment), assignment)
     track = next((entry for entry in assignment.tracks if entry.id == graded.track), None)
-    rows = entries(graded, assignment, marks, track)
+    rows = entries(graded, assignment, marks, track, voids)
     broken = breaches(graded, assignment) if graded.finished else ()
     strict = best(rows, assignment, broken)
     plain = best(rows, assignment, ())
@@ -78,7 +91,7 @@ def score(graded: Graded, assignment: Assignment, marks: Sequence[Mark] = (), *,
         questions=tuple((question.id, question.title) for question in assignment.questions),
         score=counted.total,
         would_be=plain.total,
-        total=_total(assignment, track),
+        total=_total(assignment, track, voids),
         open_points=sum((line.maximum for line in lines if line.counted and line.score is None), Decimal(0)),
         applied=applied,
         notes=(*graded.notes, UNFINISHED) if not graded.finished else graded.notes,
@@ -107,8 +120,13 @@ def _said_once(lines: Sequence[Line]) -> tuple[Line, ...]:
     return tuple(told)
 
 
-def _total(assignment: Assignment, track: Track | None) -> Decimal:
-    return track.points if track else assignment.total
+def _total(assignment: Assignment, track: Track | None, voids: Sequence[Void]) -> Decimal:
+    """The manifest's total, or the track's, less the items that are out of it for everybody."""
+    gone = {void.item for void in voids if void.how == "out"} - set(
+        (*track.without, *track.extra_credit) if track else ()
+    )
+    less = [item.points for item in assignment.items if item.id in gone and not item.extra_credit]
+    return (track.points if track else assignment.total) - sum(less, Decimal(0))
 
 
 def _line(row: Entry, outcome: Outcome) -> Line:

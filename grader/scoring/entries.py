@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from grader.assignment.assignment import Assignment, Item, Track
 from grader.errors import UsageError
-from grader.model import DOUBT_REASON, NARROW_REASON, CheckResult, Graded, LineState, Mark
+from grader.model import DOUBT_REASON, NARROW_REASON, CheckResult, Graded, LineState, Mark, Void
 from grader.thresholds import FIGURES
 
 STEP = Decimal("0.01")
@@ -37,7 +37,9 @@ class Entry:
     result: CheckResult | None = None
 
 
-def entries(graded: Graded, assignment: Assignment, marks: Sequence[Mark], track: Track | None) -> tuple[Entry, ...]:
+def entries(
+    graded: Graded, assignment: Assignment, marks: Sequence[Mark], track: Track | None, voids: Sequence[Void] = ()
+) -> tuple[Entry, ...]:
     """One entry per item, in the manifest's order. Raises `UsageError` for a mark of an unknown item."""
     own = {mark.item: mark for mark in marks if mark.submission == graded.key}
     for name in sorted(own.keys() - {item.id for item in assignment.items}):
@@ -45,7 +47,18 @@ def entries(graded: Graded, assignment: Assignment, marks: Sequence[Mark], track
     replaced: set[str | None] = {
         item.replaces for item in assignment.items if item.replaces and _computed(item, graded, own)
     }
-    return tuple(_entry(item, graded, own.get(item.id), replaced, own, track) for item in assignment.items)
+    rows = [_entry(item, graded, own.get(item.id), replaced, own, track) for item in assignment.items]
+    voided = {void.item: void for void in voids}
+    return tuple(_voided(row, voided[row.slot]) if row.slot in voided else row for row in rows)
+
+
+def _voided(row: Entry, void: Void) -> Entry:
+    """The row as it counts for everybody alike."""
+    if void.how == "out":
+        return replace(row, in_place=False, message="Taken out of the total for everybody.", comment=void.why)
+    return replace(
+        row, state="marked", earned=row.item.points, final=True, comment=f"{void.why} (full marks for everybody)"
+    )
 
 
 def points_of(credit: float, points: Decimal) -> Decimal:
