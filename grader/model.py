@@ -290,7 +290,7 @@ class Examination:
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A line of marks.csv: a person fills a manual item or overrides an automatic one."""
+    """A line of a file of marks: a person fills a manual item or overrides an automatic one."""
 
     submission: str
     item: str
@@ -298,6 +298,7 @@ class Mark:
     comment: str = ""
     by: str = ""
     line: int = field(default=0, compare=False)
+    file: str = field(default="", compare=False)
 
 
 VoidHow = Literal["full", "out"]

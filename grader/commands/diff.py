@@ -8,11 +8,12 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
+from grader.course import marks
 from grader.errors import EXIT_DONE, UsageError
 from grader.model import Report
 from grader.reports import difference, full
 from grader.results.journal import NAME as JOURNAL
-from grader.run.grading import MARKS, reports_of
+from grader.run.grading import reports_of
 
 
 def run(before: Path, after: Path, assignments: Path | None) -> int:
@@ -36,7 +37,7 @@ def _scores_had(folder: Path, assignment: Assignment) -> list[Report]:
 
 def _had(folder: Path, now: Report) -> Report:
     path = folder / now.key / "report.json"
-    sources = [source for name in (JOURNAL, MARKS) if (source := folder / name).exists()]
+    sources = [folder / JOURNAL, *marks.files(folder).values()]
     if not path.is_file() or any(source.stat().st_mtime_ns > path.stat().st_mtime_ns for source in sources):
         return now
     return full.load(path.read_text(encoding="utf-8"), str(path))

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from grader.assignment.assignment import Assignment
 from grader.commands.grade import SUBMISSIONS, SUITE, finish
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
-from grader.course import people
+from grader.course import marks, people
 from grader.errors import UsageError
 from grader.reports.files import merge_intake
 from grader.results.merging import Merged, merge
-from grader.run.grading import MARKS
 
 
 def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | None) -> int:
@@ -23,14 +23,16 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
         raise UsageError("give at least two results folders")
     # Whatever can be wrong is found before the first file is written.
     _, assignment = open_assignment(slug_of(folders[0]), assignments)
-    marks = _marks_of(folders)
+    last_word, markers = _marks_of(folders), _markers_of(folders, assignment)
     merged = merge(folders, out)
     sys.stderr.write("".join(f"note: {warning}\n" for warning in merged.warnings))
     _bring_people(folders, out)
     merge_intake(out, folders)
     _bring_files(folders, merged, out)
-    if marks is not None:
-        shutil.copyfile(marks, out / MARKS)
+    if last_word is not None:
+        shutil.copyfile(last_word, out / marks.FILE)
+    for name, sheet in markers.items():
+        marks.write_sheet(out / name, sheet)
     return finish(out, assignment, as_json=as_json)
 
 
@@ -59,8 +61,16 @@ def _linked(source: str, target: str) -> None:
 
 def _marks_of(folders: Sequence[Path]) -> Path | None:
     """The one marks.csv there is. Raises UsageError for two: which of them counts is a person's decision."""
-    found = [folder / MARKS for folder in folders if (folder / MARKS).exists()]
+    found = [folder / marks.FILE for folder in folders if (folder / marks.FILE).exists()]
     if len({path.read_bytes() for path in found}) > 1:
         listed = " and ".join(map(str, found))
         raise UsageError(f"{listed} differ: make them equal, or leave one, and merge again")
     return found[0] if found else None
+
+
+def _markers_of(folders: Sequence[Path], assignment: Assignment) -> dict[str, marks.Sheet]:
+    """The files of single markers, of all folders together."""
+    found: dict[str, list[Path]] = {}
+    for name, path in (pair for folder in folders for pair in marks.files(folder).items() if pair[0] != marks.FILE):
+        found.setdefault(name, []).append(path)
+    return {name: marks.united(paths, assignment) for name, paths in found.items()}

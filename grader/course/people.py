@@ -6,11 +6,8 @@ which another user of the machine, or a crash, could leave more or less than tha
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,13 +30,7 @@ def write(people: Iterable[Person], path: Path) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows([_escaped(one_line(cell, 400)) for cell in row] for row in rows)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        _write_private(temporary, text.getvalue().encode("utf-8"))
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+    sheets.write_private(path, text.getvalue())
 
 
 def read(path: Path) -> tuple[Person, ...]:
@@ -68,11 +59,3 @@ def _escaped(cell: str) -> str:
 
 def _plain(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())

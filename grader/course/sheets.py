@@ -1,4 +1,4 @@
-"""A table that people keep in a spreadsheet → rows with line numbers, in whatever form the spreadsheet saved it.
+"""A table that people keep in a spreadsheet → rows with line numbers, in whatever form it was saved; and back.
 
 Read are UTF-8 and UTF-16 with or without byte-order mark, separated by commas, semicolons or tabs, with Excel's `sep=`
 line; where it is said, also the encoding of old versions of Windows.
@@ -6,9 +6,12 @@ line; where it is said, also the encoding of old versions of Windows.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import os
 import re
+import secrets
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -138,3 +141,19 @@ def text_in_rows(rows: Iterable[Sequence[str]]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([escaped(cell) for cell in row] for row in rows)
     return out.getvalue()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step by one that its owner alone can read: a reader, a crash or a `kill -9` finds the old
+    one or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as stream:
+            stream.write(text.encode("utf-8"))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()

@@ -16,7 +16,6 @@ from grader.model import Mark
 from grader.platforms.base import Settings
 from grader.reports.files import write_text
 from grader.results.journal import Contents, Journal, impossible, read
-from grader.run.grading import MARKS
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,10 @@ def answers_in(folder: Path, assignment: Assignment) -> Answers:
     for key, stored in sorted(contents.submissions.items()):
         if why := impossible(stored, items):
             raise UsageError(f"--answers {folder}: the submission {key} cannot be used: {why}")
-    path = folder / MARKS
-    return Answers(contents, marks.read(path, assignment) if path.exists() else ())
+    given = marks.given(folder, assignment)
+    if given.disputes:
+        raise UsageError(f"--answers {folder}: {given.disputes[0][0]}: {given.disputes[0][1]}")
+    return Answers(contents, given.marks)
 
 
 def write_answers(answers: Answers, settings: Settings, target: Path) -> None:
@@ -52,4 +53,4 @@ def write_answers(answers: Answers, settings: Settings, target: Path) -> None:
             journal.adopt(key, stored)
         own = [mark for mark in answers.marks if mark.submission == key]
         if own:
-            write_text(target / key / MARKS, marks.listed(own))
+            write_text(target / key / marks.FILE, marks.listed(own))

@@ -43,7 +43,6 @@ from grader.platforms.base import (
 )
 from grader.platforms.feedback import differing_total, is_brief, leaders, too_many
 from grader.results.journal import NAME, Journal, read
-from grader.run.grading import MARKS
 from grader.scoring import score
 from grader.text import clean
 
@@ -135,7 +134,7 @@ def _report(out: Path, assignment: Assignment, given: Sequence[Mark]) -> tuple[R
 
 def _marks(answers: Path, assignment: Assignment) -> tuple[Mark, ...]:
     """What people gave to this submission, when the bundle brings it."""
-    path = answers / MARKS
+    path = answers / marks.FILE
     return marks.read(path, assignment) if answers.name and path.exists() else ()
 
 

@@ -139,5 +139,5 @@ def _check_keys(keys: Sequence[str]) -> None:
 def _is_name(key: str) -> bool:
     """A single path step that no file system reads as anything else, and no file or folder of the run itself."""
     plain = 0 < len(key) <= MAX_KEY and not key.startswith(".") and key.isprintable() and key == key.strip(" .")
-    own = ("summary.csv", "items.csv", "attention.csv", INTAKE, STAFF, ATTEMPTS, "submissions", "people.csv")
+    own = ("summary.csv", "items.csv", "attention.csv", INTAKE, STAFF, ATTEMPTS, "submissions", "people.csv", "marks")
     return plain and not set(key) & set('/\\:*?"<>|') and key.casefold() not in own

@@ -11,7 +11,7 @@ from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
 from grader.course import marks, voids
 from grader.errors import UsageError
-from grader.model import CheckResult, Graded, Mark, Refused, Report, Submission, Violation
+from grader.model import CheckResult, Graded, Refused, Report, Submission, Violation
 from grader.reports import files
 from grader.results.journal import Contents, Journal, is_judged, read, stamp
 from grader.rules import check_archive
@@ -21,7 +21,6 @@ from grader.scoring import score, score_class
 from grader.scoring.duplicates import duplicates
 
 PUBLIC_SEED = "public"
-MARKS = "marks.csv"
 NO_TRAININGS = Trainings()
 NO_RECORDINGS = Recordings()
 
@@ -276,8 +275,8 @@ def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -
 def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> Scores:
     """Score a results folder from its journal and its marks; runs no code."""
     contents = read(folder)
-    path = folder / MARKS
-    found: Sequence[Mark] = marks.read(path, assignment) if path.exists() else ()
+    given = marks.given(folder, assignment)
+    found = given.marks
     void = voids.read(folder / voids.NAME, assignment)
     graded = contents.graded()
     alike = duplicates(graded, assignment)
@@ -289,8 +288,9 @@ def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False) ->
         for entry in graded
         if (entry.owner, entry.attempt) not in shown
     ]
-    strangers = marks.strangers(path, found, [report.key for report in reports])
-    return Scores(reports=reports, others=others, notices=[*strangers, *(("", text) for text in contents.notices)])
+    strangers = marks.strangers(found, [report.key for report in reports])
+    notices = [*strangers, *given.disputes, *(("", text) for text in contents.notices)]
+    return Scores(reports=reports, others=others, notices=notices)
 
 
 def write_results(folder: Path, scores: Scores) -> None:

@@ -77,3 +77,22 @@ def test_a_mistyped_key_in_marks_is_told_with_its_line(tmp_path) -> None:
     sentence = "marks.csv, line 2: there is no submission 'adda', so these marks count for nobody; did you mean 'ada'?"
     assert sentence in errors
     assert {"submission": "adda", "what": sentence} in rows(folder / "attention.csv")
+
+
+def test_marks_that_differ_leave_their_item_open_and_stand_in_attention(tmp_path) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(ROOT.parent / "results_of_0_1", folder)
+    (folder / "marks").mkdir()
+    for who, points in (("kim", "1"), ("ada", "0.5")):
+        (folder / "marks" / f"{who}.csv").write_text(f"submission,item,points\nada,essay,{points}\nbob,essay,1\n")
+    grader("score", folder)
+    ada, bob, *_ = rows(folder / "summary.csv")
+    assert (ada["marked"], ada["awaiting"], bob["marked"], bob["awaiting"]) == ("0", "1", "1", "0")
+    sentence = "Marks differ for essay: ada gives 0.5, kim gives 1. It stays open until marks.csv has a line for it."
+    assert {"submission": "ada", "what": sentence} in rows(folder / "attention.csv")
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (folder / "marks" / "ada.csv").unlink()
+    grader("merge", folder, other, "--out", tmp_path / "all")
+    assert sorted(path.name for path in (tmp_path / "all" / "marks").iterdir()) == ["ada.csv", "kim.csv"]
+    assert {"submission": "ada", "what": sentence} in rows(tmp_path / "all" / "attention.csv")

@@ -121,13 +121,69 @@ def test_the_template_asks_for_what_waits_and_reads_back(tmp_path):
     assert [(mark.submission, mark.points) for mark in read(tmp_path, filled)] == [("ann", 2), ("=cmd()", 2)]
 
 
-def test_strangers_are_found_with_their_lines(tmp_path):
+def test_strangers_are_found_with_their_lines():
     given = [
-        Mark(submission=key, item="proof", points=Decimal(1), line=line)
+        Mark(submission=key, item="proof", points=Decimal(1), line=line, file="marks.csv")
         for line, key in enumerate(("zoe", "ann", "zoe", "bobo"), start=2)
     ]
-    bob, zoe = marks.strangers(tmp_path / "marks.csv", given, ["ann", "bob"])
+    bob, zoe = marks.strangers(given, ["ann", "bob"])
     assert bob == ("bobo", "marks.csv, line 5: there is no submission 'bobo', so these marks count for nobody; "
                            "did you mean 'bob'?")  # fmt: skip
     assert zoe[0] == "zoe"
     assert "lines 2, 4" in zoe[1]
+
+
+def class_of_markers(folder: Path, **files: str) -> Path:
+    (folder / "marks").mkdir(parents=True)
+    for name, rows in files.items():
+        path = folder / (f"marks/{name}.csv" if name != "marks" else "marks.csv")
+        path.write_text(f"submission,item,points,comment,by\n{rows}", encoding="utf-8")
+    return folder
+
+
+def test_two_markers_who_agree_are_one_mark_with_both_names(tmp_path):
+    folder = class_of_markers(tmp_path, kim="ann,proof,2,short,\n", ada="ann,proof,2.0,clear,Ada\n")
+    assert marks.given(folder, ASSIGNMENT) == marks.Given(
+        (Mark(submission="ann", item="proof", points=Decimal(2), comment="clear / short", by="Ada, kim"),)
+    )
+
+
+def test_of_two_markers_who_differ_neither_counts_until_the_last_word(tmp_path):
+    rows = {"kim": "ann,proof,2,,\nann,code,1,,\n", "ada": "ann,proof,3,,\n"}
+    found = marks.given(class_of_markers(tmp_path / "open", **rows), ASSIGNMENT)
+    assert [(mark.item, mark.points) for mark in found.marks] == [("code", 1)]
+    sentence = "Marks differ for proof: ada gives 3, kim gives 2. It stays open until marks.csv has a line for it."
+    assert found.disputes == (("ann", sentence),)
+    settled = class_of_markers(tmp_path / "settled", marks="ann,proof,2.5,,head\n", **rows)
+    found = marks.given(settled, ASSIGNMENT)
+    assert sorted((mark.item, mark.points, mark.by) for mark in found.marks) == [
+        ("code", 1, "kim"), ("proof", Decimal("2.5"), "head"),
+    ]  # fmt: skip
+    assert found.disputes == ()
+
+
+def test_a_stranger_is_told_with_the_file_of_its_marker(tmp_path):
+    folder = class_of_markers(tmp_path, kim="anne,proof,2,,\n")
+    [(key, sentence)] = marks.strangers(marks.given(folder, ASSIGNMENT).marks, ["ann"])
+    assert key == "anne"
+    assert sentence.startswith("marks/kim.csv, line 2: there is no submission 'anne'")
+
+
+def test_what_a_marker_reserved_stays_and_is_no_mark(tmp_path):
+    path = tmp_path / "marks" / "kim.csv"
+    mark = Mark(submission="ann", item="proof", points=Decimal("1.5"), comment="=2+2\nand more", by="kim")
+    marks.write_sheet(path, marks.Sheet((mark,), frozenset({"ann", "bob"})))
+    assert marks.read_sheet(path, ASSIGNMENT) == marks.Sheet((mark,), frozenset({"ann", "bob"}))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in path.parent.iterdir()] == ["kim.csv"]
+
+
+def test_versions_of_one_markers_file_are_united_or_named(tmp_path):
+    first = class_of_markers(tmp_path / "a", kim="ann,proof,2,,kim\nbob,,,,kim\n") / "marks/kim.csv"
+    second = class_of_markers(tmp_path / "b", kim="ann,proof,2,,kim\nbob,proof,1,,kim\n") / "marks/kim.csv"
+    sheet = marks.united([first, second], ASSIGNMENT)
+    assert [(mark.submission, mark.points) for mark in sheet.marks] == [("ann", 2), ("bob", 1)]
+    assert sheet.reserved == {"bob"}
+    second.write_text("submission,item,points\nann,proof,3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="differ for ann and proof: make them equal, or leave one"):
+        marks.united([first, second], ASSIGNMENT)
