@@ -314,6 +314,15 @@ class Void:
     why: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What a person decided about a submission: a broken rule costs it nothing, or what an item measured stands."""
+
+    submission: str
+    rule: str = ""
+    item: str = ""
+
+
 # --- reports --------------------------------------------------------------------------------------------------
 
 LineState = Literal["passed", "partly", "failed", "not_attempted", "skipped", "grader_error", "awaiting", "marked"]
@@ -377,7 +386,7 @@ class Report:
     """Everything that is known about one submission. Every result file is made from this and nothing else.
 
     Of several attempts it is about number `attempt`; `attempts` lists all. `unfinished`: grading was interrupted, so
-    that nothing is decided.
+    that nothing is decided. `log` is the head of the log of decisions when it was made.
     """
 
     key: str
@@ -401,6 +410,7 @@ class Report:
     attempt: int = 1
     attempts: tuple[Attempt, ...] = ()
     unfinished: bool = False
+    log: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

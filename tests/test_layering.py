@@ -24,7 +24,7 @@ LAYERS = (
     ("intake", "rules", "sandbox", "suite", "scoring"),
     ("reports", "recording"),
     ("run",),
-    ("proof", "container"),
+    ("proof", "container", "release"),
     ("platforms",),
     ("kit",),
     ("judge",),

@@ -31,3 +31,45 @@ def void(
     if full + out + undo != 1:
         raise typer.BadParameter("say what becomes of the item: --full, --out or --undo")
     end(command.run(folder, item, "full" if full else "out" if out else "", by, why, assignments))
+
+
+@app.command()
+def settle(
+    folder: Folder,
+    rows: Annotated[list[str] | None, typer.Argument(help="Rows of dispositions.csv; without any, it is read.")] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="They stand as they are.")] = False,
+    change: Annotated[bool, typer.Option("--change", help="A broken rule costs nothing here.")] = False,
+    by: By = "",
+    why: Why = "",
+    assignments: Assignments = None,
+) -> None:
+    """Say what must be decided before grades are released.
+
+    Writes dispositions.csv with every row of attention.csv, for you to fill in, and the scores that follow from it.
+    """
+    from grader.commands import settle as command
+
+    if accept and change:
+        raise typer.BadParameter("say --accept or --change")
+    end(command.run(folder, rows or [], "accepted" if accept else "changed" if change else "", by, why, assignments))
+
+
+@app.command()
+def release(
+    folder: Folder,
+    by: By = "",
+    only_rise: Annotated[
+        bool, typer.Option("--only-rise", help="Refuse when a score fell since the release before.")
+    ] = False,
+    open_points: Annotated[
+        bool, typer.Option("--open-points", help="Release although points are open that a person has to give.")
+    ] = False,
+    assignments: Assignments = None,
+) -> None:
+    """Freeze the scores of a class.
+
+    Refuses while a row of dispositions.csv that must be decided is not; lists whose score changed since last time.
+    """
+    from grader.commands import release as command
+
+    end(command.run(folder, by, only_rise, open_points, assignments))

@@ -134,7 +134,7 @@ def score(
 @app.command()
 def diff(
     before: Annotated[Path, typer.Argument(help="A results folder.")],
-    after: Annotated[Path, typer.Argument(help="Another one.")],
+    after: Annotated[Path | None, typer.Argument(help="Another one (default: the same, since its release).")] = None,
     assignments: Assignments = None,
 ) -> None:
     """Say whose score changed, by which item, why."""

@@ -11,13 +11,21 @@ from grader.commands.shared import open_assignment
 from grader.course import marks
 from grader.errors import EXIT_DONE, UsageError
 from grader.model import Report
+from grader.release import frozen
 from grader.reports import difference, full
 from grader.results.journal import NAME as JOURNAL
 from grader.run.grading import reports_of
 
 
-def run(before: Path, after: Path, assignments: Path | None) -> int:
-    """Print the differences. Returns 0: a difference is an answer, not a failure."""
+def run(before: Path, after: Path | None, assignments: Path | None) -> int:
+    """Print the differences; of one folder those since its release. Returns 0: a difference is no failure."""
+    if after is None:
+        released = frozen.read(before)
+        if released is None:
+            raise UsageError(f"{before} was not released; name two results folders")
+        _, assignment = open_assignment(slug_of(before), assignments)
+        sys.stdout.write(difference.text(difference.compare(released.reports, reports_of(before, assignment))))
+        return EXIT_DONE
     slugs = {slug_of(before), slug_of(after)}
     if len(slugs) != 1:
         raise UsageError(f"{before} and {after} are results of different assignments: {', '.join(sorted(slugs))}")

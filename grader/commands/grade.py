@@ -27,13 +27,16 @@ from grader.commands.shared import (
     require_reference,
     seed_for,
     trainings_for,
+    who,
 )
 from grader.container.running import Wanted, grade_in_containers
 from grader.course import people
 from grader.errors import EXIT_DONE, GraderError, UsageError
 from grader.model import Person, Refused, Report, Submission
 from grader.platforms.answers import answers_in
+from grader.release.keeping import keep
 from grader.reports import files, gradescope, html, terminal
+from grader.results import log
 from grader.results.journal import Journal
 from grader.results.sharding import Shard
 from grader.run.engine import Trainings
@@ -112,6 +115,7 @@ def run(request: Request, launched: Launched | None = None) -> int:
     out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
     if request.resume and not (out / "journal.jsonl").exists():
         raise UsageError(f"there is nothing to resume in {out}")
+    log.head(out)  # a log that is broken is told before hours of grading
     with Journal(out, assignment.slug) as journal:
         _grade(_Run(journal, assignment, folders, request, items, trainings, out), launched)
     if request.taken is not None:
@@ -119,10 +123,24 @@ def run(request: Request, launched: Launched | None = None) -> int:
     return finish(out, assignment, lenient=request.lenient, as_json=request.json)
 
 
-def finish(out: Path, assignment: Assignment, *, lenient: bool = False, as_json: bool = False) -> int:
-    """Write and show the results of a folder, from its journal. Returns the exit code."""
-    scores = scores_of(out, assignment, lenient=lenient)
-    write_results(out, scores)
+def finish(
+    out: Path,
+    assignment: Assignment,
+    *,
+    lenient: bool = False,
+    as_json: bool = False,
+    by: str = "",
+    what: str = "scored",
+    facts: Mapping[str, object] | None = None,
+) -> int:
+    """Write and show the results of a folder, from its journal; its log says `what` was done. Returns the exit code."""
+    if lenient:
+        if log.head(out):
+            raise UsageError(f"{out}: decisions were made here, so its scores are not lenient; copy the folder to look")
+        scores = scores_of(out, assignment, lenient=True)
+        write_results(out, scores)
+    else:
+        scores = keep(out, assignment, who(by), what, facts)
     show(scores.reports, out, as_json)
     sys.stderr.write("".join(f"note: {sentence}\n" for _, sentence in scores.notices))
     return exit_code_of(scores.reports)

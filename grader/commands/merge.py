@@ -12,6 +12,8 @@ from grader.commands.grade import SUBMISSIONS, SUITE, finish
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
 from grader.course import marks, people
+from grader.course.dispositions import NAME as DISPOSITIONS
+from grader.course.voids import NAME as VOIDS
 from grader.errors import UsageError
 from grader.reports.files import merge_intake
 from grader.results.merging import Merged, merge
@@ -23,14 +25,16 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
         raise UsageError("give at least two results folders")
     # Whatever can be wrong is found before the first file is written.
     _, assignment = open_assignment(slug_of(folders[0]), assignments)
-    last_word, markers = _marks_of(folders), _markers_of(folders, assignment)
+    names = (marks.FILE, VOIDS, DISPOSITIONS)
+    given = [found for name in names if (found := _one_of(folders, name)) is not None]
+    markers = _markers_of(folders, assignment)
     merged = merge(folders, out)
     sys.stderr.write("".join(f"note: {warning}\n" for warning in merged.warnings))
     _bring_people(folders, out)
     merge_intake(out, folders)
     _bring_files(folders, merged, out)
-    if last_word is not None:
-        shutil.copyfile(last_word, out / marks.FILE)
+    for path in given:
+        shutil.copyfile(path, out / path.name)
     for name, sheet in markers.items():
         marks.write_sheet(out / name, sheet)
     return finish(out, assignment, as_json=as_json)
@@ -59,9 +63,9 @@ def _linked(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _marks_of(folders: Sequence[Path]) -> Path | None:
-    """The one marks.csv there is. Raises UsageError for two: which of them counts is a person's decision."""
-    found = [folder / marks.FILE for folder in folders if (folder / marks.FILE).exists()]
+def _one_of(folders: Sequence[Path], name: str) -> Path | None:
+    """The one file of that name there is. Raises UsageError for two: which of them counts is a person's decision."""
+    found = [folder / name for folder in folders if (folder / name).exists()]
     if len({path.read_bytes() for path in found}) > 1:
         listed = " and ".join(map(str, found))
         raise UsageError(f"{listed} differ: make them equal, or leave one, and merge again")

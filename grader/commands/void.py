@@ -25,4 +25,5 @@ def run(folder: Path, item: str, how: str, by: str, why: str, assignments: Path 
     except ValueError as error:
         raise UsageError(f"{error}; nothing was changed") from None
     write_text(path, voids.listed(kept))
-    return finish(folder, assignment)
+    facts = {"item": item, "how": how or "taken back"}
+    return finish(folder, assignment, by=who(by), what="voided", facts=facts)

@@ -45,30 +45,28 @@ def write(
     written then), `GraderError` when the disk refuses.
     """
     _check_keys([report.key for report in reports])
-    for report in reports:
-        write_submission(out, report)
+    _check_keys([report.key for report in others])
     for report in reports:
         # It may have been one of the others before.
         for attempt in report.attempts:
             if attempt.number == report.attempt:
                 shutil.rmtree(out / ATTEMPTS / attempt.key, ignore_errors=True)
-    for report in others:
-        write_submission(out / ATTEMPTS, report)
-    write_tables(out, reports, notices)
-
-
-def write_submission(out: Path, report: Report) -> None:
-    """The four files of one submission."""
-    _check_keys([report.key])
-    for path, text in _submission_files(report):
+    for path, text in texts(reports, others=others, notices=notices):
         write_text(out / path, text)
 
 
-def write_tables(out: Path, reports: Sequence[Report], notices: Sequence[tuple[str, str]] = ()) -> None:
-    """The three tables of a run."""
-    write_text(out / "summary.csv", tables.summary(reports))
-    write_text(out / "items.csv", tables.items(reports))
-    write_text(out / "attention.csv", tables.attention(reports, notices))
+def texts(
+    reports: Sequence[Report], *, others: Sequence[Report] = (), notices: Sequence[tuple[str, str]] = ()
+) -> Iterator[tuple[Path, str]]:
+    """Path and text of every file that `write` writes, one after the other."""
+    for report in reports:
+        yield from _submission_files(report)
+    for report in others:
+        for path, text in _submission_files(report):
+            yield Path(ATTEMPTS) / path, text
+    yield Path("summary.csv"), tables.summary(reports)
+    yield Path("items.csv"), tables.items(reports)
+    yield Path("attention.csv"), tables.attention(reports, notices)
 
 
 def write_intake(out: Path, fates: Sequence[Fate]) -> None:
@@ -139,5 +137,10 @@ def _check_keys(keys: Sequence[str]) -> None:
 def _is_name(key: str) -> bool:
     """A single path step that no file system reads as anything else, and no file or folder of the run itself."""
     plain = 0 < len(key) <= MAX_KEY and not key.startswith(".") and key.isprintable() and key == key.strip(" .")
-    own = ("summary.csv", "items.csv", "attention.csv", INTAKE, STAFF, ATTEMPTS, "submissions", "people.csv", "marks")
-    return plain and not set(key) & set('/\\:*?"<>|') and key.casefold() not in own
+    return plain and not set(key) & set('/\\:*?"<>|') and key.casefold() not in _OWN
+
+
+_OWN = {
+    "summary.csv", "items.csv", "attention.csv", INTAKE, STAFF, ATTEMPTS, "submissions", "people.csv", "marks",
+    "marks.csv", "voids.csv", "dispositions.csv", "released.json", "log.jsonl", "journal.jsonl", "suite.json",
+}  # fmt: skip

@@ -37,6 +37,11 @@ def load(text: str, name: str = "report.json") -> Report:
         data = json.loads(text)
     except (ValueError, RecursionError):
         raise UsageError(f"{name}: this is not JSON; expected a report.json written by `grader grade`") from None
+    return parse(data, name)
+
+
+def parse(data: Any, name: str) -> Report:
+    """As `load`, of JSON data."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise UsageError(f"{name}: this is not a report of the grader; expected a report.json")
     if data.get("version") != VERSION:

@@ -60,6 +60,7 @@ def results(report: Report) -> dict[str, Any]:
             "total": number(report.total),
             "open_points": number(report.open_points),
             "seed": report.seed,
+            **({"log": report.log} if report.log else {}),
         },
     }
 

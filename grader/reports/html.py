@@ -245,7 +245,7 @@ def _attempts(report: Report) -> list[tuple[str, str, str]]:
 def _facts(report: Report, staff: bool) -> list[tuple[str, str]]:
     """What a later reader needs to reproduce the result; how students were held back is for staff."""
     facts = [("Assignment", report.slug), ("Track", report.track), ("Seed", report.seed)]
-    facts += sorted(report.versions.items())
+    facts += [*sorted(report.versions.items()), ("Log of decisions", report.log[:16])]
     if staff:
         facts += [(f"Protection: {name}", word) for name, word in sorted(report.protections.items())]
         facts.append(("Seconds", f"{report.seconds:.1f}"))

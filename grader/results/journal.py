@@ -139,7 +139,7 @@ class Journal:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise UsageError(f"results cannot be written to {folder}: {error.strerror}; choose another --out") from None
-        if not _lock(self._fd):
+        if not lock(self._fd):
             os.close(self._fd)
             raise UsageError(f"another run is writing to {folder}; wait for it, or choose another --out")
         # Another run may have written between our first look and the lock.
@@ -357,7 +357,8 @@ def _position(violation: Violation) -> tuple[str, str, str, int, int, str]:
     return found.rule, found.evidence, found.file or "", found.cell or 0, found.line or 0, found.message
 
 
-def _lock(fd: int) -> Literal[True] | bool:
+def lock(fd: int) -> Literal[True] | bool:
+    """Take a file for this process alone; False when another one has it."""
     try:
         import fcntl
     except ImportError:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
-from grader.course import marks, voids
+from grader.course import dispositions, marks, voids
 from grader.errors import UsageError
-from grader.model import CheckResult, Graded, Refused, Report, Submission, Violation
+from grader.model import CheckResult, Decision, Graded, Refused, Report, Submission, Violation
 from grader.reports import files
+from grader.results import log
 from grader.results.journal import Contents, Journal, is_judged, read, stamp
 from grader.rules import check_archive
 from grader.run.engine import Engine, Finished, Order, Recordings, Source, Trainings
 from grader.sandbox.launch import Launched
 from grader.scoring import score, score_class
+from grader.scoring.attention import Demand, demands
 from grader.scoring.duplicates import duplicates
 
 PUBLIC_SEED = "public"
@@ -260,11 +263,14 @@ def ungraded(entry: Submission, seed: str, versions: Mapping[str, str]) -> Grade
 @dataclass(frozen=True, kw_only=True)
 class Scores:
     """The scores of a results folder: a report for each author, one for every attempt that does not count, and
-    (key or "", sentence) for what concerns no report."""
+    (key or "", sentence) for what concerns no report. `unused` are marks that do not count, `rows` what is to be decided.
+    """
 
     reports: list[Report]
     others: list[Report]
     notices: list[tuple[str, str]]
+    unused: tuple[tuple[str, str], ...] = ()
+    rows: list[dispositions.Row] = field(default_factory=list)
 
 
 def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> list[Report]:
@@ -273,24 +279,73 @@ def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -
 
 
 def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> Scores:
-    """Score a results folder from its journal and its marks; runs no code."""
+    """Score a results folder from its journal and what people added: marks, voids, dispositions. Runs no code."""
     contents = read(folder)
     given = marks.given(folder, assignment)
-    found = given.marks
-    void = voids.read(folder / voids.NAME, assignment)
     graded = contents.graded()
     alike = duplicates(graded, assignment)
     graded = [replace(entry, attention=(*alike.get(entry.key, ()), *entry.attention)) for entry in graded]
-    reports = score_class(graded, assignment, found, lenient=lenient, voids=void)
+    scored = partial(
+        score,
+        assignment=assignment,
+        marks=given.marks,
+        lenient=lenient,
+        voids=voids.read(folder / voids.NAME, assignment),
+    )
+    reports, rows, decisions = _decided(folder, partial(score_class, graded, **scored.keywords), contents.notices)
+    head = log.head(folder)
+    reports = [replace(report, log=head) for report in reports]
+    unused = (*marks.strangers(given.marks, [report.key for report in reports]), *given.disputes)
+    notices = [*unused, *(("", text) for text in contents.notices)]
     shown = {(report.key, report.attempt) for report in reports}
     others = [
-        replace(score(replace(entry, key=entry.owner), assignment, found, lenient=lenient, voids=void), key=entry.key)
+        replace(scored(replace(entry, key=entry.owner), decisions=decisions), key=entry.key, log=head)
         for entry in graded
         if (entry.owner, entry.attempt) not in shown
     ]
-    strangers = marks.strangers(found, [report.key for report in reports])
-    notices = [*strangers, *given.disputes, *(("", text) for text in contents.notices)]
-    return Scores(reports=reports, others=others, notices=notices)
+    return Scores(reports=reports, others=others, notices=notices, unused=unused, rows=rows)
+
+
+def _decided(
+    folder: Path, scored: Callable[..., list[Report]], notices: Sequence[str]
+) -> tuple[list[Report], list[dispositions.Row], list[Decision]]:
+    """The reports after what people decided, every sentence for a person, and the decisions that changed scores.
+
+    What is decided may bring up another question (points given back are taken by the next rule), so it goes in rounds.
+    Raises UsageError for a bad line of dispositions.csv.
+    """
+    asked: dict[str, tuple[dispositions.Row, Demand]] = {}
+    decisions: list[Decision] = []
+    path = folder / dispositions.NAME
+    while True:
+        reports = scored(decisions=decisions)
+        for report in reports:
+            for demand in demands(report):
+                row = dispositions.row(report.key, demand.sentence, must=True)
+                asked[row.id] = (row, demand)
+        said = [(report.key, text) for report in reports for text in report.attention]
+        others = [dispositions.row(key, text) for key, text in (*said, *(("", text) for text in notices))]
+        now = {row.id for row in others}
+        rows = dispositions.settled(
+            path, [*(row for row, _ in asked.values()), *(row for row in others if row.id not in asked)]
+        )
+        rows = [row for row in rows if row.decision or row.id in now]
+        found = [decision for row in rows if row.id in asked and (decision := _meant(row, asked[row.id][1], path))]
+        if found == decisions:
+            return reports, rows, decisions
+        decisions = found
+
+
+def _meant(row: dispositions.Row, demand: Demand, path: Path) -> Decision | None:
+    """What a row changes. Raises UsageError for a figure that is said to be changed by a mark that nobody gave."""
+    if demand.item and row.decision == "changed":
+        raise UsageError(
+            f"{path}: the row {row.id} says that {demand.item} of {row.submission} is changed, and {marks.FILE} has no "
+            f"points for it: add the line {row.submission},{demand.item},POINTS there, or accept what was measured"
+        )
+    if (demand.rule and row.decision == "changed") or (demand.item and row.decision):
+        return Decision(submission=row.submission, rule=demand.rule, item=demand.item)
+    return None
 
 
 def write_results(folder: Path, scores: Scores) -> None:

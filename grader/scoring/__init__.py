@@ -18,6 +18,7 @@ Theory of operation
   by line in the order of the rubric, and end at 0; caps then limit the sum, taking from the last line backwards. So
   more credit never means fewer points. The late policy counts as the first zero.
 - **Voided items** give all their points to everybody, and no consequence touches them, or are out of score and total.
+- **Decisions** of people lift the consequence of a rule, or let stand what a doubted item measured.
 - **Caps of the manifest** (limited extra credit) come last.
 - `would_be` is the same computation without consequences. `lenient` reports what they would have taken.
 """
@@ -29,7 +30,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from grader.assignment.assignment import Assignment, Track
-from grader.model import Applied, Graded, Line, Mark, Report, Void
+from grader.model import Applied, Decision, Graded, Line, Mark, Report, Void
 from grader.scoring.attempts import Scored, counted
 from grader.scoring.attention import attention
 from grader.scoring.breaches import Breach, breaches, is_late
@@ -50,11 +51,13 @@ def score_class(
     *,
     lenient: bool = False,
     voids: Sequence[Void] = (),
+    decisions: Sequence[Decision] = (),
 ) -> list[Report]:
     """One report for each author, of the attempt that counts; reports and marks go by the author's key."""
     owned: dict[str, list[Scored]] = {}
     for entry in graded:
-        report = score(replace(entry, key=entry.owner), assignment, marks, lenient=lenient, voids=voids)
+        own = replace(entry, key=entry.owner)
+        report = score(own, assignment, marks, lenient=lenient, voids=voids, decisions=decisions)
         owned.setdefault(entry.owner, []).append(Scored(entry, is_late(entry, assignment), report))
     return [counted(owned[owner], assignment.counts) for owner in sorted(owned)]
 
@@ -66,6 +69,7 @@ def score(
     *,
     lenient: bool = False,
     voids: Sequence[Void] = (),
+    decisions: Sequence[Decision] = (),
 ) -> Report:
     """The report of one submission. Marks of other submissions are ignored; of two for one item the last counts.
 
@@ -76,8 +80,9 @@ def score(
         graded = replace(graded, results={}, violations=())
     graded = charged_once(decided(graded, assignment), assignment)
     track = next((entry for entry in assignment.tracks if entry.id == graded.track), None)
-    rows = entries(graded, assignment, marks, track, voids)
-    broken = breaches(graded, assignment) if graded.finished else ()
+    decided_here = [decision for decision in decisions if decision.submission == graded.key]
+    rows = entries(graded, assignment, marks, track, voids, {decision.item for decision in decided_here})
+    broken = _after_decisions(breaches(graded, assignment) if graded.finished else (), decided_here)
     strict = best(rows, assignment, broken)
     plain = best(rows, assignment, ())
     counted = plain if lenient else strict
@@ -105,6 +110,12 @@ def score(
         attempt=graded.attempt,
         unfinished=not graded.finished,
     )
+
+
+def _after_decisions(broken: Sequence[Breach], decisions: Sequence[Decision]) -> list[Breach]:
+    """Rules that a person let go are told, and take nothing."""
+    lifted = {decision.rule for decision in decisions}
+    return [replace(breach, action="report") if breach.rule in lifted else breach for breach in broken]
 
 
 def _said_once(lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from grader.assignment.assignment import Assignment
-from grader.model import DATA_REASON, KILLED_REASON, Applied, Graded, Line
+from grader.model import DATA_REASON, KILLED_REASON, Applied, Graded, Line, Report
 from grader.scoring.breaches import LATE, is_late
 from grader.text import one_line
 from grader.thresholds import FIGURES
 
 WEAK_LEVELS = ("weak", "none")
+NOT_FINISHED = "Not finished: grading was interrupted, and the same command continues."
 _WEAK_WORDS = ("off", "none", "no", "not", "missing", "unavailable", "unprotected", "failed", "weak")
 
 
@@ -22,7 +24,7 @@ def attention(
     if graded.refused:
         return (f"Refused: {graded.refused}", *_late(graded, assignment))
     if not graded.finished:
-        return ("Not finished: grading was interrupted, and the same command continues.", *graded.attention)
+        return (NOT_FINISHED, *graded.attention)
     return (
         *_by_a_rule_alone(lines, applied),
         *_errors(lines),
@@ -39,6 +41,28 @@ def attention(
         *_track(graded, assignment),
         *_weak(graded.protections),
     )
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A sentence that somebody must decide before grades are released, and the rule or item that it is about."""
+
+    sentence: str
+    rule: str = ""
+    item: str = ""
+
+
+def demands(report: Report) -> list[Demand]:
+    """What a person must see: points that a rule takes, figures that wait, what the grader could not judge."""
+    if report.refused or report.unfinished:
+        return [Demand(NOT_FINISHED)] if report.unfinished else []
+    lines, taking = report.lines, [entry for entry in report.applied if entry.taken and not entry.lenient]
+    return [
+        *(Demand(text, rule=entry.rule) for entry in taking for text in _by_a_rule_alone(lines, [entry])),
+        *(Demand(text, rule=entry.rule) for entry in taking for text in _rules(lines, [entry])),
+        *(Demand(text, item=line.item) for line in lines for text in _doubted([line])),
+        *(Demand(text) for text in (*_errors(lines), *_killed(lines))),
+    ]
 
 
 def _errors(lines: Sequence[Line]) -> list[str]:

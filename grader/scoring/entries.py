@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -38,16 +38,24 @@ class Entry:
 
 
 def entries(
-    graded: Graded, assignment: Assignment, marks: Sequence[Mark], track: Track | None, voids: Sequence[Void] = ()
+    graded: Graded,
+    assignment: Assignment,
+    marks: Sequence[Mark],
+    track: Track | None,
+    voids: Sequence[Void] = (),
+    accepted: Collection[str] = (),
 ) -> tuple[Entry, ...]:
-    """One entry per item, in the manifest's order. Raises `UsageError` for a mark of an unknown item."""
+    """One entry per item, in the manifest's order; of those `accepted` what was measured stands.
+
+    Raises `UsageError` for a mark of an unknown item.
+    """
     own = {mark.item: mark for mark in marks if mark.submission == graded.key}
     for name in sorted(own.keys() - {item.id for item in assignment.items}):
         raise UsageError(f"a mark of {graded.key} names {name!r}, which is no item of {assignment.slug}")
     replaced: set[str | None] = {
         item.replaces for item in assignment.items if item.replaces and _computed(item, graded, own)
     }
-    rows = [_entry(item, graded, own.get(item.id), replaced, own, track) for item in assignment.items]
+    rows = [_entry(item, graded, own.get(item.id), replaced, own, track, accepted) for item in assignment.items]
     voided = {void.item: void for void in voids}
     return tuple(_voided(row, voided[row.slot]) if row.slot in voided else row for row in rows)
 
@@ -100,9 +108,10 @@ def _entry(
     replaced: set[str | None],
     marks: Mapping[str, Mark],
     track: Track | None,
+    accepted: Collection[str],
 ) -> Entry:
     result = graded.results.get(item.id)
-    state, earned, message = _outcome(item, result, graded)
+    state, earned, message = _outcome(item, result, graded, item.id in accepted)
     if mark is not None:
         state, earned = "marked", mark.points
     left_out = track is not None and item.id in track.without
@@ -121,7 +130,9 @@ def _entry(
     )
 
 
-def _outcome(item: Item, result: CheckResult | None, graded: Graded) -> tuple[LineState, Decimal | None, str]:
+def _outcome(
+    item: Item, result: CheckResult | None, graded: Graded, accepted: bool
+) -> tuple[LineState, Decimal | None, str]:
     if item.kind == "manual":
         return "awaiting", None, ""
     if graded.refused:
@@ -132,9 +143,9 @@ def _outcome(item: Item, result: CheckResult | None, graded: Graded) -> tuple[Li
         return result.status, None, result.message
     if not _consistent(result):
         return "grader_error", None, CONTRADICTION
-    if result.credit > 0 and (doubts := doubts_of(item, result, graded)):
+    if result.credit > 0 and not accepted and (doubts := doubts_of(item, result, graded)):
         return "awaiting", None, " ".join([*result.notes, doubts])
-    if result.reason == NARROW_REASON:
+    if result.reason == NARROW_REASON and not accepted:
         return "awaiting", None, f"{result.message} It misses narrowly, for the second time: a person decides."
     return _state(result), points_of(result.credit, item.points), result.message
 

@@ -275,11 +275,11 @@ def test_people_of_all_runs_are_kept(tmp_path):
 
 def test_the_marks_of_one_run_are_kept(tmp_path):
     one, two = class_of(tmp_path / "one", marks="ann,a,1,,\n"), class_of(tmp_path / "two", marks="ann,a,1,,\n")
-    found = command._marks_of([class_of(tmp_path / "none"), one, two])
+    found = command._one_of([class_of(tmp_path / "none"), one, two], "marks.csv")
     assert found.read_text() == HEAD + "ann,a,1,,\n"
 
 
 def test_which_of_two_marks_counts_is_a_persons_decision(tmp_path):
     one, two = class_of(tmp_path / "one", marks="ann,a,1,,\n"), class_of(tmp_path / "two", marks="ann,a,2,,\n")
     with pytest.raises(UsageError, match="differ: make them equal"):
-        command._marks_of([one, two])
+        command._one_of([one, two], "marks.csv")

@@ -1,0 +1,65 @@
+"""Results written so that the log knows: every change of scores after the first decision has a line there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from grader.assignment.assignment import Assignment
+from grader.course import dispositions, marks, voids
+from grader.model import Report
+from grader.release import frozen
+from grader.reports.words import points
+from grader.results import journal, log
+from grader.run.grading import Scores, scores_of, write_results
+
+# What scores are made of, and what was released.
+SOURCES = (journal.NAME, voids.NAME, dispositions.NAME, frozen.NAME)
+
+
+def keep(
+    folder: Path,
+    assignment: Assignment,
+    who: str,
+    what: str = "scored",
+    facts: Mapping[str, Any] | None = None,
+) -> Scores:
+    """Score a folder, tell its log what was done, and write all results.
+
+    With `facts` it is a decision, with which a log begins; without, it is told if there is a log and something changed.
+    """
+    scores = scores_of(folder, assignment)
+    entries = log.read(folder)
+    if entries or facts is not None:
+        state = {"sources": sources(folder), "manifest": manifest(assignment), "scores": figures(scores.reports)}
+        if facts is not None or any(entries[-1].facts.get(name) != state[name] for name in state):
+            head = log.append(folder, who, what, {**(facts or {}), **state})
+            told = [[replace(report, log=head) for report in part] for part in (scores.reports, scores.others)]
+            scores = replace(scores, reports=told[0], others=told[1])
+    write_results(folder, scores)
+    return scores
+
+
+def sources(folder: Path) -> dict[str, str]:
+    """The digests of the files that scores are made of."""
+    files = {name: folder / name for name in SOURCES} | marks.files(folder)
+    return {name: found for name, path in files.items() if (found := log.digest(path))}
+
+
+def manifest(assignment: Assignment) -> str:
+    """The digest of what the manifest says of points: another one gives other scores, and nobody altered them."""
+    said = (assignment.total, assignment.items, assignment.rules, assignment.choices, assignment.caps)
+    text = repr((*said, assignment.tracks, assignment.late, assignment.counts))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def figures(reports: list[Report]) -> str:
+    """The digest of everybody's points; the number of an attempt is part of it."""
+    text = "\n".join(
+        f"{report.key} {report.attempt} {points(report.score)} {points(report.open_points)} {report.unfinished}"
+        for report in sorted(reports, key=lambda report: report.key)
+    )
+    return hashlib.sha256(text.encode()).hexdigest()

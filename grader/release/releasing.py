@@ -1,0 +1,80 @@
+"""Whether grades may be released, and the release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment
+from grader.course import dispositions
+from grader.errors import UsageError
+from grader.release import frozen, keeping
+from grader.reports import difference
+from grader.reports.words import open_lines, points
+from grader.results import log
+from grader.run.grading import Scores, scores_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """`refused`: why nothing was released, one sentence each. `changed`: against the release before."""
+
+    number: int
+    refused: tuple[str, ...]
+    changed: difference.Difference | None
+
+
+def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, open_points: bool) -> Outcome:
+    """Freeze the scores of a folder, or say what must be done first.
+
+    Raises UsageError for a broken log, for marks that do not count, and when nothing changed since the last release.
+    """
+    log.read(folder)
+    scores, before = scores_of(folder, assignment), frozen.read(folder)
+    if scores.unused:
+        raise UsageError("\n".join(sentence for _, sentence in scores.unused))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    release = frozen.freeze(scores.reports, before, who, now)
+    changed = difference.compare(before.reports, release.reports) if before else None
+    if before and changed and not (changed.changed or changed.only_before or changed.only_after):
+        raise UsageError(
+            f"these scores were released on {before.when} by {before.who} (release {before.number}), and nothing "
+            "changed since"
+        )
+    refused = [*_undecided(scores), *([] if open_points else _open(scores))]
+    refused += _fallen(changed) if only_rise and changed else []
+    if not refused:
+        frozen.write(release, folder)
+        facts = {"release": release.number, "submissions": len(release.reports)}
+        keeping.keep(folder, assignment, who, "released", facts)
+    return Outcome(number=release.number, refused=tuple(refused), changed=changed)
+
+
+def _undecided(scores: Scores) -> list[str]:
+    left = dispositions.open_rows(scores.rows)
+    return [f"{row.submission}: {row.what} (row {row.id} is not decided)" for row in left]
+
+
+def _open(scores: Scores) -> list[str]:
+    """Items whose points nobody gave yet. What could not be judged, and figures in doubt, are rows of their own."""
+    waiting: dict[str, list[str]] = {}
+    for report in scores.reports:
+        for line in open_lines(report) if not report.refused else ():
+            if line.state == "skipped" or (line.state == "awaiting" and line.result is None):
+                waiting.setdefault(line.item, []).append(report.key)
+    return [f"the points of {item} are open for {listed(keys)}" for item, keys in waiting.items()]
+
+
+def listed(keys: Sequence[str], most: int = 6) -> str:
+    """The first of many keys."""
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
+
+
+def _fallen(changed: difference.Difference) -> list[str]:
+    return [
+        f"{change.key}: fell from {points(change.before)} to {points(change.after)}"
+        for change in changed.changed
+        if change.after < change.before
+    ]
