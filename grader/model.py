@@ -386,7 +386,8 @@ class Report:
     """Everything that is known about one submission. Every result file is made from this and nothing else.
 
     Of several attempts it is about number `attempt`; `attempts` lists all. `unfinished`: grading was interrupted, so
-    that nothing is decided. `log` is the head of the log of decisions when it was made.
+    that nothing is decided. `log` is the head of the log of decisions when it was made. `late`: after deadline and
+    grace (None: nothing says so), with `late_days` used for it; `handed_in` says so to the student.
     """
 
     key: str
@@ -411,6 +412,10 @@ class Report:
     attempts: tuple[Attempt, ...] = ()
     unfinished: bool = False
     log: str = ""
+    submitted_at: str | None = None
+    late: bool | None = None
+    late_days: int = 0
+    handed_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import pytest
 
 from grader.assignment import assignment
+from grader.course import plan
 from grader.short import form
 from grader.short.draws import DRAWS
 from grader.short.planning import PROPERTIES
@@ -17,9 +18,11 @@ WORDS = set(re.findall(r"[\w.]+", " ".join(re.findall(r"`([^`]+)`", PAGE))))
 NOT_WRITTEN = {"suite", "reference", "template", "evidence"}
 RECORDS = [
     record
-    for module in (assignment, form)
+    for module in (assignment, form, plan)
     for record in vars(module).values()
-    if dataclasses.is_dataclass(record) and record.__module__ == module.__name__ and record is not assignment.Evidence
+    if dataclasses.is_dataclass(record)
+    and record.__module__ == module.__name__
+    and record not in (assignment.Evidence, plan.Extension, plan.Course)
 ]
 
 

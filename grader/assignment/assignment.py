@@ -266,12 +266,50 @@ class Track:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LateStep:
+    """What lateness of up to so many hours costs: a share of what was earned, or points."""
+
+    hours: float
+    percent: Decimal = Decimal(0)
+    points: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerDay:
+    """What each day of lateness that has begun costs, for `days` days at most (0: until nothing is left)."""
+
+    percent: Decimal = Decimal(0)
+    points: Decimal = Decimal(0)
+    days: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Milestone:
+    """Extra credit for an attempt that was handed in by `due` and passed `items` (none: for any that can be read)."""
+
+    due: str
+    points: Decimal
+    items: tuple[str, ...] = ()
+    title: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Late:
-    """Deadline data. `due` is ISO 8601 with offset; after `grace_hours` a submission is late."""
+    """Deadline and what comes after it. `due` is ISO 8601 with offset, or by the clock of `zone`.
+
+    What is handed in within `grace_hours` is on time. Lateness is counted from there on, by `steps` or `per_day`; what
+    is later than all of these is as late as the last of them, or with the action `zero` worth nothing. `minute_counts`:
+    23:59:45 is on time for 23:59.
+    """
 
     due: str | None = None
+    zone: str = ""
     grace_hours: float = 0.0
+    minute_counts: bool = False
+    steps: tuple[LateStep, ...] = ()
+    per_day: PerDay | None = None
     action: Literal["report", "zero"] = "report"
+    early: tuple[Milestone, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from grader.assignment.assignment import Assignment, Consequence, Item, Rule
+from grader.assignment.deadlines import check_late
 from grader.assignment.moments import moment_of
 from grader.assignment.training import check_training
 from grader.assignment.types import Reading, Where, suggestion
@@ -250,12 +251,8 @@ def _limits_and_late(assignment: Assignment, reading: Reading) -> None:
         for name in ("wall_seconds", "cpu_seconds", "memory_mib", "output_kib"):
             if getattr(entry, name) <= 0:
                 reading.bad(reading.line(*where, name), f"{name} is {getattr(entry, name)}, expected more than 0")
-    if assignment.late.grace_hours < 0:
-        reading.bad(reading.line("late", "grace_hours"), "grace_hours cannot be negative")
-    if assignment.late.due is not None and moment_of(assignment.late.due) is None:
-        reading.bad(reading.line("late", "due"), f"due is {assignment.late.due!r}, {MOMENT}")
-    if assignment.late.due is None and assignment.late.action != "report":
-        reading.bad(reading.line("late", "action"), "a late policy needs a deadline: write `due`")
+    automatic = [item.id for item in assignment.items if item.kind == "automatic"]
+    check_late(assignment.late, ("late",), reading, automatic)
 
 
 def _tolerances_and_names(assignment: Assignment, reading: Reading) -> None:

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from grader.cli.options import Assignments, Device, Jobs, Json, NoCache, Only, Recording, Slug, Training, end
+from grader.cli.options import (
+    Assignments,
+    Course,
+    Device,
+    Jobs,
+    Json,
+    NoCache,
+    Only,
+    Recording,
+    Slug,
+    Times,
+    Training,
+    end,
+)
 
 app = typer.Typer()
 
@@ -62,6 +75,8 @@ def grade(
     plan: Annotated[bool, typer.Option("--plan", help="Only say how long the run will take; runs nothing.")] = False,
     lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
     groups: Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")] = None,
+    course: Course = None,
+    times: Times = None,
     container: Annotated[bool, typer.Option("--container", help="Grade in a container (Docker or Podman).")] = False,
     image: Annotated[
         str | None, typer.Option("--image", help="The container's image (default: what `make image` builds).")
@@ -100,6 +115,8 @@ def grade(
         plan=plan,
         lenient=lenient,
         groups=groups,
+        course=course,
+        times=times,
         json=json,
         assignments=assignments,
         container=container,
@@ -119,16 +136,18 @@ def grade(
 def score(
     folder: Annotated[Path, typer.Argument(help="A results folder.")],
     lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
+    course: Course = None,
+    times: Times = None,
     json: Json = False,
     assignments: Assignments = None,
 ) -> None:
     """Score stored results anew; runs no code.
 
-    Applies the present points, consequences and marks.csv to the journal of a results folder.
+    Applies the present points, consequences, deadlines and marks.csv to the journal of a results folder.
     """
     from grader.commands import score as command
 
-    end(command.run(folder, lenient, json, assignments))
+    end(command.run(folder, lenient, json, assignments, course, times))
 
 
 @app.command()

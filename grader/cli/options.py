@@ -43,6 +43,12 @@ Training = Annotated[
 Recording = Annotated[
     Path | None, typer.Option("--recording", help="Judge from this recording; without a reference too.")
 ]
+Course = Annotated[
+    Path | None, typer.Option("--course", help="course.yaml (default: beside the assignment; kept with the results).")
+]
+Times = Annotated[
+    Path | None, typer.Option("--times", help="CSV of who and time, where the download does not say when.")
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run the reference, and keep nothing of it.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Submissions judged side by side (0: one per processor).")]
 Folder = Annotated[Path, typer.Argument(help="A results folder.")]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
 from grader.commands import plan
 from grader.commands.shared import (
+    course_for,
     exit_code_of,
     job_count,
     open_assignment,
@@ -31,7 +32,9 @@ from grader.commands.shared import (
 )
 from grader.container.running import Wanted, grade_in_containers
 from grader.course import people
+from grader.course.plan import load as load_course
 from grader.errors import EXIT_DONE, GraderError, UsageError
+from grader.intake.groups import read_groups
 from grader.model import Person, Refused, Report, Submission
 from grader.platforms.answers import answers_in
 from grader.release.keeping import keep
@@ -39,8 +42,17 @@ from grader.reports import files, gradescope, html, terminal
 from grader.results import log
 from grader.results.journal import Journal
 from grader.results.sharding import Shard
+from grader.run.courses import remember_course
 from grader.run.engine import Trainings
-from grader.run.grading import Progress, automatic_items, grade_into, new_seed, scores_of, taken_in, write_results
+from grader.run.grading import (
+    Progress,
+    automatic_items,
+    grade_into,
+    new_seed,
+    scores_of,
+    taken_in,
+    write_results,
+)
 from grader.sandbox.launch import Launched
 
 SUBMISSIONS = "submissions"
@@ -65,6 +77,8 @@ class Request:
     groups: Path | None
     json: bool
     assignments: Path | None
+    course: Path | None = None
+    times: Path | None = None
     container: bool = False
     image: str | None = None
     single: bool = False
@@ -113,10 +127,17 @@ def run(request: Request, launched: Launched | None = None) -> int:
     if not request.paths and request.taken is None:
         raise UsageError("name what is to be graded: folders, zips, notebooks or a bulk download")
     out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
+    place = course_for(out, request.slug, request.assignments, request.course)
+    if place is not None:
+        course = load_course(place)
+        assignment, request = course.applied(assignment), replace(request, groups=request.groups or course.groups)
+    if request.groups is not None:
+        read_groups(request.groups, assignment.tracks)  # whatever can be wrong is found before anything is written
     if request.resume and not (out / "journal.jsonl").exists():
         raise UsageError(f"there is nothing to resume in {out}")
     log.head(out)  # a log that is broken is told before hours of grading
     with Journal(out, assignment.slug) as journal:
+        remember_course(out, assignment, place, request.times)
         _grade(_Run(journal, assignment, folders, request, items, trainings, out), launched)
     if request.taken is not None:
         return EXIT_DONE  # who called reads the journal, and makes the results

@@ -10,13 +10,14 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.commands.grade import SUBMISSIONS, SUITE, finish
 from grader.commands.score import slug_of
-from grader.commands.shared import open_assignment
+from grader.commands.shared import course_for, open_assignment
 from grader.course import marks, people
 from grader.course.dispositions import NAME as DISPOSITIONS
 from grader.course.voids import NAME as VOIDS
 from grader.errors import UsageError
 from grader.reports.files import merge_intake
 from grader.results.merging import Merged, merge
+from grader.run.courses import COURSE_PATH, TIMES, remember_course
 
 
 def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | None) -> int:
@@ -25,7 +26,7 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
         raise UsageError("give at least two results folders")
     # Whatever can be wrong is found before the first file is written.
     _, assignment = open_assignment(slug_of(folders[0]), assignments)
-    names = (marks.FILE, VOIDS, DISPOSITIONS)
+    names = (marks.FILE, VOIDS, DISPOSITIONS, TIMES, COURSE_PATH)
     given = [found for name in names if (found := _one_of(folders, name)) is not None]
     markers = _markers_of(folders, assignment)
     merged = merge(folders, out)
@@ -37,6 +38,7 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
         shutil.copyfile(path, out / path.name)
     for name, sheet in markers.items():
         marks.write_sheet(out / name, sheet)
+    remember_course(out, assignment, course_for(out, assignment.slug, assignments, None), None)
     return finish(out, assignment, as_json=as_json)
 
 

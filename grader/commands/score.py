@@ -5,15 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from grader.commands.grade import finish
-from grader.commands.shared import open_assignment
+from grader.commands.shared import course_for, open_assignment
 from grader.errors import UsageError
 from grader.results.journal import read
+from grader.run.courses import remember_course
 
 
-def run(folder: Path, lenient: bool, as_json: bool, assignments: Path | None) -> int:
+def run(
+    folder: Path,
+    lenient: bool,
+    as_json: bool,
+    assignments: Path | None,
+    course: Path | None = None,
+    times: Path | None = None,
+) -> int:
     """Rebuild all result files of a folder. Returns the exit code."""
     slug = slug_of(folder)
     _, assignment = open_assignment(slug, assignments)
+    remember_course(folder, assignment, course_for(folder, slug, assignments, course), times)
     return finish(folder, assignment, lenient=lenient, as_json=as_json)
 
 

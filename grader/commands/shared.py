@@ -14,10 +14,12 @@ from typing import get_args
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, assignment_folders, cache_folder
 from grader.assignment.manifest import load
+from grader.course.terms import course_beside
 from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
 from grader.model import Report
 from grader.recording.identity import Unusable
 from grader.recording.shelf import read_index
+from grader.run.courses import COURSE_PATH
 from grader.run.engine import Recordings, Source, Trainings
 from grader.run.grading import Progress, trainings_of
 from grader.sandbox import gpu
@@ -32,6 +34,14 @@ def open_assignment(slug: str, assignments: Path | None) -> tuple[Folders, Assig
     """The folders and the manifest of a slug; what is written in the short form is expanded."""
     folders = expanded(assignment_folders(slug, assignments))
     return folders, load(folders)
+
+
+def course_for(folder: Path, slug: str, assignments: Path | None, given: Path | None) -> Path | None:
+    """The course.yaml of a results folder: the given one, the one that it remembers, the one beside the assignment."""
+    path = folder / COURSE_PATH
+    if given is not None or path.exists():
+        return given or Path(path.read_text(encoding="utf-8").strip())
+    return course_beside(assignment_folders(slug, assignments).suite)
 
 
 def item_ids(slug: str | None) -> list[str]:

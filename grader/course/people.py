@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +18,12 @@ from grader.model import Person
 from grader.text import one_line
 
 COLUMNS = ("key", "name", "email", "id")
+# What course systems and people write above the columns of a list of people.
+PERSON_COLUMNS = {
+    "id": "person_id", "sid": "person_id", "student id": "person_id", "person_id": "person_id",
+    "sis user id": "person_id", "name": "name", "full name": "name", "student": "name",
+    "email": "email", "e-mail": "email", "email address": "email",
+}  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -43,6 +50,28 @@ def read(path: Path) -> tuple[Person, ...]:
     if heading[: len(COLUMNS)] != list(COLUMNS) or any(heading[len(COLUMNS) :]):
         raise UsageError(f"{path}:1: expected the columns {','.join(COLUMNS)}")
     return tuple(_person(path, line, row) for line, row in rows[1:])
+
+
+def comparable(value: str) -> str:
+    """An id or address as it is compared: spreadsheets take leading zeros away."""
+    return value.casefold().lstrip("0")
+
+
+def same(one: Person, other: Person) -> bool:
+    """Whether they are one person: by id or address where both have one, else by the words of the name."""
+    pairs = ((one.person_id, other.person_id), (one.email, other.email))
+    if any(a and b for a, b in pairs):
+        return any(a and comparable(a) == comparable(b) for a, b in pairs)
+    return bool(one.name) and _words(one.name) == _words(other.name)
+
+
+def is_called(person: Person, who: str) -> bool:
+    """Whether this is how a list calls the person: by key, id or address."""
+    return any(name and comparable(name) == comparable(who) for name in (person.key, person.person_id, person.email))
+
+
+def _words(name: str) -> list[str]:
+    return sorted(re.findall(r"\w+", name.casefold()))
 
 
 def _person(path: Path, line: int, row: list[str]) -> Person:

@@ -12,7 +12,7 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -48,6 +48,27 @@ def rows(path: Path, what: str, *, old_windows: bool = False) -> list[Row]:
     except csv.Error as error:
         raise UsageError(f"{path}: line {reader.line_num + before}: not a CSV line ({error})") from None
     return found
+
+
+def columns_of(
+    path: Path, what: str, columns: Mapping[str, str], needed: Sequence[str]
+) -> list[tuple[int, dict[str, str]]]:
+    """Line and cells by column of every row below the heading; `columns` are the known headings, in small letters.
+
+    Other columns are left out. Raises UsageError for a heading without one of `needed`, or with one of them twice.
+    """
+    read = rows(path, what, old_windows=True)
+    heading = [columns.get(cell.casefold(), "") for cell in read[0][1]] if read else []
+    missing = [name for name in needed if heading.count(name) != 1]
+    twice = sorted({name for name in heading if name and heading.count(name) > 1})
+    if missing or twice:
+        found = ", ".join(read[0][1]) if read else "an empty file"
+        wanted = ", ".join(missing or twice)
+        raise UsageError(f"{path}:1: expected one column {wanted} (known: {', '.join(columns)}); found {found}")
+    return [
+        (line, {name: cell for name, cell in zip(heading, cells, strict=False) if name and cell})
+        for line, cells in read[1:]
+    ]
 
 
 def text_of(path: Path, what: str, *, old_windows: bool = False) -> str:

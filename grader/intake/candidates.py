@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from grader.assignment.assignment import Late
-from grader.assignment.moments import moment_of
+from grader.assignment.moments import instant, received, zone_of
 from grader.intake.names import private_key, safe_key, student_ids, tells_people
 from grader.intake.tree import Entry
 from grader.model import Person
@@ -99,11 +99,12 @@ def _owners(candidate: Candidate, wanted: str) -> tuple[Person, ...]:
 
 
 def with_lateness(candidate: Candidate, late: Late) -> Candidate:
-    """Lateness from the time of submission and the manifest's deadline, where the source did not state it."""
-    if candidate.late is not None or candidate.submitted_at is None or late.due is None:
+    """Lateness from the time of submission and the deadline, where the source did not state it."""
+    if candidate.late is not None or late.due is None:
         return candidate
-    submitted, due = moment_of(candidate.submitted_at), moment_of(late.due)
-    if submitted is None or due is None:
+    zone = zone_of(late.zone)
+    submitted, due = received(candidate.submitted_at, zone), instant(late.due, zone)
+    if submitted is None:
         return candidate
     return replace(candidate, late=submitted > due + timedelta(hours=late.grace_hours))
 

@@ -14,17 +14,14 @@ from pathlib import Path
 
 from grader.assignment.assignment import Track
 from grader.course import sheets
+from grader.course.people import PERSON_COLUMNS, comparable, same
 from grader.errors import UsageError
 from grader.intake.candidates import Candidate, in_time, last_on_time
 from grader.intake.names import safe_key, stem, student_ids
 from grader.model import Person
 from grader.text import one_line
 
-_COLUMNS = {
-    "id": "person_id", "sid": "person_id", "student id": "person_id", "person_id": "person_id",
-    "name": "name", "full name": "name", "email": "email", "e-mail": "email", "email address": "email",
-    "track": "track",
-}  # fmt: skip
+_COLUMNS = {**PERSON_COLUMNS, "track": "track"}
 _FIRST = frozenset({"group", "submission", "key", "team", "pair"})
 _ID = re.compile(r"[\d-]{4,}")
 
@@ -64,7 +61,7 @@ def _refuse_second_home(path: Path, group: Group, homes: dict[str, Group]) -> No
     """Raises UsageError for a member that another group has too: whose work it is would be a matter of chance."""
     for member in group.members:
         for value in (member.person_id, member.email):
-            home = homes.setdefault(_comparable(value), group) if value else group
+            home = homes.setdefault(comparable(value), group) if value else group
             if home.name != group.name:
                 raise UsageError(
                     f"{path}:{group.line}: {value} is in the group {group.name!r}, and in line {home.line} in "
@@ -134,32 +131,16 @@ def _group_of(candidate: Candidate, groups: Sequence[Group]) -> Group | None:
     names = {candidate.label, safe_key(candidate.label), stem(candidate.label)}
     by_name = next((group for group in groups if group.name in names), None)
     return by_name or next(
-        (group for group in groups if any(_same(a, b) for a in group.members for b in candidate.people)), None
+        (group for group in groups if any(same(a, b) for a in group.members for b in candidate.people)), None
     )
-
-
-def _same(one: Person, other: Person) -> bool:
-    pairs = ((one.person_id, other.person_id), (one.email, other.email))
-    if any(a and b for a, b in pairs):
-        return any(a and _comparable(a) == _comparable(b) for a, b in pairs)
-    return bool(one.name) and _words(one.name) == _words(other.name)
-
-
-def _comparable(value: str) -> str:
-    """An id or address as it is compared: spreadsheets take leading zeros away."""
-    return value.casefold().lstrip("0")
-
-
-def _words(name: str) -> list[str]:
-    return sorted(re.findall(r"\w+", name.casefold()))
 
 
 def _for_group(attempts: list[Candidate], group: Group) -> list[Candidate]:
     known = [person for attempt in attempts for person in attempt.people]
     members = [
-        next((_joined(person, member) for person in known if _same(person, member)), member) for member in group.members
+        next((_joined(person, member) for person in known if same(person, member)), member) for member in group.members
     ]
-    others = [person for person in known if not any(_same(person, member) for member in group.members)]
+    others = [person for person in known if not any(same(person, member) for member in group.members)]
     people = tuple(dict.fromkeys((*members, *others)))
     return [
         replace(attempt, people=people, track=group.track or attempt.track)

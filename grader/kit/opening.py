@@ -10,6 +10,7 @@ from pathlib import Path
 import grader
 from grader.assignment.assignment import Assignment, ExpectedFile
 from grader.assignment.locate import Folders
+from grader.assignment.moments import instant, zone_of
 from grader.errors import UsageError
 from grader.model import Submission
 from grader.recording.identity import SUBMISSIONS, Unusable, folder_digest
@@ -42,8 +43,8 @@ def recording_of(folders: Folders) -> Path | None:
 def closing(assignment: Assignment) -> Iterator[str]:
     """What a student should know beside the verdicts: that there are others, and that the kit may be another year's."""
     yield "These are the public checks; more is checked when your work is graded."
-    due = assignment.late.due
-    if due is not None and datetime.fromisoformat(due) < datetime.now(UTC):
+    due, zone = assignment.late.due, zone_of(assignment.late.zone)
+    if due is not None and instant(due, zone) < datetime.now(UTC):
         yield f"This kit is of an assignment that was due on {due[:10]}: if yours is due later, ask for a newer kit."
 
 

@@ -37,7 +37,7 @@ def public_part(assignment: Assignment) -> Assignment:
         choices=(),
         caps=(),
         tracks=(),
-        late=Late(due=assignment.late.due, grace_hours=assignment.late.grace_hours),
+        late=Late(due=assignment.late.due, zone=assignment.late.zone, grace_hours=assignment.late.grace_hours),
         tolerances={name: replace(bound, evidence="") for name, bound in assignment.tolerances.items()},
         evidence={},
     )

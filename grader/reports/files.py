@@ -31,6 +31,7 @@ from grader.reports import full, gradescope, html, tables
 STAFF = "staff"
 ATTEMPTS = "attempts"
 INTAKE = "intake.csv"
+CLASS = "class.html"
 FOLDER_MODE = 0o700
 MAX_KEY = 120
 
@@ -134,13 +135,14 @@ def _check_keys(keys: Sequence[str]) -> None:
                 raise UsageError(f"the keys {other!r} and {key!r} would write the same files; rename one")
 
 
+_OWN = {
+    "summary.csv", "items.csv", "attention.csv", INTAKE, CLASS, STAFF, ATTEMPTS, "submissions", "people.csv", "marks",
+    "marks.csv", "voids.csv", "dispositions.csv", "released.json", "log.jsonl", "journal.jsonl", "suite.json",
+    "times.csv", "course.txt",
+}  # fmt: skip
+
+
 def _is_name(key: str) -> bool:
     """A single path step that no file system reads as anything else, and no file or folder of the run itself."""
     plain = 0 < len(key) <= MAX_KEY and not key.startswith(".") and key.isprintable() and key == key.strip(" .")
     return plain and not set(key) & set('/\\:*?"<>|') and key.casefold() not in _OWN
-
-
-_OWN = {
-    "summary.csv", "items.csv", "attention.csv", INTAKE, STAFF, ATTEMPTS, "submissions", "people.csv", "marks",
-    "marks.csv", "voids.csv", "dispositions.csv", "released.json", "log.jsonl", "journal.jsonl", "suite.json",
-}  # fmt: skip

@@ -116,7 +116,8 @@ def _head(report: Report) -> str:
     if told and not report.unfinished:
         lines.append(f"{points(report.score)} of {points_word(report.total)}.")
         if report.would_be != report.score:
-            lines.append(f"Without the rules below it would be {points(report.would_be)}.")
+            lines.append(f"Without what is taken below it would be {points(report.would_be)}.")
+    lines += [one_line(sentence, 500) for sentence in report.handed_in]
     wrong = [line for line in report.lines if line.counted and line.state in WRONG and line.visibility == "visible"]
     if wrong and not report.refused:
         lines += [

@@ -137,6 +137,8 @@ def page(report: Report, staff: bool = False) -> str:
         rules=_rules(report, staff),
         dispute=DISPUTE if any(entry.action != "report" for entry in report.applied) else "",
         attempts=_attempts(report),
+        handed_in=[clean(sentence, 1000) for sentence in report.handed_in],
+        late=bool(report.late),
         notes=[clean(note, 1000) for note in report.notes],
         attention=[clean(sentence, 1000) for sentence in report.attention] if staff else [],
         facts=_facts(report, staff),

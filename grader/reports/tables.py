@@ -39,6 +39,7 @@ def summary(reports: Sequence[Report]) -> str:
     questions = list(dict.fromkeys(name for report in reports for name, _ in report.questions))
     header = ["submission", "score", "total", "open_points", "would_be", "track", "refused"]
     header += [*STATE_WORDS, "rules", "attention", *(f"question {name}" for name in questions), "state", "attempt"]
+    header += ["submitted_at", "late", "late_days"]
     rows = [_summary_row(report, questions) for report in ordered(reports)]
     return _csv([header, *rows])
 
@@ -125,7 +126,9 @@ def _summary_row(report: Report, questions: Sequence[str]) -> list[object]:
     row += [" ".join(entry.rule for entry in report.applied), len(report.attention)]
     row += ["" if report.unfinished else _question_points(report, name) for name in questions]
     attempt = f"{report.attempt} of {len(report.attempts)}" if report.attempts else ""
-    return [*row, "unfinished" if report.unfinished else "refused" if report.refused else "graded", attempt]
+    row += ["unfinished" if report.unfinished else "refused" if report.refused else "graded", attempt]
+    late = "" if report.late is None else "late" if report.late else "on time"
+    return [*row, report.submitted_at or "", late, report.late_days or ""]
 
 
 def _question_points(report: Report, question: str) -> str:

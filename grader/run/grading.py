@@ -17,11 +17,13 @@ from grader.reports import files
 from grader.results import log
 from grader.results.journal import Contents, Journal, is_judged, read, stamp
 from grader.rules import check_archive
+from grader.run.courses import held_by
 from grader.run.engine import Engine, Finished, Order, Recordings, Source, Trainings
 from grader.sandbox.launch import Launched
 from grader.scoring import score, score_class
 from grader.scoring.attention import Demand, demands
 from grader.scoring.duplicates import duplicates
+from grader.scoring.lateness import USUAL
 
 PUBLIC_SEED = "public"
 NO_TRAININGS = Trainings()
@@ -263,7 +265,8 @@ def ungraded(entry: Submission, seed: str, versions: Mapping[str, str]) -> Grade
 @dataclass(frozen=True, kw_only=True)
 class Scores:
     """The scores of a results folder: a report for each author, one for every attempt that does not count, and
-    (key or "", sentence) for what concerns no report. `unused` are marks that do not count, `rows` what is to be decided.
+    (key or "", sentence) for what concerns no report. `unused` are marks that do not count, `rows` what is to be
+    decided.
     """
 
     reports: list[Report]
@@ -279,12 +282,16 @@ def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -
 
 
 def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> Scores:
-    """Score a results folder from its journal and what people added: marks, voids, dispositions. Runs no code."""
+    """Score a results folder from its journal, its course and what people added: marks, voids, dispositions.
+
+    Runs no code.
+    """
     contents = read(folder)
+    held = held_by(folder, assignment, contents.graded())
+    assignment = held.assignment
     given = marks.given(folder, assignment)
-    graded = contents.graded()
-    alike = duplicates(graded, assignment)
-    graded = [replace(entry, attention=(*alike.get(entry.key, ()), *entry.attention)) for entry in graded]
+    alike = duplicates(held.graded, assignment)
+    graded = [replace(entry, attention=(*alike.get(entry.key, ()), *entry.attention)) for entry in held.graded]
     scored = partial(
         score,
         assignment=assignment,
@@ -292,14 +299,20 @@ def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False) ->
         lenient=lenient,
         voids=voids.read(folder / voids.NAME, assignment),
     )
-    reports, rows, decisions = _decided(folder, partial(score_class, graded, **scored.keywords), contents.notices)
+    class_of = partial(score_class, graded, terms=held.terms, **scored.keywords)
+    told = (*held.notices, *(("", text) for text in contents.notices))
+    reports, rows, decisions = _decided(folder, class_of, told)
     head = log.head(folder)
     reports = [replace(report, log=head) for report in reports]
     unused = (*marks.strangers(given.marks, [report.key for report in reports]), *given.disputes)
-    notices = [*unused, *(("", text) for text in contents.notices)]
+    notices = [*unused, *told]
     shown = {(report.key, report.attempt) for report in reports}
     others = [
-        replace(scored(replace(entry, key=entry.owner), decisions=decisions), key=entry.key, log=head)
+        replace(
+            scored(replace(entry, key=entry.owner), terms=held.terms.get(entry.owner, USUAL), decisions=decisions),
+            key=entry.key,
+            log=head,
+        )
         for entry in graded
         if (entry.owner, entry.attempt) not in shown
     ]
@@ -307,7 +320,7 @@ def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False) ->
 
 
 def _decided(
-    folder: Path, scored: Callable[..., list[Report]], notices: Sequence[str]
+    folder: Path, scored: Callable[..., list[Report]], notices: Sequence[tuple[str, str]]
 ) -> tuple[list[Report], list[dispositions.Row], list[Decision]]:
     """The reports after what people decided, every sentence for a person, and the decisions that changed scores.
 
@@ -324,7 +337,7 @@ def _decided(
                 row = dispositions.row(report.key, demand.sentence, must=True)
                 asked[row.id] = (row, demand)
         said = [(report.key, text) for report in reports for text in report.attention]
-        others = [dispositions.row(key, text) for key, text in (*said, *(("", text) for text in notices))]
+        others = [dispositions.row(key, text) for key, text in (*said, *notices)]
         now = {row.id for row in others}
         rows = dispositions.settled(
             path, [*(row for row, _ in asked.values()), *(row for row in others if row.id not in asked)]

@@ -16,30 +16,38 @@ Theory of operation
 - **Consequences**, each broken rule once, in this order: *zero*, then *deduct*, then *cap*; among equal actions the
   narrower scope first, then the manifest's order. Zeroed lines are out; deductions are taken from what is left, line
   by line in the order of the rubric, and end at 0; caps then limit the sum, taking from the last line backwards. So
-  more credit never means fewer points. The late policy counts as the first zero.
+  more credit never means fewer points. A late policy that leaves nothing counts as the first zero.
 - **Voided items** give all their points to everybody, and no consequence touches them, or are out of score and total.
 - **Decisions** of people lift the consequence of a rule, or let stand what a doubted item measured.
-- **Caps of the manifest** (limited extra credit) come last.
+- **Caps of the manifest** (limited extra credit) come then.
+- **Lateness** that costs a part takes it at last, of all lines in proportion, those that a person marked included.
+- **Milestones** add a line of extra credit each, which nothing is taken from.
 - `would_be` is the same computation without consequences. `lenient` reports what they would have taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
+from types import MappingProxyType
 
-from grader.assignment.assignment import Assignment, Track
+from grader.assignment.assignment import Assignment, Milestone, Track
+from grader.course.terms import Terms
 from grader.model import Applied, Decision, Graded, Line, Mark, Report, Void
 from grader.scoring.attempts import Scored, counted
 from grader.scoring.attention import attention
-from grader.scoring.breaches import Breach, breaches, is_late
+from grader.scoring.breaches import Breach, breaches
 from grader.scoring.charging import charged_once
 from grader.scoring.entries import Entry, entries
+from grader.scoring.lateness import USUAL, lateness_of, reached
 from grader.scoring.selection import Outcome, best
 from grader.thresholds import decided
 
-__all__ = ["is_late", "score", "score_class"]
+__all__ = ["score", "score_class"]
+
+EARLY = "handed in early"  # the heading of milestones: no id of a manifest has spaces
 
 UNFINISHED = "Grading was interrupted before it was finished, so nothing is decided yet."
 
@@ -48,24 +56,36 @@ def score_class(
     graded: Sequence[Graded],
     assignment: Assignment,
     marks: Sequence[Mark] = (),
+    terms: Mapping[str, Terms] = MappingProxyType({}),
     *,
     lenient: bool = False,
     voids: Sequence[Void] = (),
     decisions: Sequence[Decision] = (),
 ) -> list[Report]:
-    """One report for each author, of the attempt that counts; reports and marks go by the author's key."""
-    owned: dict[str, list[Scored]] = {}
+    """One report for each author, of the attempt that counts; reports, marks and terms go by the author's key."""
+    owned: dict[str, list[Graded]] = {}
     for entry in graded:
-        own = replace(entry, key=entry.owner)
-        report = score(own, assignment, marks, lenient=lenient, voids=voids, decisions=decisions)
-        owned.setdefault(entry.owner, []).append(Scored(entry, is_late(entry, assignment), report))
-    return [counted(owned[owner], assignment.counts) for owner in sorted(owned)]
+        owned.setdefault(entry.owner, []).append(entry)
+    given: dict[str, list[Mark]] = {}
+    for mark in marks:
+        given.setdefault(mark.submission, []).append(mark)
+    lifted: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        lifted.setdefault(decision.submission, []).append(decision)
+    reports = []
+    for owner, own in sorted(owned.items()):
+        held = replace(terms.get(owner, USUAL), reached=reached(own, assignment))
+        judged = partial(score, lenient=lenient, voids=voids, decisions=lifted.get(owner, ()))
+        scored = [Scored(one, judged(replace(one, key=owner), assignment, given.get(owner, ()), held)) for one in own]
+        reports.append(counted(scored, assignment.counts))
+    return reports
 
 
 def score(
     graded: Graded,
     assignment: Assignment,
     marks: Sequence[Mark] = (),
+    terms: Terms = USUAL,
     *,
     lenient: bool = False,
     voids: Sequence[Void] = (),
@@ -82,33 +102,57 @@ def score(
     track = next((entry for entry in assignment.tracks if entry.id == graded.track), None)
     decided_here = [decision for decision in decisions if decision.submission == graded.key]
     rows = entries(graded, assignment, marks, track, voids, {decision.item for decision in decided_here})
-    broken = _after_decisions(breaches(graded, assignment) if graded.finished else (), decided_here)
+    lateness = lateness_of(graded, assignment.late, terms)
+    broken = _after_decisions(breaches(graded, assignment, lateness) if graded.finished else (), decided_here)
     strict = best(rows, assignment, broken)
     plain = best(rows, assignment, ())
     counted = plain if lenient else strict
-    lines = _said_once([_line(row, counted) for row in rows])
+    early = [_early(number, entry) for number, entry in enumerate(terms.reached, start=1)]
+    bonus = sum((line.maximum for line in early), Decimal(0))
+    lines = (*_said_once([_line(row, counted) for row in rows]), *early)
     applied = _applied(strict, broken, graded, lenient)
     return Report(
         key=graded.key,
         slug=assignment.slug,
         title=assignment.title,
         lines=lines,
-        questions=tuple((question.id, question.title) for question in assignment.questions),
-        score=counted.total,
-        would_be=plain.total,
+        questions=(
+            *((question.id, question.title) for question in assignment.questions),
+            *([(EARLY, "Milestones")] if early else []),
+        ),
+        score=counted.total + bonus,
+        would_be=plain.total + bonus,
         total=_total(assignment, track, voids),
         open_points=sum((line.maximum for line in lines if line.counted and line.score is None), Decimal(0)),
         applied=applied,
         notes=(*graded.notes, UNFINISHED) if not graded.finished else graded.notes,
         refused=graded.refused,
         track=graded.track or "",
-        attention=attention(graded, assignment, lines, counted.total, applied),
+        attention=attention(graded, assignment, lines, counted.total, applied, lateness, terms),
         protections=graded.protections,
         versions=graded.versions,
         seed=graded.seed,
         seconds=graded.seconds,
         attempt=graded.attempt,
         unfinished=not graded.finished,
+        submitted_at=graded.submitted_at,
+        late=lateness.late,
+        late_days=lateness.days,
+        handed_in=lateness.words,
+    )
+
+
+def _early(number: int, milestone: Milestone) -> Line:
+    """A milestone that was reached, as a line of the rubric."""
+    return Line(
+        item=f"{EARLY} {number}",
+        title=milestone.title or f"By {milestone.due}",
+        question=EARLY,
+        state="passed",
+        maximum=milestone.points,
+        earned=milestone.points,
+        score=milestone.points,
+        extra_credit=True,
     )
 
 

@@ -21,10 +21,9 @@ _RULES: dict[Counts, str] = {
 
 @dataclass(frozen=True)
 class Scored:
-    """An attempt, whether it was late, and its report."""
+    """An attempt and its report."""
 
     graded: Graded
-    late: bool | None
     report: Report
 
 
@@ -49,14 +48,14 @@ def _chosen(attempts: Sequence[Scored], rule: Counts) -> tuple[Scored, Counts]:
     """The attempt, and the rule that decided. What could not be taken in counts only where nothing else is there."""
     readable = [entry for entry in attempts if not entry.graded.refused] or list(attempts)
     if rule == "best":
-        return max(readable, key=lambda entry: (_points(entry.report), _when(entry))), rule
+        return max(readable, key=lambda entry: (_points(entry.report), -entry.report.late_days, _when(entry))), rule
     if rule == "active":
         active = [entry for entry in readable if entry.graded.active]
         if active:
             return max(active, key=_when), rule
         rule = "last_on_time"
     if rule == "last_on_time":
-        return max(readable, key=lambda entry: (not entry.late, _when(entry))), rule
+        return max(readable, key=lambda entry: (not entry.report.late, _when(entry))), rule
     return max(readable, key=_when), rule
 
 
@@ -81,7 +80,7 @@ def _attempt(entry: Scored) -> Attempt:
         score=None if entry.report.unfinished else entry.report.score,
         open_points=entry.report.open_points,
         submitted_at=entry.graded.submitted_at,
-        late=entry.late,
+        late=entry.report.late,
         refused=bool(entry.graded.refused),
     )
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from grader.assignment.assignment import Assignment
+from grader.course.terms import Terms
 from grader.model import DATA_REASON, KILLED_REASON, Applied, Graded, Line, Report
-from grader.scoring.breaches import LATE, is_late
+from grader.scoring.breaches import LATE
+from grader.scoring.lateness import Lateness
 from grader.text import one_line
 from grader.thresholds import FIGURES
 
@@ -18,11 +20,17 @@ _WEAK_WORDS = ("off", "none", "no", "not", "missing", "unavailable", "unprotecte
 
 
 def attention(
-    graded: Graded, assignment: Assignment, lines: Sequence[Line], total: Decimal, applied: Sequence[Applied]
+    graded: Graded,
+    assignment: Assignment,
+    lines: Sequence[Line],
+    total: Decimal,
+    applied: Sequence[Applied],
+    lateness: Lateness,
+    terms: Terms,
 ) -> tuple[str, ...]:
     """The sentences for one submission, most urgent first."""
     if graded.refused:
-        return (f"Refused: {graded.refused}", *_late(graded, assignment))
+        return (f"Refused: {graded.refused}", *_late(lateness, terms))
     if not graded.finished:
         return (NOT_FINISHED, *graded.attention)
     return (
@@ -37,7 +45,7 @@ def attention(
         *_ambiguous(lines),
         *_impossible(lines),
         *_doubted(lines),
-        *_late(graded, assignment),
+        *_late(lateness, terms),
         *_track(graded, assignment),
         *_weak(graded.protections),
     )
@@ -188,17 +196,11 @@ def _doubted(lines: Sequence[Line]) -> list[str]:
     return [f"{line.item} waits for a person: {one_line(line.message, 300)}" for line in found]
 
 
-def _late(graded: Graded, assignment: Assignment) -> list[str]:
-    if not is_late(graded, assignment):
+def _late(lateness: Lateness, terms: Terms) -> list[str]:
+    if not lateness.late:
         return []
-    due = f", due {assignment.late.due}" if assignment.late.due else ""
-    grace = (
-        f" with {assignment.late.grace_hours:g} hours of grace"
-        if assignment.late.due and assignment.late.grace_hours
-        else ""
-    )
-    when = f" on {graded.submitted_at}" if graded.submitted_at else ""
-    return [f"Handed in late{when}{due}{grace}."]
+    why = f" The extension: {one_line(terms.reason, 200)}." if terms.reason else ""
+    return [f"Late. {' '.join(lateness.words)}{why}"]
 
 
 def _track(graded: Graded, assignment: Assignment) -> list[str]:

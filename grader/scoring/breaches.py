@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from grader.assignment.assignment import Assignment, Consequence, Item, Rule
-from grader.assignment.moments import moment_of
 from grader.model import Graded, Violation
+from grader.scoring.lateness import ALL, Lateness
 
 LATE = "late"
 _ORDER = {"zero": 0, "deduct": 1, "cap": 2, "report": 3}
@@ -18,7 +17,10 @@ _SCOPES = {"item": 0, "question": 1, "group": 2, "everything": 3}
 
 @dataclass(frozen=True, kw_only=True)
 class Breach:
-    """A broken rule with its consequence; `slots` are the ids of the items that it hits."""
+    """A broken rule with its consequence; `slots` are the ids of the items that it hits.
+
+    `percent` of what is left is taken beside `amount`, each item bearing its share.
+    """
 
     rule: str
     title: str
@@ -27,10 +29,14 @@ class Breach:
     slots: frozenset[str]
     violations: tuple[Violation, ...] = ()
     private: bool = False
+    percent: Decimal = Decimal(0)
 
 
-def breaches(graded: Graded, assignment: Assignment) -> tuple[Breach, ...]:
-    """Every broken rule once, in the order of application: zero, deduct, cap, report; then narrow before wide."""
+def breaches(graded: Graded, assignment: Assignment, lateness: Lateness) -> tuple[Breach, ...]:
+    """Every broken rule once, in the order of application: zero, deduct, cap, report; then narrow before wide.
+
+    A late zero comes first; what else lateness costs is taken of what all others have left, so it comes last.
+    """
     broken = []
     ordered = sorted(graded.violations, key=_position)
     for place, rule in enumerate(assignment.rules):
@@ -40,8 +46,10 @@ def breaches(graded: Graded, assignment: Assignment) -> tuple[Breach, ...]:
             order = (_ORDER[what.action], _SCOPES[what.scope], place)
             broken.append((order, _breach(rule, violations, assignment)))
     found = [breach for _, breach in sorted(broken, key=lambda pair: pair[0])]
-    late = _late(graded, assignment)
-    return tuple([late, *found] if late else found)
+    late = _late(lateness, assignment)
+    if late is None:
+        return tuple(found)
+    return (late, *found) if late.action == "zero" else (*found, late)
 
 
 def _position(found: Violation) -> tuple[object, ...]:
@@ -49,20 +57,17 @@ def _position(found: Violation) -> tuple[object, ...]:
     return (found.file or "", found.cell or 0, found.line or 0, found.message, found.evidence, found.parts)
 
 
-def is_late(graded: Graded, assignment: Assignment) -> bool | None:
-    """Whether it came after deadline and grace; None when nothing says so. Times win over the source's own word."""
-    due, submitted = moment_of(assignment.late.due), moment_of(graded.submitted_at)
-    if due is None or submitted is None:
-        return graded.late
-    return submitted > due + timedelta(hours=assignment.late.grace_hours)
-
-
-def _late(graded: Graded, assignment: Assignment) -> Breach | None:
-    if assignment.late.action != "zero" or not is_late(graded, assignment):
+def _late(lateness: Lateness, assignment: Assignment) -> Breach | None:
+    if not lateness.percent and not lateness.points:
         return None
-    everything = frozenset(item.id for item in assignment.items)
-    title = f"handed in after the deadline ({assignment.late.due})"
-    return Breach(rule=LATE, title=title, action="zero", amount=Decimal(0), slots=everything)
+    return Breach(
+        rule=LATE,
+        title=lateness.title,
+        action="zero" if lateness.percent >= ALL else "deduct",
+        amount=lateness.points,
+        percent=lateness.percent,
+        slots=frozenset(item.id for item in assignment.items),
+    )
 
 
 def _breach(rule: Rule, violations: tuple[Violation, ...], assignment: Assignment) -> Breach:

@@ -22,7 +22,7 @@ class Entry:
     """One item with its outcome. `earned is None`: open. `in_place`: it counts unless a choice leaves it out.
 
     `slot` is the item whose place it takes (its own, unless it replaces a manual one); `final`: a person overrode an
-    automatic item, so consequences leave it alone.
+    automatic item, so consequences leave it alone; `voided`: it is full for everybody, so lateness does too.
     """
 
     item: Item
@@ -32,6 +32,7 @@ class Entry:
     extra_credit: bool = False
     in_place: bool = True
     final: bool = False
+    voided: bool = False
     message: str = ""
     comment: str = ""
     result: CheckResult | None = None
@@ -65,7 +66,12 @@ def _voided(row: Entry, void: Void) -> Entry:
     if void.how == "out":
         return replace(row, in_place=False, message="Taken out of the total for everybody.", comment=void.why)
     return replace(
-        row, state="marked", earned=row.item.points, final=True, comment=f"{void.why} (full marks for everybody)"
+        row,
+        state="marked",
+        earned=row.item.points,
+        final=True,
+        voided=True,
+        comment=f"{void.why} (full marks for everybody)",
     )
 
 

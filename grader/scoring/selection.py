@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import combinations, product
 
 from grader.assignment.assignment import Assignment, Choice
-from grader.scoring.breaches import Breach
-from grader.scoring.entries import Entry
+from grader.scoring.breaches import LATE, Breach
+from grader.scoring.entries import STEP, Entry
 
 ZERO = Decimal(0)
 
@@ -55,11 +55,34 @@ def _outcome(
     scores = {row.item.id: row.earned for row in rows if row.item.id in counted and row.earned is not None}
     taken: dict[str, Decimal] = {}
     for breach in broken:
-        hit = [row for row in rows if row.item.id in counted and not row.final and _concerns(breach, row)]
-        taken[breach.rule] = _take(breach, hit, scores)
+        if not _is_last(breach):
+            hit = [row for row in rows if row.item.id in counted and not row.final and _concerns(breach, row)]
+            taken[breach.rule] = _take(breach, hit, scores)
     for cap in assignment.caps:
         _limit([row.item.id for row in rows if row.slot in cap.items], cap.points, scores)
+    for breach in filter(_is_last, broken):
+        taken[breach.rule] = _share_out(
+            [row.item.id for row in rows if row.item.id in scores and not row.voided], breach, scores
+        )
     return Outcome(scores=scores, counted=counted, taken=taken, total=sum(scores.values(), ZERO))
+
+
+def _is_last(breach: Breach) -> bool:
+    """Lateness that costs a part is of the whole, whoever gave the points: it comes after every other limit."""
+    return breach.rule == LATE and breach.action == "deduct"
+
+
+def _share_out(names: Sequence[str], breach: Breach, scores: dict[str, Decimal]) -> Decimal:
+    """Take a part of all lines, each bearing its share to a hundredth, so that the sum is the exact part rounded."""
+    before = sum((scores[name] for name in names), ZERO)
+    wanted = min(before, breach.amount + before * breach.percent / 100).quantize(STEP, ROUND_HALF_UP)
+    passed = given = ZERO
+    for name in names:
+        passed += scores[name]
+        part = min(scores[name], (wanted * passed / before).quantize(STEP, ROUND_HALF_UP) - given if before else ZERO)
+        scores[name] -= part
+        given += part
+    return given
 
 
 def _concerns(breach: Breach, row: Entry) -> bool:

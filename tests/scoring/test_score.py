@@ -11,7 +11,7 @@ from rubric import NEEDS_F, assignment, graded, item, passed, rule
 from grader.assignment.assignment import Budget, Cap, Choice, Late, Track, Training
 from grader.errors import UsageError
 from grader.model import DATA_REASON, KILLED_REASON, CheckResult, Mark, Violation
-from grader.scoring import is_late, score
+from grader.scoring import score
 
 
 def line(report, name):
@@ -333,11 +333,11 @@ DUE = Late(due="2024-03-22T23:00:00-04:00", grace_hours=2, action="zero")
 def test_late(more, late):
     rubric = assignment(item("a"), late=DUE)
     results = graded(passed("a"), **more)
-    assert is_late(results, rubric) is late
     report = score(results, rubric)
+    assert report.late is late
     assert report.score == (0 if late else 2)
     assert [entry.rule for entry in report.applied] == (["late"] if late else [])
-    assert any("Handed in late" in sentence for sentence in report.attention) is bool(late)
+    assert any(sentence.startswith("Late. Handed in") for sentence in report.attention) is bool(late)
     assert score(results, rubric, lenient=True).score == 2
 
 
@@ -345,7 +345,10 @@ def test_late_may_only_be_reported():
     rubric = assignment(item("a"), late=Late(due=DUE.due))
     report = score(graded(passed("a"), submitted_at="2024-03-25T00:00:00-04:00"), rubric)
     assert (report.score, report.applied) == (2, ())
-    assert report.attention == ("Handed in late on 2024-03-25T00:00:00-04:00, due 2024-03-22T23:00:00-04:00.",)
+    assert report.attention == (
+        "Late. Handed in on 2024-03-25 00:00 UTC-04:00, due 2024-03-22 23:00 UTC-04:00: 2 days 1 h late. "
+        "It costs nothing.",
+    )
 
 
 # --- attention --------------------------------------------------------------------------------------------------------

@@ -9,13 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rubric import NEEDS_F, assignment, item, rule
 
-from grader.assignment.assignment import Cap, Choice, Late
+from grader.assignment.assignment import Cap, Choice, Late, LateStep, PerDay
 from grader.model import CheckResult, Graded, Mark, Violation
 from grader.scoring import score
 
 POINTS = st.sampled_from(["0", "0.5", "1", "2.25", "3", "10"])
 CREDIT = st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(0, 1))
 LATE = Late(due="2024-03-22T23:00:00-04:00", action="zero")
+STEPS = (LateStep(hours=24, percent=Decimal("12.5")), LateStep(hours=48, percent=Decimal(40)))
+LATE_BY_STEPS = Late(due=LATE.due, steps=STEPS, action="zero")
+LATE_BY_DAYS = Late(due=LATE.due, per_day=PerDay(points=Decimal("1.5")))
 
 
 @st.composite
@@ -36,7 +39,11 @@ def rubrics(draw):
     choices = (Choice(id="c", items=("1a", "1c"), count=1),) if draw(st.booleans()) else ()
     caps = (Cap(id="cap", items=("2a", "2b"), points=Decimal(draw(POINTS))),) if draw(st.booleans()) else ()
     return assignment(
-        *items, rules=tuple(rules), choices=choices, caps=caps, late=draw(st.sampled_from([LATE, Late()]))
+        *items,
+        rules=tuple(rules),
+        choices=choices,
+        caps=caps,
+        late=draw(st.sampled_from([LATE, LATE_BY_STEPS, LATE_BY_DAYS, Late()])),
     )
 
 
@@ -57,6 +64,7 @@ def outcomes(draw, rubric):
         violations=tuple(Violation(rule=name, message="m", line=draw(st.integers(1, 9))) for name in broken),
         files={"f": "f.py"} if draw(st.booleans()) else {},
         late=draw(st.sampled_from([None, False, True])),
+        submitted_at=draw(st.sampled_from([None, *(f"2024-03-{day}T12:00:00-04:00" for day in (22, 23, 24, 25))])),
     )
 
 

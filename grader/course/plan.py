@@ -1,0 +1,253 @@
+"""course.yaml and the lists that it names: deadlines, late days, the roster, extensions.
+
+    zone: America/New_York                    of every time without an offset
+    minute_counts: true                       23:59:45 is on time for 23:59
+    roster: roster.csv                        id, name, e-mail
+    groups: groups.csv                        as for `grader grade --groups`
+    extensions: extensions.csv                who, assignment, due or days, reason
+    categories:
+      homework: {late_days: 5, at_most: 2}    five in the term, two for one assignment
+    assignments:
+      hw1: {due: 2024-03-08 23:59, category: homework, results: grades/hw1}
+      hw2: {due: 2024-03-22 23:59, category: homework, steps: [{hours: 24, percent: 20}], action: zero}
+
+An assignment's entry takes all keys of `late` in a manifest, and stands in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import tzinfo
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment, Late
+from grader.assignment.deadlines import check_late
+from grader.assignment.manifest import stop_at
+from grader.assignment.moments import instant, zone_of
+from grader.assignment.types import BAD, Reading, build, suggestion
+from grader.assignment.yaml import Table, read
+from grader.course import sheets
+from grader.course.people import PERSON_COLUMNS, comparable
+from grader.errors import AuthorError, UsageError
+from grader.model import Person
+
+COURSE = "course.yaml"
+_WHO = dict.fromkeys(("who", "key", "submission", "student", "id", "sid", "email", "e-mail"), "who")
+_EXTENSIONS = _WHO | {name: name for name in ("assignment", "due", "days", "reason")}
+_TIMES = _WHO | dict.fromkeys(("time", "submitted_at", "submission time"), "time")
+_DAYS = re.compile(r"\d{1,3}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Category:
+    """Assignments that share a student's late days: so many in all, and at most so many on one of them."""
+
+    late_days: int
+    at_most: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadline(Late):
+    """An assignment of the course. `late_days` may be used on it, of its category's; `results` is the folder of its
+    results, from which those that were used are known."""
+
+    category: str = ""
+    late_days: int | None = None
+    results: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseFile:
+    """What course.yaml says."""
+
+    assignments: dict[str, Deadline]
+    title: str = ""
+    zone: str = ""
+    minute_counts: bool = False
+    roster: str = ""
+    groups: str = ""
+    extensions: str = ""
+    categories: dict[str, Category] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extension:
+    """A deadline of somebody's own: a new one, or `days` more. `who` is a key, an id or an address."""
+
+    who: str
+    assignment: str
+    due: str = ""
+    days: int = 0
+    reason: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """course.yaml with everything that it names; paths are absolute."""
+
+    path: Path
+    says: CourseFile
+    roster: tuple[Person, ...] = ()
+    groups: Path | None = None
+    extensions: tuple[Extension, ...] = ()
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """Whose clock times without an offset are of."""
+        return zone_of(self.says.zone)
+
+    def beside(self, name: str) -> Path | None:
+        """A file or folder that course.yaml names; None for ""."""
+        return self.path.parent / name if name else None
+
+    def applied(self, assignment: Assignment) -> Assignment:
+        """The assignment with the course's deadline in the place of its own; without one, with its own."""
+        found = self.says.assignments.get(assignment.slug)
+        if found is None:
+            return assignment
+        return replace(assignment, late=Late(**{entry.name: getattr(found, entry.name) for entry in fields(Late)}))
+
+
+def load(path: Path) -> Course:
+    """Read and check course.yaml and its lists. Raises AuthorError or UsageError with file, line and near names."""
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file; expected a course.yaml")
+    root, reading = read(path), Reading()
+    if not isinstance(root, Table) or "assignments" not in root.entries:
+        raise AuthorError("expected `assignments:` with a deadline for each; see docs/instructor.md", path, 1)
+    says = build(CourseFile, root, (), reading)
+    stop_at(reading, path)
+    assert says is not BAD
+    says = replace(says, assignments={slug: _inheriting(entry, says) for slug, entry in says.assignments.items()})
+    _check(says, reading)
+    course = Course(path=path.resolve(), says=says)
+    for name in ("roster", "groups", "extensions"):
+        listed = course.beside(getattr(says, name))
+        if listed is not None and not listed.is_file():
+            reading.bad(reading.line(name), f"{name}: there is no file {listed}")
+    stop_at(reading, path)
+    lists = [course.beside(name) for name in (says.roster, says.extensions)]
+    people = _roster(lists[0]) if lists[0] else ()
+    extensions = _extensions(lists[1], says, people) if lists[1] else ()
+    return replace(course, roster=people, extensions=extensions, groups=course.beside(says.groups))
+
+
+def _inheriting(entry: Deadline, says: CourseFile) -> Deadline:
+    return replace(entry, zone=entry.zone or says.zone, minute_counts=entry.minute_counts or says.minute_counts)
+
+
+def _check(says: CourseFile, reading: Reading) -> None:
+    try:
+        zone_of(says.zone)
+    except ValueError as error:
+        reading.bad(reading.line("zone"), str(error))
+        return
+    for name, category in says.categories.items():
+        if category.late_days < 0 or (category.at_most or 0) < 0:
+            reading.bad(reading.line("categories", name), f"{name}: expected 0 late days or more")
+    for slug, entry in says.assignments.items():
+        where = ("assignments", slug)
+        check_late(entry, where, reading, None)
+        if entry.category and entry.category not in says.categories:
+            near = suggestion(entry.category, list(says.categories))
+            reading.bad(reading.line(*where, "category"), f"{slug}: unknown category {entry.category!r}{near}")
+        if entry.late_days is not None and (entry.late_days < 0 or not entry.category):
+            line = reading.line(*where, "late_days")
+            reading.bad(line, f"{slug}: late_days are of a category's budget: expected 0 or more, and `category`")
+
+
+def _roster(path: Path) -> tuple[Person, ...]:
+    """The people of a course. Raises UsageError for anybody who stands there twice or cannot be told apart."""
+    seen: dict[str, int] = {}
+    people, problems = [], []
+    for line, cells in sheets.columns_of(path, "roster", PERSON_COLUMNS, ()):
+        person = Person(
+            key="", **{name: sheets.as_id(cell) if name == "person_id" else cell for name, cell in cells.items()}
+        )
+        marks = [f"{kind} {value}" for kind, value in (("id", person.person_id), ("e-mail", person.email)) if value]
+        if not marks:
+            problems.append(f"{path}:{line}: neither id nor e-mail: nobody can be told by a name alone")
+        for mark in marks:
+            first = seen.setdefault(comparable(mark), line)
+            if first != line:
+                problems.append(f"{path}:{line}: the {mark} stands in line {first} already")
+        people.append(person)
+    _stop(problems)
+    return tuple(people)
+
+
+def _extensions(path: Path, says: CourseFile, roster: Sequence[Person]) -> tuple[Extension, ...]:
+    problems: list[str] = []
+    found: dict[tuple[str, str], Extension] = {}
+    for line, cells in sheets.columns_of(path, "extensions", _EXTENSIONS, ("who", "assignment")):
+        try:
+            extension = _extension(line, cells, says, roster)
+            first = found.setdefault((comparable(extension.who), extension.assignment), extension)
+            if first is not extension:
+                raise ValueError(
+                    f"{extension.who} has an extension of {extension.assignment} in line {first.line} already"
+                )
+        except ValueError as error:
+            problems.append(f"{path}:{line}: {error}")
+    _stop(problems)
+    return tuple(found.values())
+
+
+def _extension(line: int, cells: Mapping[str, str], says: CourseFile, roster: Sequence[Person]) -> Extension:
+    """Raises ValueError."""
+    who, slug = sheets.as_id(cells.get("who", "")), cells.get("assignment", "")
+    if slug not in says.assignments:
+        near = suggestion(slug, list(says.assignments)) or f"; the course has {', '.join(says.assignments)}"
+        raise ValueError(f"unknown assignment {slug!r}{near}")
+    if bool(cells.get("due")) == bool(cells.get("days")):
+        raise ValueError("expected either a new due time or a number of days")
+    if says.assignments[slug].due is None:
+        raise ValueError(f"{slug} has no deadline that could be moved")
+    due, days = cells.get("due", ""), sheets.as_id(cells.get("days", "0"))
+    if due:
+        due = instant(due, zone_of(says.assignments[slug].zone)).isoformat()
+    elif not _DAYS.fullmatch(days) or not int(days):
+        raise ValueError(f"the days are {cells['days']!r}, expected a whole number such as 2")
+    names = [name for person in roster for name in (person.person_id, person.email) if name]
+    if roster and comparable(who) not in map(comparable, names):
+        near = sheets.near(who, names)
+        raise ValueError(f"nobody on the roster is called {who!r}{near}")
+    return Extension(who=who, assignment=slug, due=due, days=int(days), reason=cells.get("reason", ""), line=line)
+
+
+def read_times(
+    path: Path, zone: tzinfo | None, keys: Mapping[str, str], called: Callable[[str], list[str]]
+) -> dict[str, str]:
+    """When submissions were handed in, by key, in UTC: a list of who and time, such as one of commits.
+
+    `keys` are those of all attempts with their owners', `called` says whose keys a key, id or address means. Raises
+    UsageError with every line that is wrong.
+    """
+    problems: list[str] = []
+    found: dict[str, str] = {}
+    for line, cells in sheets.columns_of(path, "times", _TIMES, ("who", "time")):
+        who = sheets.as_id(cells.get("who", ""))
+        owners = called(who)
+        mine = [key for key, owner in keys.items() if owner in owners]
+        chosen = [who] if who in keys and (len(mine) < 2 or who != keys[who]) else mine
+        try:
+            if not chosen:
+                raise ValueError(f"there is no submission of {who!r}{sheets.near(who, list(keys))}")
+            if len(chosen) > 1:
+                raise ValueError(f"{who} has the attempts {', '.join(chosen)}: expected one of them")
+            if chosen[0] in found:
+                raise ValueError(f"{chosen[0]} has a time already")
+            found[chosen[0]] = instant(cells.get("time", ""), zone).isoformat()
+        except ValueError as error:
+            problems.append(f"{path}:{line}: {error}")
+    _stop(problems)
+    return found
+
+
+def _stop(problems: Sequence[str]) -> None:
+    if problems:
+        more = [f"… and {len(problems) - sheets.MAX_SHOWN} more"] if len(problems) > sheets.MAX_SHOWN else []
+        raise UsageError("\n".join([*problems[: sheets.MAX_SHOWN], *more]))

@@ -1,0 +1,185 @@
+"""What a course says of one assignment, by submission: extensions, late days that are left, and who is missing."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from grader.assignment.assignment import Milestone
+from grader.assignment.moments import days_later, instant, zone_of
+from grader.course import people as people_file
+from grader.course.people import comparable, is_called, same
+from grader.course.plan import COURSE, Category, Course, Deadline, Extension
+from grader.errors import UsageError
+from grader.model import Person
+
+SUMMARY = "summary.csv"
+PEOPLE = "people.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What holds for one submission beside the assignment's deadline.
+
+    `due` is an extension's (ISO 8601 in UTC), `reason` why, for staff; `days` late days may be used here, of `left` in
+    the category; `reached` are the milestones of any of its attempts.
+    """
+
+    due: str = ""
+    reason: str = ""
+    days: int = 0
+    left: int = 0
+    reached: tuple[Milestone, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Granted:
+    """The terms of every submission that has some, and (key or "", sentence) of what a person should look at."""
+
+    terms: Mapping[str, Terms] = field(default_factory=dict)
+    notices: tuple[tuple[str, str], ...] = ()
+
+
+def granted(course: Course, slug: str, known: Sequence[Person], owners: Iterable[str]) -> Granted:
+    """What the course grants to the submissions of these owners; `known` says who they are."""
+    keys = list(dict.fromkeys(owners))
+    behind: dict[str, list[Person]] = {key: [] for key in keys}
+    for person in known:
+        behind.setdefault(person.key, []).append(person)
+    notices = _not_on_the_roster(course, behind, keys)
+    deadline = course.says.assignments.get(slug)
+    if deadline is None:
+        has = ", ".join(course.says.assignments) or "none"
+        return Granted(notices=(*notices, ("", f"{course.path.name} has no deadline for {slug}; it has {has}.")))
+    category = course.says.categories.get(deadline.category)
+    used: Mapping[str, int] = Counter()
+    if category is not None:
+        used, unknown = _used_before(course, slug, deadline)
+        notices += unknown
+    extensions = [extension for extension in course.extensions if extension.assignment == slug]
+    terms = {}
+    for key in keys:
+        persons = behind[key] or [Person(key=key)]
+        own = [entry for entry in extensions if any(is_called(person, entry.who) for person in persons)]
+        due = max((_moved(entry, deadline) for entry in own), default="")
+        days, left = _days(category, deadline, persons, used)
+        terms[key] = Terms(
+            due=due, reason="; ".join(entry.reason for entry in own if entry.reason), days=days, left=left
+        )
+    if not course.roster:
+        everybody = [*known, *(Person(key=key) for key in keys)]
+        notices += tuple(
+            (
+                "",
+                f"{course.says.extensions}, line {entry.line}: no submission is of {entry.who!r}, to whom it is given.",
+            )
+            for entry in extensions
+            if not any(is_called(person, entry.who) for person in everybody)
+        )
+    return Granted(terms=terms, notices=notices)
+
+
+def owners_called(who: str, known: Sequence[Person], owners: Iterable[str]) -> list[str]:
+    """The keys of the submissions that a key, an id or an address means."""
+    named = [person.key for person in known if is_called(person, who)]
+    return list(dict.fromkeys([*named, *(key for key in owners if comparable(key) == comparable(who))]))
+
+
+def on_roster(person: Person, roster: Sequence[Person]) -> Person | None:
+    """Who that is on the roster: by id or address, where a submission has neither by its key or the name."""
+    found = next((entry for entry in roster if same(entry, person)), None)
+    return found or next((entry for entry in roster if is_called(entry, person.key)), None)
+
+
+def people_of(folder: Path) -> tuple[Person, ...]:
+    """people.csv of a results folder; nobody without it."""
+    path = folder / PEOPLE
+    return people_file.read(path) if path.exists() else ()
+
+
+def course_beside(suite: Path) -> Path | None:
+    """course.yaml beside the folder of a suite, or beside `test_suites` itself."""
+    return next((path for folder in suite.parents[:2] if (path := folder / COURSE).is_file()), None)
+
+
+def _moved(extension: Extension, deadline: Deadline) -> str:
+    """The extended deadline in UTC."""
+    if extension.due:
+        return extension.due
+    zone = zone_of(deadline.zone)
+    assert deadline.due is not None
+    return days_later(instant(deadline.due, zone), extension.days, zone).isoformat()
+
+
+def _not_on_the_roster(
+    course: Course, behind: Mapping[str, Sequence[Person]], keys: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    if not course.roster:
+        return ()
+    find = partial(on_roster, roster=course.roster)
+    strange = {key: sum(find(person) is None for person in behind[key] or [Person(key=key)]) for key in keys}
+    return tuple(
+        (
+            key,
+            f"{count} of {len(behind[key]) or 1} of its people not on the roster ({course.says.roster}); see {PEOPLE}.",
+        )
+        for key, count in strange.items()
+        if count
+    )
+
+
+def _days(
+    category: Category | None, deadline: Deadline, persons: Sequence[Person], used: Mapping[str, int]
+) -> tuple[int, int]:
+    """How many late days these people may use here, and how many are left: a group has those of its poorest member."""
+    if category is None:
+        return 0, 0
+    spent = max(max((used.get(name, 0) for name in _names(person)), default=0) for person in persons)
+    left = max(0, category.late_days - spent)
+    limits = [limit for limit in (category.at_most, deadline.late_days) if limit is not None]
+    return min([left, *limits]), left
+
+
+def _used_before(
+    course: Course, slug: str, deadline: Deadline
+) -> tuple[Mapping[str, int], tuple[tuple[str, str], ...]]:
+    """Late days used on the category's assignments that were due earlier, by every name of a person."""
+    used: Counter[str] = Counter()
+    notices = []
+    for other, entry in course.says.assignments.items():
+        if other == slug or entry.category != deadline.category or _due(entry) >= _due(deadline):
+            continue
+        folder = course.beside(entry.results)
+        if folder is None or not (folder / SUMMARY).is_file():
+            where = f"there is no {folder / SUMMARY}" if folder else "its `results` are not named"
+            notices.append(("", f"The late days used on {other} are not known and count as none: {where}."))
+            continue
+        spent = _spent(folder / SUMMARY)
+        known = people_of(folder)
+        for key, days in spent.items():
+            persons = [person for person in known if person.key == key] or [Person(key=key)]
+            for name in {name for person in persons for name in _names(person)}:
+                used[name] += days
+    return used, tuple(notices)
+
+
+def _spent(path: Path) -> dict[str, int]:
+    with path.open(encoding="utf-8", newline="") as file:
+        try:
+            return {row["submission"]: int(row["late_days"]) for row in csv.DictReader(file) if row["late_days"]}
+        except (KeyError, ValueError, TypeError, csv.Error):
+            raise UsageError(
+                f"{path}: no column late_days with numbers; write it anew: grader score {path.parent}"
+            ) from None
+
+
+def _names(person: Person) -> set[str]:
+    return {comparable(name) for name in (person.key, person.person_id, person.email) if name}
+
+
+def _due(deadline: Deadline) -> str:
+    return instant(deadline.due, zone_of(deadline.zone)).isoformat() if deadline.due else ""

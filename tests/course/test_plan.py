@@ -1,0 +1,183 @@
+"""course.yaml, the roster, extensions and times: what they say, and what is wrong with them, by file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from grader.assignment.moments import zone_of
+from grader.course.plan import load, read_times
+from grader.course.terms import Terms, course_beside, granted, owners_called
+from grader.errors import AuthorError, UsageError
+from grader.model import Person
+
+COURSE = """\
+zone: America/New_York
+roster: roster.csv
+extensions: extensions.csv
+categories:
+  homework: {late_days: 4, at_most: 3}
+assignments:
+  hw1: {due: 2024-03-08 23:59, category: homework, results: grades/hw1}
+  hw2: {due: 2024-03-22 23:59, category: homework, grace_hours: 2, steps: [{hours: 24, percent: 20}], action: zero}
+  exam: {due: "2024-05-02T12:00:00+02:00"}
+"""
+ROSTER = "SID,Name,E-mail\n20101,Ada Lovelace,ada@example.edu\n20102,Ben Bitdiddle,ben@example.edu\n"
+EXTENSIONS = "who,assignment,due,days,reason\n20101,hw2,,2,ill\nben@example.edu,hw2,2024-03-30 12:00,,\n"
+PEOPLE = [
+    Person(key="17", name="Ada Lovelace", person_id="20101"),
+    Person(key="18", email="BEN@example.edu"),
+    Person(key="19", name="Zoe", person_id="999"),
+]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def files(course=COURSE, roster=ROSTER, extensions=EXTENSIONS):
+        for name, text in (("course.yaml", course), ("roster.csv", roster), ("extensions.csv", extensions)):
+            (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        return tmp_path / "course.yaml"
+
+    return files
+
+
+def results(folder: Path, days: dict[str, int], people: str = "") -> None:
+    folder.mkdir(parents=True)
+    rows = "".join(f"{key},{count or ''}\n" for key, count in days.items())
+    (folder / "summary.csv").write_text("submission,late_days\n" + rows)
+    if people:
+        (folder / "people.csv").write_text("key,name,email,id\n" + people)
+
+
+def test_what_holds_for_whom(write, tmp_path):
+    results(
+        tmp_path / "grades/hw1", {"5": 3, "6": 0}, "5,Ada,,20101\n6,,ben@example.edu,\n"
+    )  # keys of a platform differ
+    found = granted(load(write()), "hw2", PEOPLE, ["17", "18", "19"])
+    assert found.terms == {
+        "17": Terms(due="2024-03-25T03:59:00+00:00", reason="ill", days=1, left=1),
+        "18": Terms(due="2024-03-30T16:00:00+00:00", days=3, left=4),
+        "19": Terms(days=3, left=4),
+    }
+    assert found.notices == (("19", "1 of 1 of its people not on the roster (roster.csv); see people.csv."),)
+
+
+def test_a_group_has_the_late_days_of_its_poorest_member_and_the_latest_extension(write, tmp_path):
+    results(tmp_path / "grades/hw1", {"20101": 3})
+    both = [Person(key="7", person_id="20101"), Person(key="7", email="ben@example.edu")]
+    assert granted(load(write()), "hw2", both, ["7"]).terms == {
+        "7": Terms(due="2024-03-30T16:00:00+00:00", reason="ill", days=1, left=1)
+    }
+
+
+def test_late_days_that_cannot_be_known_are_told(write):
+    found = granted(load(write()), "hw2", PEOPLE[:2], ["17"])
+    assert [text for _, text in found.notices if "hw1" in text and "summary.csv" in text]
+    assert found.terms["17"].left == 4
+
+
+def test_the_courses_deadline_takes_the_place_of_the_manifests(write):
+    course = load(write())
+    assert course.says.assignments["hw2"].zone == "America/New_York"
+    assert granted(course, "hw9", [], []).notices == (
+        ("", "course.yaml has no deadline for hw9; it has hw1, hw2, exam."),
+    )
+
+
+def test_a_course_is_found_beside_the_assignment(write, tmp_path):
+    path = write()
+    assert course_beside(tmp_path / "test_suites" / "hw1") == path
+    assert course_beside(tmp_path / "hw1") == path
+    assert course_beside(tmp_path / "a" / "test_suites" / "hw1") is None
+
+
+@pytest.mark.parametrize(
+    "roster",
+    [
+        ROSTER.replace(",", ";").encode("utf-8-sig"),
+        ROSTER.replace("20101", "20101.0").encode("utf-16"),
+        ("sep=;\r\n" + ROSTER.replace("20101", "20101,0").replace("SID,Name,E-mail", "SID;Name;E-mail")
+         .replace(",Ada Lovelace,", ";Ada Lovelace;").replace("20102,Ben Bitdiddle,", "20102;Ben Bitdiddle;")),
+    ],
+)  # fmt: skip
+def test_a_roster_comes_from_any_spreadsheet(write, roster):
+    assert [person.person_id for person in load(write(roster=roster)).roster] == ["20101", "20102"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"roster": ROSTER + "20101,Ada Twice,a2@example.edu\n"}, "roster.csv:4: the id 20101 stands in line 2"),
+        ({"roster": ROSTER + "20103,X,ADA@example.edu\n"}, "roster.csv:4: the e-mail ADA@example.edu stands in line 2"),
+        ({"roster": ROSTER + ",Nameless,\n"}, "roster.csv:4: neither id nor e-mail"),
+        ({"roster": "id,id\n1,2\n"}, "roster.csv:1: expected one column person_id"),
+        ({"extensions": EXTENSIONS + "20111,hw2,,1,\n"}, "csv:4: nobody on the roster is called '20111'; did"),
+        ({"extensions": EXTENSIONS + "20101,hw2,,1,\n"}, "extensions.csv:4: 20101 has an extension of hw2 in line 2"),
+        ({"extensions": EXTENSIONS + "20102,hw3,,1,\n"}, "extensions.csv:4: unknown assignment 'hw3'; did you mean"),
+        ({"extensions": EXTENSIONS + "20102,hw1,,1.5,\n"}, "extensions.csv:4: the days are '1.5', expected a whole"),
+        ({"extensions": EXTENSIONS + "20102,hw1,2024-03-31,1,\n"}, "extensions.csv:4: expected either a new due time"),
+        ({"extensions": EXTENSIONS + "20102,hw1,2024-03-10 02:30,,\n"}, "csv:4: '2024-03-10 02:30' is left out"),
+        ({"extensions": "who,slug\n"}, "extensions.csv:1: expected one column assignment"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_list(write, more, words):
+    with pytest.raises(UsageError) as error:
+        load(write(**more))
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("zone: America/New_York\n", "", ":6: due: '2024-03-08 23:59' has neither an offset nor a zone"),
+        ("America/New_York", "America/NewYork", "course.yaml:1: there is no time zone 'America/NewYork'; did you mean"),
+        ("category: homework, results", "category: homwork, results", "unknown category 'homwork'; did you mean"),
+        ("2024-03-08 23:59", "2024-11-03 01:30", "course.yaml:7: due: '2024-11-03 01:30' comes twice"),
+        ("{due: 2024-03-08", "{dew: 1, due: 2024-03-08", "unknown key 'dew', expected one of due, zone"),
+        ("roster.csv", "rooster.csv", "course.yaml:2: roster: there is no file"),
+        ("percent: 20", "percent: 20, points: 2", "either a percent from 0 to 100 or points"),
+        ("{hours: 24, percent: 20}", "{hours: 24, percent: 20}, {hours: 12, percent: 30}", "growing hours"),
+        ("action: zero", "action: zero, per_day: {percent: 1, days: 1}", "keep one"),
+        ('due: "2024-05-02T12:00:00+02:00"', "grace_hours: 1, action: zero", "course.yaml:9: a late policy needs a"),
+        ('+02:00"', '+02:00", late_days: 1', "late_days are of a category's budget"),
+        ('+02:00"', '+02:00", early: [{due: 2024-05-02 12:00, points: 1}]', "is not before the deadline"),
+        ("late_days: 4", "late_days: -4", "course.yaml:5: homework: expected 0 late days or more"),
+    ],
+)
+def test_what_is_wrong_with_the_course(write, old, new, words):
+    assert old in COURSE
+    with pytest.raises(AuthorError) as error:
+        load(write(COURSE.replace(old, new, 1)))
+    assert words in str(error.value)
+
+
+# --- times ------------------------------------------------------------------------------------------------------------
+
+KEYS = {"ada": "ada", "ben": "ben", "ben~2": "ben"}
+
+
+def times(tmp_path, *lines, zone="Europe/Berlin"):
+    (tmp_path / "times.csv").write_text("\n".join(["who,time", *lines]) + "\n")
+    people = [Person(key="ada", email="ada@example.edu")]
+    return read_times(
+        tmp_path / "times.csv", zone_of(zone), KEYS, lambda who: owners_called(who, people, KEYS.values())
+    )
+
+
+def test_times_are_of_the_zone_or_of_their_offset(tmp_path):
+    found = times(tmp_path, "ada@example.edu,2024-03-01 12:00", "ben~2,2024-03-01T12:00:00-05:00")
+    assert found == {"ada": "2024-03-01T11:00:00+00:00", "ben~2": "2024-03-01T17:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("adda,2024-03-01 12:00", "times.csv:2: there is no submission of 'adda'; did you mean 'ada'?"),
+        ("ben,2024-03-01 12:00", "times.csv:2: ben has the attempts ben, ben~2: expected one of them"),
+        ("ada,2024-03-31 02:30", "times.csv:2: '2024-03-31 02:30' is left out by the clocks of Europe/Berlin"),
+        ("ada,", "times.csv:2: '' is no time"),
+    ],
+)
+def test_what_is_wrong_with_a_time(tmp_path, line, words):
+    with pytest.raises(UsageError) as error:
+        times(tmp_path, line)
+    assert words in str(error.value)
