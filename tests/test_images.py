@@ -29,6 +29,8 @@ def locked(variant):
 def test_a_lock_file_holds_every_dependency_with_hashes(variant):
     entries = locked(variant)
     for requirement in map(Requirement, PROJECT["dependencies"]):
+        if requirement.marker is not None and not requirement.marker.evaluate({"sys_platform": "linux"}):
+            continue
         version, _ = entries[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version.split("+")[0]), (
             f"{requirement} is locked as {version}; make locks"
