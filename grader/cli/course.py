@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from grader.cli.options import Assignments, By, Folder, Why, end
+from grader.cli.options import Assignments, By, Device, Folder, Jobs, Recording, Training, Why, end
 
 app = typer.Typer()
 
@@ -73,3 +73,62 @@ def release(
     from grader.commands import release as command
 
     end(command.run(folder, by, only_rise, open_points, assignments))
+
+
+@app.command()
+def regrade(
+    folder: Folder,
+    key: Annotated[str, typer.Argument(help="Whose work; without it, everybody's that is stale or missing.")] = "",
+    items: Annotated[list[str] | None, typer.Argument(help="Only these items, or all below these names.")] = None,
+    jobs: Jobs = 0,
+    device: Device = "cpu",
+    training: Training = None,
+    recording: Recording = None,
+    assignments: Assignments = None,
+) -> None:
+    """Judge stored submissions again.
+
+    One person's, one item of it, or – without a key – only what a repaired test or a new version made stale.
+    """
+    from grader.commands import regrade as command
+
+    end(
+        command.run(
+            folder,
+            key,
+            items or [],
+            jobs=jobs,
+            device=device,
+            training=training,
+            recording=recording,
+            assignments=assignments,
+        )
+    )
+
+
+@app.command()
+def audit(
+    folder: Folder,
+    head: Annotated[str, typer.Option("--head", help="A digest that a feedback file prints: is it in the log?")] = "",
+    assignments: Assignments = None,
+) -> None:
+    """Say what was altered without the grader.
+
+    The chain of the log, marks and decisions, every file of results, and the scores that were released.
+    """
+    from grader.commands import audit as command
+
+    end(command.run(folder, head, assignments))
+
+
+@app.command()
+def forget(
+    folder: Folder,
+    key: Annotated[str, typer.Argument(help="The key of the submission.")],
+    by: By = "",
+    assignments: Assignments = None,
+) -> None:
+    """Remove a person: files, results, marks and names. The log stays whole."""
+    from grader.commands import forget as command
+
+    end(command.run(folder, key, by, assignments))

@@ -88,6 +88,7 @@ class Request:
     recording: Path | None = None
     no_cache: bool = False
     shard: str | None = None
+    stored: str | None = None  # whose stored submissions are judged again; "": everybody's
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class _Class:
     part: Mapping[str, object] | None
 
 
-def run(request: Request, launched: Launched | None = None) -> int:
+def run(request: Request, launched: Launched | None = None, facts: Mapping[str, object] | None = None) -> int:
     """Grade and write everything, with processes that may have been started ahead. Returns the exit code."""
     folders, assignment = open_assignment(request.slug, request.assignments)
     require_reference(folders, request.recording)
@@ -124,7 +125,7 @@ def run(request: Request, launched: Launched | None = None) -> int:
         return EXIT_DONE
     if request.container and request.answers is not None:
         raise UsageError("--answers takes results over on this machine: give it without --container")
-    if not request.paths and request.taken is None:
+    if not request.paths and request.taken is None and request.stored is None:
         raise UsageError("name what is to be graded: folders, zips, notebooks or a bulk download")
     out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
     place = course_for(out, request.slug, request.assignments, request.course)
@@ -141,7 +142,8 @@ def run(request: Request, launched: Launched | None = None) -> int:
         _grade(_Run(journal, assignment, folders, request, items, trainings, out), launched)
     if request.taken is not None:
         return EXIT_DONE  # who called reads the journal, and makes the results
-    return finish(out, assignment, lenient=request.lenient, as_json=request.json)
+    what = "graded" if request.stored is None else "regraded"
+    return finish(out, assignment, lenient=request.lenient, as_json=request.json, what=what, facts=facts)
 
 
 def finish(
@@ -226,6 +228,7 @@ def _judge_here(run: _Run, whole: _Class, launched: Launched | None, tell: Calla
         recordings=recordings_for(request.recording, request.no_cache),
         shard=whole.part,
         hidden_anywhere=bool(request.only),
+        again=run.items if request.stored or (request.stored is not None and request.only) else (),
         answers=None if request.answers is None else answers_in(request.answers, run.assignment).contents,
     )
 
@@ -237,6 +240,8 @@ def _class_of(run: _Run) -> _Class:
         shutil.copytree(request.taken, workspace, dirs_exist_ok=True)
         found = tuple(taken_in(journal.contents, workspace.resolve()))
         return _Class(intake.Taken(found=found, fates=()), journal.contents.seed, journal.contents.shard)
+    if request.stored is not None:
+        return _stored(journal, request.stored, workspace)
     shard = Shard.parse(request.shard) if request.shard else None
     seed = seed_for(request.seed or journal.contents.seed or None, request.recording)
     _require_same_shard(journal, shard, seed)
@@ -248,6 +253,17 @@ def _class_of(run: _Run) -> _Class:
 
     taken = _take(journal, run.assignment, request, workspace, run.out, choose)
     return _Class(taken, seed or new_seed(), None if shard is None else shard.facts(owners))
+
+
+def _stored(journal: Journal, owner: str, workspace: Path) -> _Class:
+    """What was taken in before, of one author or of all. Raises UsageError when the files are gone."""
+    found = [entry for entry in taken_in(journal.contents, workspace.resolve()) if owner in ("", entry.owner)]
+    if not found:
+        raise UsageError(
+            f"{workspace} has no files {f'of {owner}' if owner else ''} to be judged again".replace("  ", " ")
+        )
+    taken = intake.Taken(found=tuple(found), fates=(), notices=journal.contents.notices)
+    return _Class(taken, journal.contents.seed, journal.contents.shard)
 
 
 def _take(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -102,8 +102,9 @@ def grade_into(
     shard: Mapping[str, object] | None = None,
     answers: Contents | None = None,
     hidden_anywhere: bool = True,
+    again: Collection[str] = (),
 ) -> None:
-    """Judge what is missing or stale and write it to the journal, submission by submission.
+    """Judge what is missing, stale or of `again` and write it to the journal, submission by submission.
 
     What `answers`, an earlier run, judged of the very same files is taken over, whatever it was judged with.
     """
@@ -132,7 +133,8 @@ def grade_into(
         work = []
         for entry in present:
             keep = idle | kept.get(entry.key, set())
-            open_items = journal.contents.needs_run(entry.key, entry.digest, wanted, keep=keep, dear=trained)
+            stale = journal.contents.needs_run(entry.key, entry.digest, wanted, keep=keep, dear=trained)
+            open_items = {*stale, *(set(again) - keep)}
             if open_items or not journal.contents.submissions[entry.key].finished:
                 work.append((entry, tuple(name for name in items if name in open_items)))
         _judge(journal, engine, assignment, work, wanted, jobs, tell, dear=trained)
@@ -265,8 +267,7 @@ def ungraded(entry: Submission, seed: str, versions: Mapping[str, str]) -> Grade
 @dataclass(frozen=True, kw_only=True)
 class Scores:
     """The scores of a results folder: a report for each author, one for every attempt that does not count, and
-    (key or "", sentence) for what concerns no report. `unused` are marks that do not count, `rows` what is to be
-    decided.
+    (key or "", sentence) for what concerns no report. `unused` are marks that do not count, `rows` what to decide.
     """
 
     reports: list[Report]

@@ -1,0 +1,84 @@
+"""A person is removed from a results folder; its log stays whole, because it knows submissions by tags alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment
+from grader.course import dispositions, marks, people, sheets
+from grader.errors import UsageError
+from grader.model import Person
+from grader.release import frozen, keeping
+from grader.reports.files import ATTEMPTS, INTAKE, STAFF, write_text
+from grader.results import journal, log
+
+PEOPLE = "people.csv"
+
+
+def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Path]:
+    """Remove all that belongs to `key`, and return the files that still name it or its people.
+
+    Raises UsageError for an unknown key and for a broken log; nothing was removed then.
+    """
+    log.read(folder)
+    released = frozen.read(folder)
+    known = people.read(folder / PEOPLE) if (folder / PEOPLE).exists() else ()
+    with journal.Journal(folder, assignment.slug) as writer:
+        stored = writer.contents.submissions
+        keys = {name for name, entry in stored.items() if (entry.facts.get("of") or name) == key}
+        gone = [person for person in known if person.key == key]
+        if not keys and not gone:
+            raise UsageError(f"there is no submission {key!r} in {folder}{sheets.near(key, stored)}")
+        _remove_files(folder, {key, *keys})
+        _cut_journal(folder / journal.NAME, keys)
+    if gone:
+        people.write([person for person in known if person.key != key], folder / PEOPLE)
+    for path in (folder / INTAKE, folder / dispositions.NAME, *marks.files(folder).values()):
+        _cut_table(path, {key, *keys})
+    tag = released.tags.get(key, "") if released else ""
+    if released and tag:
+        left = tuple(report for report in released.reports if report.key != key)
+        frozen.write(replace(released, reports=left), folder)
+    keeping.keep(folder, assignment, who, "forgot", {"submission": tag} if log.head(folder) else None)
+    return _naming(folder, gone, {key, *keys})
+
+
+def _remove_files(folder: Path, keys: Collection[str]) -> None:
+    for base in (folder, folder / "submissions", folder / ATTEMPTS):
+        for key in keys:
+            shutil.rmtree(base / key, ignore_errors=True)
+            (base / STAFF / f"{key}.html").unlink(missing_ok=True)
+
+
+def _cut_journal(path: Path, keys: Collection[str]) -> None:
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    write_text(path, "".join(line for line in lines if json.loads(line).get("key") not in keys))
+
+
+def _cut_table(path: Path, keys: Collection[str]) -> None:
+    """The table without the rows whose submission is one of `keys`."""
+    rows = sheets.rows(path, "table") if path.exists() else []
+    header = [cell.lower() for cell in rows[0][1]] if rows else []
+    if "submission" not in header:
+        return
+    place = header.index("submission")
+    kept = [cells for _, cells in rows if sheets.as_id("".join(cells[place : place + 1])) not in keys]
+    if len(kept) < len(rows):
+        write_text(path, sheets.text_in_rows(kept))
+
+
+def _naming(folder: Path, gone: Sequence[Person], keys: Collection[str]) -> list[Path]:
+    """Files of the class, other people's work aside, in which the words stand that only they have."""
+    words = {word for person in gone for word in (person.name, person.email, person.person_id) if word} | set(keys)
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in sorted(words)))
+    found = []
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).parts
+        if path.is_file() and inside[0] != "submissions" and pattern.search(path.read_text("utf-8", "replace")):
+            found.append(path)
+    return found

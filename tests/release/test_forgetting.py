@@ -1,0 +1,81 @@
+"""A person leaves no trace but a gap that the log explains."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from class_examples import ASSIGNMENTS, PEOPLE, scored
+from tiny_assignment import tiny
+
+from grader.commands import forget as command
+from grader.commands import release, settle
+from grader.errors import UsageError
+from grader.release.auditing import audit
+from grader.release.forgetting import forget
+from grader.results import log
+
+_, TINY = tiny()
+BOB = next(person for person in PEOPLE if person.key == "bob")
+
+
+@pytest.fixture
+def released(folder):
+    (folder / "marks.csv").write_text("Submission;Item;Points\r\nbob;gate.forward;0,5\r\nada;essay;1\r\n")
+    (folder / "intake.csv").write_text(
+        "path,fate,submission,why\nBob Núñez.zip,graded,bob,\nada.zip,graded,ada,\nx,left out,,no\n"
+    )
+    for name in ("bob", "bob~2", "ada"):
+        (folder / "submissions" / name).mkdir(parents=True)
+        (folder / "submissions" / name / "layers.py").write_text("x = 1\n")
+    settle.run(folder, [row.id for row in scored(folder).rows if row.must], "accepted", "kim", "seen", ASSIGNMENTS)
+    assert release.run(folder, "kim", False, True, ASSIGNMENTS) == 0
+    return folder
+
+
+def traces(folder):
+    pattern = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in ("bob", BOB.name, BOB.email, BOB.person_id)))
+    found = [path for path in folder.rglob("*") if path.is_file() and pattern.search(path.read_text("utf-8"))]
+    return [*found, *(path for path in folder.rglob("*") if pattern.search(path.name))]
+
+
+def test_nothing_of_a_person_is_left_and_all_fits(released):
+    from grader.model import Refused
+    from grader.results.journal import Journal
+
+    with Journal(released, "tiny") as journal:
+        journal.submission(Refused(key="bob~2", reason="damaged", of="bob", attempt=2))
+    before = log.read(released)
+    assert traces(released)
+    assert forget(released, TINY, "bob", "kim") == []
+    assert traces(released) == []
+    entries = log.read(released)
+    assert entries[: len(before)] == before, "what was said stays said"
+    assert entries[-1].what == "forgot"
+    assert len(entries[-1].facts["submission"]) == 16
+    assert audit(released, TINY) == []
+    assert "ada,essay" in (released / "marks.csv").read_text()
+    assert (released / "submissions" / "ada" / "layers.py").exists()
+    assert "ada.zip" in (released / "intake.csv").read_text()
+    assert (released / "people.csv").stat().st_mode & 0o077 == 0
+
+
+def test_what_still_names_them_is_told(released, capsys):
+    (released / "notes.txt").write_text("Bob Núñez was ill")
+    (released / "roster.txt").write_text("bobby is somebody else")
+    assert command.run(released, "bob", "kim", ASSIGNMENTS) == 1
+    assert capsys.readouterr().err == f"grader: {released / 'notes.txt'} still has a name or id of theirs; " \
+                                      "delete it or write it anew\n"  # fmt: skip
+
+
+def test_nobody_is_forgotten_by_a_mistyped_key(released):
+    before = {path: path.read_bytes() for path in released.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match=r"there is no submission 'bobb' in .*did you mean 'bob'"):
+        forget(released, TINY, "bobb", "kim")
+    assert {path: path.read_bytes() for path in released.rglob("*") if path.is_file()} == before
+
+
+def test_before_any_decision_no_log_begins(folder):
+    forget(folder, TINY, "bob", "kim")
+    assert not (folder / log.NAME).exists()
+    assert traces(folder) == []
