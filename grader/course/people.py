@@ -62,16 +62,12 @@ def same(one: Person, other: Person) -> bool:
     pairs = ((one.person_id, other.person_id), (one.email, other.email))
     if any(a and b for a, b in pairs):
         return any(a and comparable(a) == comparable(b) for a, b in pairs)
-    return bool(one.name) and _words(one.name) == _words(other.name)
+    return bool(one.name) and words_of(one.name) == words_of(other.name)
 
 
-def is_called(person: Person, who: str) -> bool:
-    """Whether this is how a list calls the person: by key, id or address."""
-    return any(name and comparable(name) == comparable(who) for name in (person.key, person.person_id, person.email))
-
-
-def _words(name: str) -> list[str]:
-    return sorted(re.findall(r"\w+", name.casefold()))
+def words_of(name: str) -> tuple[str, ...]:
+    """A name as it is compared: its words, in whatever order they are written."""
+    return tuple(sorted(re.findall(r"\w+", name.casefold())))
 
 
 def _person(path: Path, line: int, row: list[str]) -> Person:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from grader.assignment.assignment import Milestone
 from grader.assignment.moments import days_later, instant, zone_of
 from grader.course import people as people_file
-from grader.course.people import comparable, is_called, same
+from grader.course.people import comparable, same, words_of
 from grader.course.plan import COURSE, Category, Course, Deadline, Extension
 from grader.errors import UsageError
 from grader.model import Person
@@ -61,38 +60,51 @@ def granted(course: Course, slug: str, known: Sequence[Person], owners: Iterable
         used, unknown = _used_before(course, slug, deadline)
         notices += unknown
     extensions = [extension for extension in course.extensions if extension.assignment == slug]
+    by_name = {comparable(extension.who): extension for extension in extensions}
     terms = {}
     for key in keys:
         persons = behind[key] or [Person(key=key)]
-        own = [entry for entry in extensions if any(is_called(person, entry.who) for person in persons)]
+        names = set().union(*map(_names, persons))
+        own = [entry for name, entry in by_name.items() if name in names]
         due = max((_moved(entry, deadline) for entry in own), default="")
         days, left = _days(category, deadline, persons, used)
         terms[key] = Terms(
             due=due, reason="; ".join(entry.reason for entry in own if entry.reason), days=days, left=left
         )
     if not course.roster:
-        everybody = [*known, *(Person(key=key) for key in keys)]
+        called = owners_called(known, keys)
         notices += tuple(
             (
                 "",
                 f"{course.says.extensions}, line {entry.line}: no submission is of {entry.who!r}, to whom it is given.",
             )
             for entry in extensions
-            if not any(is_called(person, entry.who) for person in everybody)
+            if not called(entry.who)
         )
     return Granted(terms=terms, notices=notices)
 
 
-def owners_called(who: str, known: Sequence[Person], owners: Iterable[str]) -> list[str]:
-    """The keys of the submissions that a key, an id or an address means."""
-    named = [person.key for person in known if is_called(person, who)]
-    return list(dict.fromkeys([*named, *(key for key in owners if comparable(key) == comparable(who))]))
+def owners_called(known: Sequence[Person], owners: Iterable[str]) -> Callable[[str], list[str]]:
+    """Whose submissions a key, an id or an address means, as keys."""
+    keys: dict[str, dict[str, None]] = {}
+    for person in [*known, *(Person(key=owner) for owner in owners)]:
+        for name in _names(person):
+            keys.setdefault(name, {})[person.key] = None
+    return lambda who: list(keys.get(comparable(who), ()))
 
 
-def on_roster(person: Person, roster: Sequence[Person]) -> Person | None:
-    """Who that is on the roster: by id or address, where a submission has neither by its key or the name."""
-    found = next((entry for entry in roster if same(entry, person)), None)
-    return found or next((entry for entry in roster if is_called(entry, person.key)), None)
+def on_roster(roster: Sequence[Person]) -> Callable[[Person], Person | None]:
+    """Who somebody is on the roster: by id or address, else by a submission's key, or by a name that nothing contradicts."""
+    by_mark = {name: entry for entry in roster for name in _names(entry)}
+    by_name = {words_of(entry.name): entry for entry in roster if entry.name}
+
+    def find(person: Person) -> Person | None:
+        marks = [name for name in (person.person_id, person.email) if name] or [person.key]
+        found = next((entry for mark in marks if (entry := by_mark.get(comparable(mark)))), None)
+        named = by_name.get(words_of(person.name))
+        return found or (named if named is not None and same(named, person) else None)
+
+    return find
 
 
 def people_of(folder: Path) -> tuple[Person, ...]:
@@ -120,7 +132,7 @@ def _not_on_the_roster(
 ) -> tuple[tuple[str, str], ...]:
     if not course.roster:
         return ()
-    find = partial(on_roster, roster=course.roster)
+    find = on_roster(course.roster)
     strange = {key: sum(find(person) is None for person in behind[key] or [Person(key=key)]) for key in keys}
     return tuple(
         (

@@ -146,12 +146,17 @@ def page(report: Report, staff: bool = False) -> str:
 
 
 @functools.cache
-def template() -> Template:
-    """The compiled template; compiling takes longer than rendering a page, so it may be asked for ahead."""
-    from jinja2 import Environment, StrictUndefined
+def template(name: str = TEMPLATE) -> Template:
+    """A compiled template; compiling takes longer than rendering a page, so it may be asked for ahead."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(Path(__file__).with_name(TEMPLATE).read_text("utf-8"))
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template(name)
 
 
 def _sections(report: Report, staff: bool) -> list[Section]:

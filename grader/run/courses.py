@@ -82,5 +82,5 @@ def _with_times(
     """The results with the times of a list in the place of the platform's."""
     keys = {entry.key: entry.owner for entry in graded}
     zone = course.zone if course is not None else zone_of(assignment.late.zone)
-    times = read_times(path, zone, keys, lambda who: owners_called(who, people, keys.values()))
+    times = read_times(path, zone, keys, owners_called(people, keys.values()))
     return [replace(entry, submitted_at=times.get(entry.key, entry.submitted_at)) for entry in graded]
