@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -132,3 +133,24 @@ def forget(
     from grader.commands import forget as command
 
     end(command.run(folder, key, by, assignments))
+
+
+@app.command()
+def mark(
+    folder: Folder,
+    who: Annotated[str | None, typer.Option("--as", help="Who marks (default: the user's name).")] = None,
+    take: Annotated[int, typer.Option("--take", min=0, help="Reserve the next so many submissions.")] = 0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of this machine (0: any that is free).")] = 0,
+    submissions: Annotated[
+        list[Path] | None, typer.Option("--submissions", help="What was graded, where the folder does not keep it.")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report", help="Only say who marked what, and where two differ.")] = False,
+    assignments: Assignments = None,
+) -> None:
+    """Give points by hand, on a page of this machine.
+
+    Writes marks/<who>.csv into the results folder, mark by mark. Runs no code.
+    """
+    from grader.commands import mark as command
+
+    end(command.run(folder, who, take, port, submissions or [], report, assignments))

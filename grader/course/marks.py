@@ -12,7 +12,7 @@ neither counts until marks.csv, the last word, has a line.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -92,7 +92,7 @@ def read_sheet(path: Path, assignment: Assignment) -> Sheet:
     reserved: set[str] = set()
     for line, row in sheets.table(path, "marks", COLUMNS, NEEDED, shown=SHOWN):
         try:
-            mark = _mark(row, assignment, line)
+            mark = mark_of(row, assignment, line)
         except ValueError as error:
             problems.append(f"line {line}: {error}")
             continue
@@ -175,7 +175,7 @@ def unknown_item(name: str, assignment: Assignment) -> str:
     return f"unknown item {name!r}" + (near or f" in {assignment.slug}")
 
 
-def _mark(row: dict[str, str], assignment: Assignment, line: int) -> Mark | None:
+def mark_of(row: Mapping[str, str], assignment: Assignment, line: int = 0) -> Mark | None:
     """The mark of one row, or None where no points were given yet. Raises ValueError with what is wrong."""
     if not row.get("points"):
         return None

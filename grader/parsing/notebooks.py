@@ -25,6 +25,8 @@ CELL_LIMIT = 5_000
 OUTPUT_LIMIT = 40_000  # characters kept of one cell's saved output: its beginning and its end
 _TITLES = ("ename", "evalue")
 _V3_IMAGES = frozenset({"png", "jpeg", "svg"})
+# Of an output in several forms the first of these is what its author saw best and what can be shown without running it.
+_SHOWN_FORMS = ("image/png", "image/jpeg", "image/svg+xml", "text/plain", "text/markdown", "text/latex", "text/html")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,14 @@ class Notebook:
     @property
     def code_cells(self) -> tuple[Cell, ...]:
         return tuple(cell for cell in self.cells if cell.kind == "code")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Something saved below a cell, or a picture attached to its text: pictures as base64 (SVG as text), else text."""
+
+    form: str
+    content: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +90,30 @@ def read(text: str, name: str) -> Notebook:
         )
     notes += _repairs(document, raw, name)
     return Notebook(cells=cells, language=_language(document), notes=tuple(notes))
+
+
+def saved(text: str, name: str) -> dict[int, tuple[Saved, ...]]:
+    """What is saved below each cell and attached to it, by its number, for whoever looks at it: raw and uncapped.
+
+    Raises SubmissionError as `read` does.
+    """
+    raw = _raw_cells(_document(text, name), name, [])
+    return {number: found for number, cell in enumerate(raw, start=1) if (found := tuple(_saved_in(cell)))}
+
+
+def _saved_in(cell: Mapping[str, object]) -> Iterator[Saved]:
+    for bundle in _mapping(cell.get("attachments")).values():
+        yield from _best_form(_mapping(bundle))
+    for output in _mappings(cell.get("outputs")):
+        old = {f"image/{'svg+xml' if key == 'svg' else key}": output[key] for key in _V3_IMAGES & output.keys()}
+        best = list(_best_form({**old, **_mapping(output.get("data"))}))
+        text = "" if best else _one_output(output)
+        yield from best or ([Saved("text/plain", text)] if text else [])
+
+
+def _best_form(bundle: Mapping[str, object]) -> Iterator[Saved]:
+    forms = [Saved(form, content) for form in _SHOWN_FORMS if (content := _joined(bundle.get(form)))]
+    yield from forms[:1]
 
 
 def code_sources(text: str, name: str) -> tuple[tuple[int, str], ...]:

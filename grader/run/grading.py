@@ -282,15 +282,15 @@ def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -
     return scores_of(folder, assignment, lenient=lenient).reports
 
 
-def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> Scores:
+def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False, unmarked: bool = False) -> Scores:
     """Score a results folder from its journal, its course and what people added: marks, voids, dispositions.
 
-    Runs no code.
+    `unmarked`: as if nobody had given points. Runs no code.
     """
     contents = read(folder)
     held = held_by(folder, assignment, contents.graded())
     assignment = held.assignment
-    given = marks.given(folder, assignment)
+    given = marks.Given(()) if unmarked else marks.given(folder, assignment)
     alike = duplicates(held.graded, assignment)
     graded = [replace(entry, attention=(*alike.get(entry.key, ()), *entry.attention)) for entry in held.graded]
     scored = partial(

@@ -1,0 +1,89 @@
+"""Everybody's marks in a results folder, read anew each time, and one marker's, written one by one.
+
+Each change reads the marker's file, changes one line and replaces the file, while no other process does the same: two
+windows, two machines on one file system or a person with an editor lose nothing but what both changed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment
+from grader.course import marks
+from grader.course.marks import Sheet
+from grader.marking.work import Place, Standing
+from grader.model import Mark
+
+_HERE = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """The marks of a results folder, and whose file is written."""
+
+    folder: Path
+    assignment: Assignment
+    who: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The marker's own file."""
+        return self.folder / marks.FOLDER / f"{self.who}.csv"
+
+    def standing(self) -> Standing:
+        """Everybody's marks as they are now. Raises UsageError for a file with bad lines."""
+        sheets = {name: marks.read_sheet(path, self.assignment) for name, path in marks.files(self.folder).items()}
+        last = sheets.pop(marks.FILE, Sheet())
+        return Standing(sheets={Path(name).stem: s for name, s in sheets.items()}, decided=frozenset(last.given()))
+
+    def keep(self, mark: Mark) -> None:
+        """Give a mark, or another one in its place."""
+        self._change(lambda sheet: Sheet((*_without(sheet, (mark.submission, mark.item)), mark), sheet.reserved))
+
+    def take_back(self, place: Place) -> None:
+        """Give no mark any more."""
+        self._change(lambda sheet: Sheet(_without(sheet, place), sheet.reserved))
+
+    def reserve(self, choose: Callable[[Standing], frozenset[str]]) -> frozenset[str]:
+        """Reserve what `choose` finds free, while nobody else reserves."""
+        with _alone(self.path.parent):
+            keys = choose(self.standing())
+            sheet = self._own()
+            if keys:
+                marks.write_sheet(self.path, Sheet(sheet.marks, sheet.reserved | keys))
+        return keys
+
+    def _change(self, change: Callable[[Sheet], Sheet]) -> None:
+        with _alone(self.path.parent):
+            marks.write_sheet(self.path, change(self._own()))
+
+    def _own(self) -> Sheet:
+        return marks.read_sheet(self.path, self.assignment) if self.path.exists() else Sheet()
+
+
+def _without(sheet: Sheet, place: Place) -> tuple[Mark, ...]:
+    return tuple(mark for mark in sheet.marks if (mark.submission, mark.item) != place)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process, and one thread of it, change files of a folder at a time; a lock goes with its process."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows: threads of one process alone
+        with _HERE:
+            yield
+        return
+    with _HERE:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
