@@ -182,6 +182,9 @@ def merge(
 def replay(
     report: Annotated[Path, typer.Argument(help="A report.json, or the submission's folder that holds it.")],
     item: Annotated[str, typer.Argument(help="The item to run again.")],
+    script: Annotated[
+        Path | None, typer.Option("--script", help="Write a script that shows what is wrong with PyTorch alone.")
+    ] = None,
     recording: Recording = None,
     no_cache: NoCache = False,
     assignments: Assignments = None,
@@ -192,4 +195,4 @@ def replay(
     """
     from grader.commands import replay as command
 
-    end(command.run(report, item, assignments, recording, no_cache))
+    end(command.run(report, item, assignments, recording, no_cache, script))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,9 +22,17 @@ DETAILS = ("status", "credit", "reason", "message", "hint", "case", "route", "bi
 
 
 def run(
-    report: Path, item: str, assignments: Path | None, recording: Path | None = None, no_cache: bool = False
+    report: Path,
+    item: str,
+    assignments: Path | None,
+    recording: Path | None = None,
+    no_cache: bool = False,
+    script: Path | None = None,
 ) -> int:
-    """Run the check again and compare. Returns 1 when the outcome is another one than reported."""
+    """Run the check again and compare; with `script`, write one that shows what is wrong without the grader.
+
+    Returns 1 when the outcome is another one than reported.
+    """
     folder, key = _place(report)
     contents = read(folder)
     if not contents.slug:
@@ -35,22 +44,42 @@ def run(
     folders, assignment = open_assignment(contents.slug, assignments)
     require_reference(folders, recording)
     automatic_items(assignment, [item])
+    if script is not None:
+        _may_be_scripted(assignment, item)
     submission = _submission(folder, key, stored)
     before = stored.results[item]
-    [graded] = grade_in_memory(
-        assignment,
-        folders,
-        [submission],
-        seed=seed_for(contents.seed, recording) or contents.seed,
-        items=(item,),
-        portable=False,
-        trainings=_trainings(before, assignment),
-        show=True,
-        recordings=recordings_for(recording, no_cache),
-    )
-    after = graded.results[item]
-    _show(key, before, after, contents)
+    with tempfile.TemporaryDirectory() as scratch:
+        [graded] = grade_in_memory(
+            assignment,
+            folders,
+            [submission],
+            seed=seed_for(contents.seed, recording) or contents.seed,
+            items=(item,),
+            portable=False,
+            trainings=_trainings(before, assignment),
+            show=True,
+            calls=Path(scratch),
+            recordings=recordings_for(recording, no_cache),
+        )
+        after = graded.results[item]
+        _show(key, before, after, contents)
+        if script is not None:
+            _write(script, Path(scratch) / f"{key}.{item}", assignment, submission, after)
     return EXIT_DONE if _same(before, after) else EXIT_NO
+
+
+def _may_be_scripted(assignment: Assignment, item: str) -> None:
+    from grader.kit.script import refusal  # with torch
+
+    if why := refusal(assignment, item):
+        raise UsageError(why)
+
+
+def _write(script: Path, calls: Path, assignment: Assignment, submission: Submission, result: CheckResult) -> None:
+    from grader.kit.script import write
+
+    written = write(script, calls, assignment, submission, result)
+    sys.stdout.write(f"Wrote {' and '.join(map(str, written))}; for the student, beside the submission's files.\n")
 
 
 def _place(report: Path) -> tuple[Path, str]:

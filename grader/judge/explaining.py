@@ -34,11 +34,20 @@ class Explainer:
     the disagreement is taken.
     """
 
-    def __init__(self, plugin: JudgePlugin, desk: Desk, variants: Variants, seed: str | None) -> None:
+    def __init__(
+        self,
+        plugin: JudgePlugin,
+        desk: Desk,
+        variants: Variants,
+        seed: str | None,
+        show: Callable[[], None] | None = None,
+    ) -> None:
+        """With `show`, which is called before, the case that is reported is run last and leaves its calls."""
         self._plugin = plugin
         self._desk = desk
         self._variants = variants
         self._seed = seed
+        self._show = show
 
     def __call__(self, attempt: Attempt, recorded: Recorded, body: Body, found: Disagreement) -> Explained:
         """Explain `attempt`, whose case has just been repeated and gave `found`, with its own binding."""
@@ -48,6 +57,11 @@ class Explainer:
         hint, charged_with = self._hint(attempt.route, recorded, body, drawn)
         smaller = self._choose if self._seed is None else self._shrink
         smallest, at = smaller(attempt.route, recorded, body, drawn, found)
+        if self._show is not None:
+            self._show()
+            last = self._desk.last
+            outcome_of(self._desk, body, attempt.route, at)
+            self._desk.last = last
         return Explained(smallest, at, hint, charged_with)
 
     def _hint(self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]) -> tuple[str, str]:

@@ -53,6 +53,7 @@ def job_of(message: Mapping[str, Any]) -> Job:
         items=tuple(message["items"]),
         first_failure=message["first_failure"],
         show=message["show"],
+        calls=Path(message["calls"]) if message["calls"] else None,
     )
 
 

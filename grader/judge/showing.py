@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import torch
 
-from grader.judge.calls import Call
+from grader.judge.calls import Call, Key, digest_of
 from grader.judge.sides import Desk
 from grader.model import Values
-from grader.suite.agreement import kind_of
+from grader.suite.agreement import kind_of, reveals
 from grader.text import clean, one_line
+from grader.wire.frames import WORKER_CAPS, Encoded, encode, packed, restore
 
 _CALLS = 4
 _ELEMENTS = 24  # of a tensor
@@ -19,14 +21,37 @@ _LIMIT = 12_000
 
 def shown(desk: Desk, case: str) -> str:
     """The calls of the reported case (else the last ones): what went in, what reference and submission answered."""
+    return clean("\n".join(line for call, actual in _calls(desk, case) for line in _call(call, actual)), _LIMIT)
+
+
+def kept(desk: Desk, case: str, asked: Mapping[Key, Call], place: Path) -> None:
+    """Write the same calls to `place`, one frame each, for whoever makes a script of them: what was asked for, and what
+    the reference answered, which was `asked` under some reading, where that is no answer to a question."""
+    with place.open("wb") as file:
+        for call, _ in _calls(desk, case):
+            known = asked.get(call.key) or next((other for other in asked.values() if _alike(other, call)), call)
+            tree = {"request": _plain(call.request(desk.binding.asked(call.key.probe)))}
+            tree["expected"] = _plain(known.answer) if known.answer and reveals.get() else None
+            file.writelines(packed(call.key.probe, "call", encode(tree)))
+
+
+def _alike(one: Call, other: Call) -> bool:
+    """Whether it is the same call, but for options that a reading adds."""
+    if (one.key.probe, one.key.case) != (other.key.probe, other.key.case):
+        return False
+    more, own = one.inputs_and_options()[1], other.inputs_and_options()[1]
+    return all(name in more and digest_of({name: more[name]}) == digest_of({name: own[name]}) for name in own)
+
+
+def _plain(encoded: Encoded) -> object:
+    return restore(encoded, WORKER_CAPS)
+
+
+def _calls(desk: Desk, case: str) -> list[tuple[Call, Mapping[str, object] | None]]:
     own = [entry for entry in desk.seen if str(entry[0].key.case) in case]
-    seen = (own or desk.seen)[-_CALLS:]
-    lines: list[str] = []
-    for call, actual in seen:
-        lines += _call(call, actual)
-    if desk.last is not None and not isinstance(desk.last[1], Values):
-        lines += _call(desk.last[0], None)
-    return clean("\n".join(lines), _LIMIT)
+    found: list[tuple[Call, Mapping[str, object] | None]] = [*(own or desk.seen)[-_CALLS:]]
+    ended = desk.last is not None and not isinstance(desk.last[1], Values)
+    return [*found, (desk.last[0], None)] if ended and desk.last is not None else found
 
 
 def _call(call: Call, actual: Mapping[str, object] | None) -> Iterator[str]:

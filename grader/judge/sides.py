@@ -85,11 +85,13 @@ class ReferenceSide:
         self._book = book
         self._probes = probes
         self.used: dict[Key, None] = {}
+        self.asked: dict[Key, Call] = {}  # of late
 
     def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
         """The expected values, computed once per call."""
         call = self._book.call(probe, case, options)
         self.used.setdefault(call.key)
+        self.asked[call.key] = call
         if call.expected is None:
             call.learn(self.compute(call))
         assert call.expected is not None

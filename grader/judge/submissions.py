@@ -18,7 +18,7 @@ from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt, Body, Explained, Replay, with_facts
 from grader.judge.settling import Doubt, Explain, Settling
-from grader.judge.showing import shown
+from grader.judge.showing import kept, shown
 from grader.judge.sides import Book, Desk, ReferenceSide, StudentSide
 from grader.judge.source_rules import printing_places, source_violations
 from grader.judge.training import TrainingJudge
@@ -49,7 +49,8 @@ class Job:
     """What is to be graded: the submission's files, and the items that are wanted.
 
     `first_failure`: end at the first broken rule that costs something or item that is not passed, unexplained.
-    `show`: staff want to see what went in and what both sides answered.
+    `show`: staff want to see what went in and what both sides answered; `calls`: the folder where that is put as
+    well.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Job:
     items: tuple[str, ...]
     first_failure: bool = False
     show: bool = False
+    calls: Path | None = None
 
 
 class _Settled(Exception):
@@ -88,6 +90,7 @@ class Trial:
         """Drop what one submission added to what all share: none may see, or cost memory for, what came before it."""
         self.plugin.let_go()
         self.reference.used.clear()
+        self.reference.asked.clear()
         self.book.forget()
 
 
@@ -114,7 +117,9 @@ class SubmissionJudge:
         handed = HandedIn(job.root, job.files, {file.id: file.path for file in assignment.files})
         self._replay = Replay(trial.plugin, trial.reference, student, self._desk, handed)
         seed = trial.seed if trial.variants.sides is not None else None  # shrinking asks the reference
-        explain: Explain = Explainer(trial.plugin, self._desk, trial.variants, seed)
+        explain: Explain = Explainer(
+            trial.plugin, self._desk, trial.variants, seed, trial.reference.asked.clear if job.show else None
+        )
         if job.first_failure:
             explain = _unexplained
         # Where a worker takes seconds to start, a disagreement is repeated in the one that is there.
@@ -228,6 +233,10 @@ class SubmissionJudge:
         if result.credit > 0:
             self._earned[result.item] = result.only
         result = replace(with_facts(result, self._desk, seconds), output=self._output())
+        if self._job.calls is not None:
+            kept(
+                self._desk, result.case, self._trial.reference.asked, self._job.calls / f"{self._job.key}.{result.item}"
+            )
         return replace(result, staff=shown(self._desk, result.case)) if self._job.show else result
 
     def _believed(self, result: CheckResult) -> CheckResult:

@@ -16,6 +16,9 @@ from grader.errors import AuthorError
 
 SUITE_ONLY = ("assignment.yaml", "evidence.yaml", "equivalent_mutants.yaml", "refused_rewritings.yaml")
 PROBES = "probes"
+GRADER = Path(__file__).parents[1]
+# What the grader has for probes that needs nothing of it besides.
+CARRIED = ("probing", "calling", "parsing.following")
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -60,6 +63,63 @@ def cut(suite: Path, items: Collection[str]) -> dict[str, bytes]:
     provided = suite / "provided"
     given = (path for path in sorted(provided.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
     return {**made, **{path.relative_to(suite).as_posix(): path.read_bytes() for path in given}}
+
+
+def one_text(suite: Path, probes: Collection[str], beside: Path) -> str:
+    """What these probes need, of the suite and of the grader, as one text without an import of either: each module's
+    pieces after those of the modules that it imports. `beside` has the names of its own that such a text finds.
+
+    Raises AuthorError for what the grader alone can do, and for two things of one name.
+    """
+    modules = {path.stem: _module(path) for path in sorted(suite.glob("*.py"))}
+    modules |= {f"grader.{name}": _module(GRADER / f"{name.replace('.', '/')}.py") for name in CARRIED}
+    known = {name for piece in _module(beside).pieces for name in piece.binds}
+    order, taken = list[str](), dict[str, _Piece]()
+    for name in {PROBES, "check_probes"} & modules.keys():
+        _reach_names(modules, name, set(probes))
+        _in_order(modules, name, order)
+    texts = list[str]()
+    for module in (modules[name] for name in order):
+        kept = [piece for number, piece in enumerate(module.pieces) if number in module.kept and not _is_future(piece)]
+        own = _Module(module.path, kept, set(range(len(kept))))
+        for number, piece in enumerate(own.pieces):
+            if not isinstance(piece.node, (ast.Import, ast.ImportFrom)):
+                others = [
+                    (name, other) for name in piece.binds if (other := taken.setdefault(name, piece)) is not piece
+                ]
+                clash = [name for name, other in others if other not in kept and other.text != piece.text]
+                if clash := [*clash, *(piece.binds & known)]:
+                    raise AuthorError(f"something else is called {clash[0]} too", own.path, piece.node.lineno)
+            elif piece.source[0] in modules or piece.source[0].split(".")[0] == "grader":
+                if piece.source[0] not in modules and piece.source[1] not in known:
+                    raise AuthorError(f"{'.'.join(piece.source)} is for the grader alone", own.path, piece.node.lineno)
+                own.kept.discard(number)
+        texts.append(
+            _written(own).strip("\n") + "".join(_other_name(own.pieces, piece, modules) for piece in own.pieces)
+        )
+    return "\n\n\n".join(text for text in texts if text)
+
+
+def _in_order(modules: dict[str, _Module], name: str, order: list[str]) -> None:
+    """The modules that are needed, each after those that it imports."""
+    for number in sorted(modules[name].kept):
+        source = modules[name].pieces[number].source[0]
+        if source in modules and source not in order and source != name:
+            _in_order(modules, source, order)
+    if name not in order:
+        order.append(name)
+
+
+def _other_name(pieces: Sequence[_Piece], piece: _Piece, modules: dict[str, _Module]) -> str:
+    """What stands for an import of the suite's own that gives another name, or a module one."""
+    source, wanted = piece.source
+    [*bound] = piece.binds
+    if source not in modules or bound == [wanted]:
+        return ""
+    if wanted:
+        return f"\n{bound[0]} = {wanted}"
+    taken = set[str]().union(*(_attributes(other.node, bound[0]) for other in pieces))
+    return f"\n{bound[0]} = SimpleNamespace({', '.join(f'{name}={name}' for name in sorted(taken))})"
 
 
 def _module(path: Path) -> _Module:

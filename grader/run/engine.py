@@ -53,8 +53,9 @@ class Recordings:
 class Order:
     """What a run is to do: the assignment's folders, the seed, the items (None: all), the back end, the trainings.
 
-    `show`: results carry inputs and both sides' answers for staff. `hidden_anywhere`: what students must not see is run
-    however badly their code is held back. `for_kit`: what is recorded is for students.
+    `show`: results carry inputs and both sides' answers for staff; `calls`: a folder for them, as frames.
+    `hidden_anywhere`: what students must not see is run however badly their code is held back. `for_kit`: what is
+    recorded is for students.
     """
 
     folders: Folders
@@ -65,6 +66,7 @@ class Order:
     seconds_per_submission: float = 1800.0
     trainings: Trainings = Trainings()
     show: bool = False
+    calls: Path | None = None
     recordings: Recordings = Recordings()
     hidden_anywhere: bool = True
     for_kit: bool = False
@@ -236,6 +238,7 @@ class Engine:
                 "items": [item for item in entry.wanted if item not in entry.done],
                 "first_failure": entry.first_failure,
                 "show": self._order.show,
+                "calls": _text(self._order.calls),
             }
         )
 

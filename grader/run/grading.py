@@ -197,11 +197,13 @@ def grade_in_memory(
     tell: Callable[[Progress], None] = lambda progress: None,
     trainings: Trainings = NO_TRAININGS,
     show: bool = False,
+    calls: Path | None = None,
     recordings: Recordings = NO_RECORDINGS,
 ) -> list[Graded]:
     """Judge submissions without a journal, in processes of their own: for self-checks and replays.
 
-    `show`: the results carry what went in and what both sides answered, as evidence for staff.
+    `show`: the results carry what went in and what both sides answered, as evidence for staff, also as frames in
+    the folder `calls`.
     """
     order = Order(
         folders=folders,
@@ -210,6 +212,7 @@ def grade_in_memory(
         portable=portable,
         trainings=trainings,
         show=show,
+        calls=calls,
         recordings=recordings,
     )
     with Engine(order) as engine:

@@ -206,6 +206,19 @@ def test_a_changed_journal_is_not_reproduced(copied):
 
 
 @linux
+def test_a_failed_check_becomes_a_script(graded, tmp_path):
+    stdout, _ = grader("replay", graded / "bob", "scorer.forward", "--script", tmp_path / "show.py")
+    assert f"Wrote {tmp_path / 'show.py'}" in stdout
+    command = [sys.executable, tmp_path / "show.py", graded / "submissions" / "bob"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "out: 1 of 1 entries differ" in done.stdout
+    _, stderr = grader("replay", graded / "bob", "rates.decrease", "--script", tmp_path / "no.py", code=2)
+    assert "is hidden to students" in stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["show.py"]
+
+
+@linux
 def test_replay_knows_what_there_is(graded):
     _, stderr = grader("replay", graded / "bob", "nothing.like.it", code=2)
     assert "it holds" in stderr
