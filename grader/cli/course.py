@@ -154,3 +154,40 @@ def mark(
     from grader.commands import mark as command
 
     end(command.run(folder, who, take, port, submissions or [], report, assignments))
+
+
+@app.command()
+def export(
+    folder: Folder,
+    target: Annotated[
+        str, typer.Option("--for", help="canvas, moodle, csv, or mail: a table of addresses and feedback files.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="The gradebook that Canvas, or the worksheet that Moodle exported.")
+    ] = None,
+    column: Annotated[
+        str, typer.Option("--column", help="The sheet's column: title, number or both (default: where there is one).")
+    ] = "",
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="csv: no keys and no names.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Write it although somebody is missing.")] = False,
+    assignments: Assignments = None,
+) -> None:
+    """Write released scores for the course system.
+
+    Fills one column of the sheet that it exported, and leaves every other byte as it was.
+    """
+    from grader.commands import export as command
+
+    end(
+        command.run(
+            folder,
+            target,
+            out,
+            sheet=sheet,
+            column=column,
+            anonymous=anonymous,
+            partial=partial,
+            assignments=assignments,
+        )
+    )

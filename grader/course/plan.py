@@ -36,7 +36,7 @@ from grader.model import Person
 COURSE = "course.yaml"
 _WHO = dict.fromkeys(("who", "key", "submission", "student", "id", "sid", "email", "e-mail"), "who")
 _EXTENSIONS = _WHO | {name: name for name in ("assignment", "due", "days", "reason")}
-_TIMES = _WHO | dict.fromkeys(("time", "submitted_at", "submission time"), "time")
+TIMES_COLUMNS = _WHO | dict.fromkeys(("time", "submitted_at", "submission time"), "time")
 _DAYS = re.compile(r"\d{1,3}")
 
 
@@ -228,7 +228,7 @@ def read_times(
     """
     problems: list[str] = []
     found: dict[str, str] = {}
-    for line, cells in sheets.columns_of(path, "times", _TIMES, ("who", "time")):
+    for line, cells in sheets.columns_of(path, "times", TIMES_COLUMNS, ("who", "time")):
         who = sheets.as_id(cells.get("who", ""))
         owners = called(who)
         mine = [key for key, owner in keys.items() if owner in owners]

@@ -33,12 +33,9 @@ def rows(path: Path, what: str, *, old_windows: bool = False) -> list[Row]:
     `what` names the file's content in messages. Raises UsageError, with the line where there is one, for a file that
     cannot be read or is no CSV.
     """
-    lines = text_of(path, what, old_windows=old_windows).split("\n", 1)
-    named = _SEPARATOR_LINE.fullmatch(lines[0].strip("\r ")) if len(lines) > 1 else None
-    before = 0 if named is None else 1
-    text = "\n".join(lines[before:])
-    first = text.partition("\n")[0]
-    delimiter = named["mark"] if named else max(",;\t", key=first.count)
+    whole = text_of(path, what, old_windows=old_windows)
+    delimiter, start = delimiter_of(whole)
+    before, text = whole.count("\n", 0, start), whole[start:]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     found: list[Row] = []
     try:
@@ -71,8 +68,20 @@ def columns_of(
     ]
 
 
+def delimiter_of(text: str) -> tuple[str, int]:
+    """What separates cells, and where the first row begins: behind Excel's `sep=` line, if there is one."""
+    first, newline, _ = text.partition("\n")
+    named = _SEPARATOR_LINE.fullmatch(first.strip("\ufeff\r ")) if newline else None
+    return (named["mark"], len(first) + 1) if named else (max(",;\t", key=first.count), 0)
+
+
 def text_of(path: Path, what: str, *, old_windows: bool = False) -> str:
     """The file's text. Raises UsageError."""
+    return decoded(path, what, old_windows=old_windows)[0].removeprefix("\ufeff")
+
+
+def decoded(path: Path, what: str, *, old_windows: bool = False) -> tuple[str, str]:
+    """The file's text, with its byte-order mark, and the encoding that gives the same bytes back. Raises UsageError."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -81,20 +90,22 @@ def text_of(path: Path, what: str, *, old_windows: bool = False) -> str:
         raise UsageError(f"{path}: larger than {MAX_BYTES // 2**20} MiB, expected a few lines per person")
     encoding = _encoding(content)
     try:
-        return content.decode(encoding)
+        return content.decode(encoding), encoding
     except UnicodeDecodeError as error:
-        if old_windows and encoding == "utf-8-sig":
-            return content.decode("cp1252", "replace")
+        if old_windows and encoding == "utf-8":
+            # Five bytes mean nothing there; latin-1 at least gives them back.
+            known = not set(content) & {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+            return content.decode("cp1252" if known else "latin-1"), "cp1252" if known else "latin-1"
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}: line {line} is not UTF-8; save the sheet as CSV UTF-8") from None
 
 
 def _encoding(content: bytes) -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
+        return "utf-16-le" if content[:1] == b"\xff" else "utf-16-be"
     if b"\0" in content[:200]:
         return "utf-16-be" if content[:1] == b"\0" else "utf-16-le"
-    return "utf-8-sig"
+    return "utf-8"
 
 
 def as_id(cell: str) -> str:
@@ -164,14 +175,14 @@ def text_in_rows(rows: Iterable[Sequence[str]]) -> str:
     return out.getvalue()
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str, encoding: str = "utf-8") -> None:
     """Replace a file in one step by one that its owner alone can read: a reader, a crash or a `kill -9` finds the old
     one or the new one, whole."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         with os.fdopen(os.open(temporary, flags, 0o600), "wb") as stream:
-            stream.write(text.encode("utf-8"))
+            stream.write(text.encode(encoding))
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.course import dispositions, marks, people, sheets
+from grader.course.plan import TIMES_COLUMNS
 from grader.errors import UsageError
 from grader.model import Person
 from grader.release import frozen, keeping
 from grader.reports.files import ATTEMPTS, INTAKE, STAFF, write_text
 from grader.results import journal, log
+from grader.run.courses import TIMES
 
 PEOPLE = "people.csv"
 
@@ -38,8 +40,9 @@ def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Pat
         _cut_journal(folder / journal.NAME, keys)
     if gone:
         people.write([person for person in known if person.key != key], folder / PEOPLE)
-    for path in (folder / INTAKE, folder / dispositions.NAME, *marks.files(folder).values()):
-        _cut_table(path, {key, *keys})
+    words = {key, *keys, *(word for person in gone for word in (person.email, person.person_id) if word)}
+    for path in (folder / INTAKE, folder / dispositions.NAME, folder / TIMES, *marks.files(folder).values()):
+        _cut_table(path, words)
     tag = released.tags.get(key, "") if released else ""
     if released and tag:
         left = tuple(report for report in released.reports if report.key != key)
@@ -60,14 +63,12 @@ def _cut_journal(path: Path, keys: Collection[str]) -> None:
     write_text(path, "".join(line for line in lines if json.loads(line).get("key") not in keys))
 
 
-def _cut_table(path: Path, keys: Collection[str]) -> None:
-    """The table without the rows whose submission is one of `keys`."""
+def _cut_table(path: Path, words: Set[str]) -> None:
+    """The table without the rows about them: those of a submission, or of who it is."""
     rows = sheets.rows(path, "table") if path.exists() else []
     header = [cell.lower() for cell in rows[0][1]] if rows else []
-    if "submission" not in header:
-        return
-    place = header.index("submission")
-    kept = [cells for _, cells in rows if sheets.as_id("".join(cells[place : place + 1])) not in keys]
+    who = [place for place, name in enumerate(header) if name == "submission" or TIMES_COLUMNS.get(name) == "who"]
+    kept = [cells for _, cells in rows if words.isdisjoint(sheets.as_id(cells[n]) for n in who if n < len(cells))]
     if len(kept) < len(rows):
         write_text(path, sheets.text_in_rows(kept))
 

@@ -14,10 +14,11 @@ from grader.model import Report
 from grader.release import frozen
 from grader.reports.words import points
 from grader.results import journal, log
+from grader.run.courses import COURSE_PATH, TIMES, remembered_course
 from grader.run.grading import Scores, scores_of, write_results
 
 # What scores are made of, and what was released.
-SOURCES = (journal.NAME, voids.NAME, dispositions.NAME, frozen.NAME)
+SOURCES = (journal.NAME, COURSE_PATH, TIMES, voids.NAME, dispositions.NAME, frozen.NAME)
 
 
 def keep(
@@ -46,6 +47,8 @@ def keep(
 def sources(folder: Path) -> dict[str, str]:
     """The digests of the files that scores are made of."""
     files = {name: folder / name for name in SOURCES} | marks.files(folder)
+    if course := remembered_course(folder):
+        files[course.path.name] = course.path
     return {name: found for name, path in files.items() if (found := log.digest(path))}
 
 

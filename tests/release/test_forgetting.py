@@ -25,6 +25,7 @@ def released(folder):
     (folder / "intake.csv").write_text(
         "path,fate,submission,why\nBob Núñez.zip,graded,bob,\nada.zip,graded,ada,\nx,left out,,no\n"
     )
+    (folder / "times.csv").write_text("id,time\n20102,2026-11-01T10:00:00+00:00\n20101,2026-11-01T10:00:00+00:00\n")
     for name in ("bob", "bob~2", "ada"):
         (folder / "submissions" / name).mkdir(parents=True)
         (folder / "submissions" / name / "layers.py").write_text("x = 1\n")
@@ -56,6 +57,7 @@ def test_nothing_of_a_person_is_left_and_all_fits(released):
     assert audit(released, TINY) == []
     assert "ada,essay" in (released / "marks.csv").read_text()
     assert (released / "submissions" / "ada" / "layers.py").exists()
+    assert "20101" in (released / "times.csv").read_text()
     assert "ada.zip" in (released / "intake.csv").read_text()
     assert (released / "people.csv").stat().st_mode & 0o077 == 0
 

@@ -1,0 +1,141 @@
+"""Released scores → the course system: its own sheet filled in, a table, or a table for mails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment
+from grader.course import gradebooks, people, sheets
+from grader.errors import UsageError
+from grader.model import Person, Report
+from grader.release import frozen
+from grader.reports import difference
+from grader.reports.words import points
+from grader.run.grading import reports_of
+
+LAYOUTS: Mapping[str, Callable[[gradebooks.Sheet, str], gradebooks.Layout]] = {
+    "canvas": gradebooks.canvas,
+    "moodle": gradebooks.moodle,
+}
+TARGETS = ("canvas", "moodle", "csv", "mail")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A file's text, and sentences on who is in it only, or not in it."""
+
+    text: str
+    encoding: str = "utf-8"
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    """What may leave the folder: points by key, and who is behind the keys (a person without a name for keys alone)."""
+
+    folder: Path
+    title: str
+    reports: Mapping[str, Report]
+    tags: Mapping[str, str]
+    people: tuple[Person, ...]
+
+
+def released(folder: Path, assignment: Assignment) -> Released:
+    """The last release of a folder. Raises UsageError when there is none, or when scores changed since."""
+    release = frozen.read(folder)
+    if release is None:
+        raise UsageError(f"{folder} was not released; `grader release {folder}` does, when everything is decided")
+    changed = difference.compare(release.reports, reports_of(folder, assignment))
+    if changed.changed or changed.only_before or changed.only_after:
+        told = difference.text(changed).strip()
+        raise UsageError(f"the scores are not those of release {release.number}; release them first:\n{told}")
+    path = folder / "people.csv"
+    known = people.read(path) if path.exists() else ()
+    reports = {report.key: report for report in release.reports}
+    nameless = [Person(key=key) for key in reports if key not in {person.key for person in known}]
+    return Released(
+        folder=folder,
+        title=assignment.title,
+        reports=reports,
+        tags=release.tags,
+        people=tuple(person for person in (*known, *nameless) if person.key in reports),
+    )
+
+
+def into_sheet(what: Released, target: str, path: Path, column: str) -> Export:
+    """The instructor's sheet with the scores in it.
+
+    Raises UsageError for a sheet that cannot be filled in, and for points that the system would refuse.
+    """
+    sheet = gradebooks.read(path)
+    layout = LAYOUTS[target](sheet, column)
+    found = gradebooks.matched(sheet, layout, what.people)
+    scores, problems = {}, list(found.problems)
+    for number, row in found.rows.items():
+        report = what.reports[what.people[number].key]
+        if (word := _score(report)) == "":
+            problems.append(f"{report.key} has no score yet")
+            continue
+        scores[row] = word
+        most = layout.possible.get(row)
+        if target == "moodle" and most is not None and report.score > most:
+            raise UsageError(
+                f"{path}:{sheet.lines[row]}: {report.key} has {word} points, and Moodle refuses more than {most}"
+            )
+    totals = {report.total for report in what.reports.values()}
+    problems += _totals(path, totals, layout.possible)
+    return Export(text=gradebooks.filled(sheet, layout, scores), encoding=sheet.encoding, problems=tuple(problems))
+
+
+def _totals(path: Path, ours: set[Decimal], theirs: Mapping[int, Decimal]) -> list[str]:
+    """A total that is another one there makes other percentages of the same points."""
+    other = sorted(set(theirs.values()) - ours)
+    mine = " or ".join(points(total) for total in sorted(ours))
+    return [f"{path.name} says that {points(most)} points are possible, here they are {mine}" for most in other]
+
+
+def for_import(what: Released) -> Export:
+    """A table for Moodle's gradebook import, which finds people by e-mail or id number."""
+    rows = [("Email address", "ID number", what.title)]
+    rows += [(person.email, person.person_id, _score(what.reports[person.key])) for person in what.people]
+    lost = [person.key for person in what.people if not (person.email or person.person_id)]
+    return Export(text=sheets.text_in_rows(rows), problems=tuple(f"{key} has neither e-mail nor id" for key in lost))
+
+
+def table(what: Released, *, anonymous: bool) -> Export:
+    """One line a person; `anonymous`: one line a submission, by the tag that the log knows it by."""
+    head: tuple[str, ...] = ("score", "total", "open_points", "state")
+    if anonymous:
+        rows = sorted((what.tags[key], *_figures(report)) for key, report in what.reports.items())
+        return Export(text=sheets.text_in_rows([("submission", *head), *rows]))
+    named = [(p.key, p.name, p.email, p.person_id, *_figures(what.reports[p.key])) for p in what.people]
+    return Export(text=sheets.text_in_rows([(*people.COLUMNS, *head), *sorted(named)]))
+
+
+def for_mails(what: Released) -> Export:
+    """One line a person with an e-mail address: where their feedback lies, for a program that merges mails."""
+    rows = [
+        (
+            person.email,
+            person.name,
+            str((what.folder / person.key / "report.html").resolve()),
+            *_figures(what.reports[person.key])[:2],
+        )
+        for person in what.people
+        if person.email
+    ]
+    lost = [person.key for person in what.people if not person.email]
+    text = sheets.text_in_rows([("email", "name", "path", "score", "total"), *sorted(rows)])
+    return Export(text=text, problems=tuple(f"{key} has no e-mail address" for key in lost))
+
+
+def _score(report: Report) -> str:
+    return "" if report.unfinished else points(report.score)
+
+
+def _figures(report: Report) -> tuple[str, str, str, str]:
+    state = "unfinished" if report.unfinished else "refused" if report.refused else "graded"
+    return _score(report), points(report.total), points(report.open_points), state
