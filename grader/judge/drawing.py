@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 from grader.suite.cases import Case
@@ -48,12 +49,30 @@ def weight(drawn: Drawn) -> int:
     return sum(value.weight() for value in drawn.values() if isinstance(value, Case))
 
 
-def spread(cases: Sequence[Drawn], most: int) -> list[Drawn]:
-    """A few of the cases, from the smallest to the largest, without the first: it is the same under every seed."""
-    ordered = sorted(cases[1:], key=weight)
-    if len(ordered) <= most:
-        return ordered
-    return [ordered[round(step * (len(ordered) - 1) / (most - 1))] for step in range(most)]
+def telling(cases: Sequence[Drawn], most: int) -> list[Drawn]:
+    """A few of the cases that show the most: each size as 1 and as more, each flag on and off.
+
+    Without the first: it is the same under every seed.
+    """
+    left, kept = list(cases[1:]), list[Drawn]()
+    seen: set[object] = set()
+    while left and len(kept) < most:
+        best = max(left, key=lambda drawn: (len(_kinds(drawn) - seen), weight(drawn)))
+        left.remove(best)
+        kept.append(best)
+        seen |= _kinds(best)
+    return sorted(kept, key=weight)
+
+
+def _kinds(drawn: Drawn) -> set[object]:
+    """(argument, field, 0, 1 or 2 for more) of a case's integers and flags."""
+    return {
+        (name, field.name, min(int(value), 2))
+        for name, case in drawn.items()
+        if isinstance(case, Case)
+        for field in fields(case)
+        if isinstance(value := getattr(case, field.name), int)
+    }
 
 
 def inner_of(function: Callable[..., object]) -> Callable[..., object]:

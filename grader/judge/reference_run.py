@@ -15,7 +15,7 @@ from grader.errors import AuthorError
 from grader.judge.calls import Key
 from grader.judge.chance import depends_on_chance
 from grader.judge.digests import item_digest, training_digest
-from grader.judge.drawing import draw, inner_of, is_drawn, item_seed, spread
+from grader.judge.drawing import draw, inner_of, is_drawn, item_seed, telling
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.sides import ReferenceSide
 from grader.suite.agreement import Disagreement, PartialCredit
@@ -85,7 +85,7 @@ def _keep_a_few(plugin: JudgePlugin, recorded: Recorded, reference: ReferenceSid
     if reference.used and len(recorded.cases) < 2:
         return [f"item {name!r} has one fixed case, so that a kit would give away a value of every grading"]
     if reference.used:
-        recorded.cases[:] = spread(recorded.cases, IN_A_KIT)
+        recorded.cases[:] = telling(recorded.cases, IN_A_KIT)
     reference.used.clear()
     _run(plugin, recorded, reference, handed, _replaying(recorded, reference))
     if any(depends_on_chance(reference, reference.call(key)) for key in reference.used):

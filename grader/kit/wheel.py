@@ -14,7 +14,13 @@ from grader.errors import UsageError
 from grader.platforms.bundle import PACKAGE, zip_folder
 
 DISTRIBUTION = "dl-grader"
-CARRIED = ("METADATA", "entry_points.txt", "top_level.txt", "LICENSE")
+# Where each file of a wheel's dist-info may lie: a source tree on the path has an egg-info of its own before it.
+CARRIED = {
+    "METADATA": ("METADATA", "PKG-INFO"),
+    "entry_points.txt": ("entry_points.txt",),
+    "top_level.txt": ("top_level.txt",),
+    "LICENSE": ("LICENSE", "licenses/LICENSE"),
+}
 TAGS = "Wheel-Version: 1.0\nGenerator: dl-grader\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
@@ -57,10 +63,11 @@ def _files() -> dict[str, bytes]:
         if path.is_file() and "__pycache__" not in path.parts
     }
     info = f"{DISTRIBUTION.replace('-', '_')}-{grader.__version__}.dist-info"
-    for name in CARRIED:
-        text = installed.read_text(name) or installed.read_text(f"licenses/{name}")
-        if text is not None:
+    for name, places in CARRIED.items():
+        if text := next(filter(None, map(installed.read_text, places)), None):
             files[f"{info}/{name}"] = text.encode()
+    if f"{info}/METADATA" not in files:
+        raise UsageError(f"the metadata of {DISTRIBUTION} are incomplete; install it anew with pip, then make the kit")
     return {**files, f"{info}/WHEEL": TAGS.encode()}
 
 

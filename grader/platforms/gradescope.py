@@ -94,7 +94,7 @@ def content(outcome: Outcome) -> dict[str, Any]:
             "tests": [],
             "extra_data": {},
         }
-        said = [BROKEN, outcome.trouble]
+        said = list(dict.fromkeys([BROKEN, outcome.trouble]))
     else:
         found = gradescope.results(outcome.report)
         said = [outcome.trouble, found["output"]]

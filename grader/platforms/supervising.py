@@ -96,7 +96,7 @@ def _graded(platform: Platform, settings: Settings, task: Task, bundle: Path, ou
         return Outcome(
             settings=settings,
             report=report,
-            trouble=trouble,
+            trouble=trouble or ("" if report or not task.single else BROKEN),
             late=late,
             notes=tuple(notes),
             brief=strict and is_brief(assignment.feedback, task),

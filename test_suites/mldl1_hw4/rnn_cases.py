@@ -127,6 +127,7 @@ class Padded(Recurrence):
         numbers, shift = self.numbers(draw), self.numbers(draw, low=1)
         lengths = draw.integers(self.batch, low=1, high=self.steps + 1)
         lengths[0] = self.steps
+        lengths[1] = 0  # nothing but its first token
         lengths[-1] = max(1, self.steps - 1)
         return {
             "tokens": self.begun(others(numbers)),

@@ -68,7 +68,7 @@ def test_a_grading_in_a_container_is_the_hosts(engine, image, handed_in, tmp_pat
     done = grade(engine, image, tmp_path / "inside", *sorted(handed_in.iterdir()))
     grade(engine, None, tmp_path / "here", *sorted(handed_in.iterdir()))
     assert scores(tmp_path / "inside") == scores(tmp_path / "here")
-    assert "tiny: 4/4" in done.stderr
+    assert "tiny: 3/3" in done.stderr
     assert present(engine) == []
     assert not (tmp_path / "inside" / ".container").exists()
     report = json.loads((tmp_path / "inside" / "ada" / "report.json").read_text("utf-8"))
@@ -87,7 +87,8 @@ def test_shards_in_containers_from_one_recording_are_the_class_at_once(engine, i
         parts.append(tmp_path / str(number))
         more = ("--recording", recording, "--shard", f"{number}/2")
         done = grade(engine, image, parts[-1], *paths, *more)
-        assert "recording" not in done.stderr, "it serves as it is"
+        told = [line for line in done.stderr.splitlines() if "recording" in line and "made with python" not in line]
+        assert told == [], "it serves as it is, whatever Python is in the image"
     merge = [sys.executable, "-m", "grader.cli", "merge", *parts, "--out", tmp_path / "out", "--assignments", ROOT]
     done = subprocess.run(list(map(str, merge)), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

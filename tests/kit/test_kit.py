@@ -1,6 +1,7 @@
 """A student's kit from outside: what is in it, what it says, and that it judges as the instructor's run does."""
 
 import ast
+import email
 import json
 import os
 import re
@@ -71,6 +72,15 @@ def test_what_is_in_it(archive):
     assert all(1 <= cases <= 3 for _, cases in index["items"].values())
     assert index["chance"] == []
     assert sum(size for name, size in sizes.items() if not name.endswith(".whl")) <= 3 << 20
+
+
+def test_the_wheel_names_itself_and_what_it_needs(kit):
+    (wheel,) = kit.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        (name,) = (name for name in packed.namelist() if name.endswith(".dist-info/METADATA"))
+        said = email.message_from_bytes(packed.read(name))
+    assert (said["Name"], said["Version"]) == ("dl-grader", package.__version__)
+    assert {"torch", "pytest", "hypothesis"} <= {re.match(r"[\w-]+", line)[0] for line in said.get_all("Requires-Dist")}
 
 
 def test_the_template_is_not_attempted_and_nothing_is_left_behind(kit, elsewhere):

@@ -41,9 +41,9 @@ def bundle(folder, *, platform="gradescope", due=False, seconds=None, manifest="
     return source
 
 
-def started(platform, source, root):
+def started(platform, source, root, *before):
     return subprocess.Popen(
-        [sys.executable, "-m", "grader.platforms", platform, str(source), str(root)],
+        [*before, sys.executable, "-m", "grader.platforms", platform, str(source), str(root)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -88,6 +88,17 @@ def test_when_the_time_is_up_the_part_that_was_judged_is_told_and_nothing_is_lef
     assert "took too long" in found["output"]
     assert found["extra_data"]["complete"] is False
     assert processes_of(tmp_path) == []
+
+
+def test_a_grading_that_never_began_is_not_complete(tmp_path, autograder):
+    lay_out_submission(autograder / "submission")
+    too_little = ("bash", "-c", 'ulimit -v 400000; exec "$@"', "bash")  # KiB: torch does not fit
+    process = started("gradescope", bundle(tmp_path), autograder, *too_little)
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode == 3, text
+    found = told(autograder)
+    assert found["output"].count("could not judge this submission") == 1
+    assert found["extra_data"]["complete"] is False
 
 
 def processes_of(folder):
