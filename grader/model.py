@@ -196,9 +196,13 @@ class OutOfMemory:
 
 @dataclass(frozen=True, kw_only=True)
 class Died:
-    """The process ended without an answer: `how` names the signal or exit status."""
+    """The process ended without an answer: `how` names the signal or exit status.
+
+    `starved`: whether the kernel killed for want of memory while the process lived; None where that cannot be known.
+    """
 
     how: str
+    starved: bool | None = None
     notes: Notes = field(default_factory=Notes)
 
 
@@ -215,6 +219,7 @@ Observation = Values | Raised | NotImplementedYet | TimedOut | OutOfMemory | Die
 # --- verdicts -------------------------------------------------------------------------------------------------
 
 KILLED_REASON = "process killed"  # from outside, as it seems: a person should look before it costs anything
+SELF_KILLED_REASON = "process killed itself"  # as it seems: the machine had memory left
 
 DATA_REASON = "needs data"
 

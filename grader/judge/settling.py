@@ -48,8 +48,12 @@ class Doubt:
 
     @property
     def settled(self) -> bool:
-        """Whether the look counts as it is: a grader error does, and a fair look that left no numbers to explain."""
-        return self.look.shown is None or (self.fair and self.look.result is not None)
+        """Whether the look counts as it is: a test's own error does, and a fair look that left no numbers to explain.
+
+        That the machine's memory ran out says nothing about the next look.
+        """
+        result = self.look.result
+        return self.look.shown is None or (self.fair and result is not None and result.status != "grader_error")
 
     def as_it_is(self) -> CheckResult:
         """The look's result, a disagreement without an explanation."""

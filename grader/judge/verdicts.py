@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from grader.model import (
     KILLED_REASON,
+    SELF_KILLED_REASON,
     Died,
     Malformed,
     NotImplementedYet,
@@ -24,6 +25,8 @@ MAX_MISMATCHES = 4
 REASONS = {"UnreadableFile": "file unreadable", "UnusableResult": "wrong type"}
 KILLED = signal_name(9)
 FROM_OUTSIDE = "The system does that when the machine's memory runs out, and so does code that kills itself."
+BY_ITSELF = "Code that kills its own process does that, or that goes on when its processor time is up."
+NO_MEMORY_LEFT = "The machine's memory ran out while your code ran. That is not held against you: the points stay open."
 PROCESS_ENDS = (
     "Look for what ends a process: exit(), endless recursion, an index that crashes a library, too much memory."
 )
@@ -55,6 +58,11 @@ def of_observation(observation: Observation) -> Verdict:
             text = f"Needed more than the {limit} MiB of memory that this check allows. Look at the sizes you allocate."
             said = [one_line(message, 300)] if message else []
             return Verdict("failed", "out of memory", "\n".join([text, *(f"  {line}" for line in (*said, *trace))]))
+        case Died(how=how, starved=True) if how == KILLED:
+            return Verdict("grader_error", KILLED_REASON, NO_MEMORY_LEFT)
+        case Died(how=how, starved=False) if how == KILLED:
+            text = f"The process that ran your code was {how} while the machine had memory left. {BY_ITSELF}"
+            return Verdict("failed", SELF_KILLED_REASON, text)
         case Died(how=how) if how == KILLED:
             return Verdict("failed", KILLED_REASON, f"The process that ran your code was {how}. {FROM_OUTSIDE}")
         case Died(how=how):

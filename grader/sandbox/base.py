@@ -62,12 +62,14 @@ class Site:
 class Ending:
     """How a worker's process ended; both None when that cannot be found out.
 
-    `hung_up`: it had closed its channel and went on, so that it was killed.
+    `hung_up`: it had closed its channel and went on, so that it was killed. `starved`: the kernel killed for want of
+    memory while it lived; None where that cannot be found out.
     """
 
     signal: int | None = None
     code: int | None = None
     hung_up: bool = False
+    starved: bool | None = None
 
 
 class Process(Protocol):
@@ -277,7 +279,7 @@ def explain_end(ending: Ending, limits: Limits) -> Observation:
     if ending.signal == SIGXCPU:
         return TimedOut(seconds=limits.cpu_seconds, clock="processor")
     if ending.signal is not None:
-        return Died(how=signal_name(ending.signal))
+        return Died(how=signal_name(ending.signal), starved=ending.starved)
     if ending.code is not None:
         return Died(how=f"the process ended itself with exit status {ending.code}")
     return Died(how="the process ended without an answer")

@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from grader.assignment.assignment import Limits
@@ -41,6 +42,7 @@ class LinuxProcess:
         self._output = output
         self._control = control
         self._ending: Ending | None = None
+        self._starved = killed_for_memory()
 
     def kill(self) -> None:
         """SIGKILL through the pidfd; the zygote clears away what the worker started."""
@@ -56,6 +58,8 @@ class LinuxProcess:
             if not readable:
                 self.kill()
             ending = _ask_ending(self._control, self.number)
+            if ending.signal == signal.SIGKILL and self._starved is not None:
+                ending = replace(ending, starved=killed_for_memory() != self._starved)
             self._ending = ending if readable else Ending(hung_up=True)
         return self._ending
 
@@ -95,6 +99,15 @@ class LinuxProcess:
         for fd in (self._pidfd, self._output):
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+
+def killed_for_memory() -> int | None:
+    """How many processes the kernel has killed for want of memory, in any container; None where it does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return None
 
 
 def _ask_ending(control: socket.socket, number: int) -> Ending:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from grader.assignment.assignment import Assignment
 from grader.course.terms import Terms
-from grader.model import DATA_REASON, KILLED_REASON, Applied, Graded, Line, Report
+from grader.model import DATA_REASON, KILLED_REASON, SELF_KILLED_REASON, Applied, Graded, Line, Report
 from grader.scoring.breaches import LATE
 from grader.scoring.lateness import Lateness
 from grader.text import one_line
@@ -92,9 +92,16 @@ def _cause(staff: str) -> str:
 
 def _killed(lines: Sequence[Line]) -> list[str]:
     """The student's code may have done it, or the machine was short of memory: only a person can tell."""
-    found = [line.item for line in lines if line.counted and line.result and line.result.reason == KILLED_REASON]
-    text = "The process was killed from outside, perhaps because the machine ran out of memory"
-    return [f"{text}: {_listed(found)}."] if found else []
+    told = {
+        KILLED_REASON: "The process was killed from outside, perhaps because the machine ran out of memory",
+        SELF_KILLED_REASON: "The process was killed while the machine had memory left, which looks deliberate if nobody "
+        "here killed it",
+    }
+    found = {
+        reason: [line.item for line in lines if line.counted and line.result and line.result.reason == reason]
+        for reason in told
+    }
+    return [f"{told[reason]}: {_listed(items)}." for reason, items in found.items() if items]
 
 
 def _without_data(lines: Sequence[Line]) -> list[str]:

@@ -28,6 +28,11 @@ GOLDEN = [
     (Died(how=KILLED), "failed", "process killed",
      "The process that ran your code was killed by SIGKILL (killed). The system does that when the machine's memory "
      "runs out, and so does code that kills itself."),
+    (Died(how=KILLED, starved=False), "failed", "process killed itself",
+     "The process that ran your code was killed by SIGKILL (killed) while the machine had memory left. Code that kills "
+     "its own process does that, or that goes on when its processor time is up."),
+    (Died(how=KILLED, starved=True), "grader_error", "process killed",
+     "The machine's memory ran out while your code ran. That is not held against you: the points stay open."),
     (OutOfMemory(limit_mib=512, message="CUDA out of memory.\nTried", trace=("m.py:9 in f: x = g()",)),
      "failed", "out of memory",
      "Needed more than the 512 MiB of memory that this check allows. Look at the sizes you allocate.\n"

@@ -1,11 +1,14 @@
 """One suite for all back ends: whatever a submission does, the judge gets one observation of the right kind."""
 
 import gc
+import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -291,6 +294,22 @@ def test_rubbish_is_malformed(linux, name):
 
 def test_half_an_answer_times_out(linux):
     assert isinstance(linux.run("sends_half", limits=SHORT), TimedOut)
+
+
+@pytest.mark.parametrize(("count", "starved"), [(0, False), (1, True), (None, None)])
+def test_what_was_killed_is_told_apart_by_what_the_kernel_killed_for_memory(linux, monkeypatch, count, starved):
+    backend = pytest.importorskip("grader.sandbox.linux")
+    counted = itertools.chain([None if count is None else 5], itertools.repeat(5 + (count or 0)))
+    monkeypatch.setattr(backend, "killed_for_memory", lambda: next(counted))
+    linux.run("add", 1, 2, fresh=True)
+    timer = threading.Timer(0.3, os.kill, (linux.process._pid(), signal.SIGKILL))
+    timer.start()
+    assert linux.run("loops") == Died(how="killed by SIGKILL (killed)", starved=starved)
+
+
+def test_the_kernel_says_how_often_it_killed_for_memory(linux):
+    backend = pytest.importorskip("grader.sandbox.linux")
+    assert (killed := backend.killed_for_memory()) is None or killed >= 0
 
 
 @pytest.mark.parametrize("name", ["hangs_up", "closes_everything"])

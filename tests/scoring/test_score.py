@@ -10,7 +10,7 @@ from rubric import NEEDS_F, assignment, graded, item, passed, rule
 
 from grader.assignment.assignment import Budget, Cap, Choice, Late, Track, Training
 from grader.errors import UsageError
-from grader.model import DATA_REASON, KILLED_REASON, CheckResult, Mark, Violation
+from grader.model import DATA_REASON, KILLED_REASON, SELF_KILLED_REASON, CheckResult, Mark, Violation
 from grader.scoring import score
 
 
@@ -177,6 +177,8 @@ def test_what_broke_or_lacked_data_in_a_training_needs_attention():
     assert lacks == "Not trained for want of data: trained. Not found: news. Put it into /data/news."
     killed = said(status="failed", reason=KILLED_REASON)
     assert any("killed from outside" in sentence and "trained" in sentence for sentence in killed)
+    itself = said(status="failed", reason=SELF_KILLED_REASON)
+    assert any("looks deliberate" in sentence and "trained" in sentence for sentence in itself)
 
 
 def test_a_measured_figure_is_scored_by_the_manifest():
