@@ -94,7 +94,7 @@ def owners_called(known: Sequence[Person], owners: Iterable[str]) -> Callable[[s
 
 
 def on_roster(roster: Sequence[Person]) -> Callable[[Person], Person | None]:
-    """Who somebody is on the roster: by id or address, else by a submission's key, or by a name that nothing contradicts."""
+    """Who somebody is on the roster: by id or address, else a submission's key, or a name that nothing contradicts."""
     by_mark = {name: entry for entry in roster for name in _names(entry)}
     by_name = {words_of(entry.name): entry for entry in roster if entry.name}
 

@@ -94,8 +94,8 @@ def _killed(lines: Sequence[Line]) -> list[str]:
     """The student's code may have done it, or the machine was short of memory: only a person can tell."""
     told = {
         KILLED_REASON: "The process was killed from outside, perhaps because the machine ran out of memory",
-        SELF_KILLED_REASON: "The process was killed while the machine had memory left, which looks deliberate if nobody "
-        "here killed it",
+        SELF_KILLED_REASON: "The process was killed while the machine had memory left, "
+        "which looks deliberate if nobody here killed it",
     }
     found = {
         reason: [line.item for line in lines if line.counted and line.result and line.result.reason == reason]

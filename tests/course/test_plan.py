@@ -158,9 +158,7 @@ KEYS = {"ada": "ada", "ben": "ben", "ben~2": "ben"}
 def times(tmp_path, *lines, zone="Europe/Berlin"):
     (tmp_path / "times.csv").write_text("\n".join(["who,time", *lines]) + "\n")
     people = [Person(key="ada", email="ada@example.edu")]
-    return read_times(
-        tmp_path / "times.csv", zone_of(zone), KEYS, owners_called(people, KEYS.values())
-    )
+    return read_times(tmp_path / "times.csv", zone_of(zone), KEYS, owners_called(people, KEYS.values()))
 
 
 def test_times_are_of_the_zone_or_of_their_offset(tmp_path):
