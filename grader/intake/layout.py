@@ -23,6 +23,7 @@ from grader.intake.expected import ExpectedNames, Match, find_files
 from grader.intake.fates import Ledger
 from grader.intake.missing import say_what_is_missing
 from grader.intake.names import is_archive, is_source, stem, student_ids
+from grader.intake.receipt import differing, without_receipt
 from grader.intake.selection import (
     TOTAL_BYTES,
     left_out_notes,
@@ -53,7 +54,7 @@ def lay_out(candidate: Candidate, expected: ExpectedNames, target: Path, ledger:
     for the student, if there is nothing that can be graded or something that no honest submission contains.
     """
     with ExitStack() as stack:
-        entries = _unpacked(candidate, stack, ledger)
+        entries, claims = without_receipt(_unpacked(candidate, stack, ledger), ledger)
         ledger.notes += [*candidate.notes, *left_out_notes(entries)]
         ledger.looks += candidate.looks
         entries = [entry for entry in entries if entry.counts or (entry.problem and entry.left_out != "junk")]
@@ -77,6 +78,9 @@ def lay_out(candidate: Candidate, expected: ExpectedNames, target: Path, ledger:
         ledger.say(entry, f"as {' and '.join(named)}" if named else "beside the work")
     say_what_is_missing(expected, files, entries, ledger)
     digest = digest_of(target, originals)
+    handed_in = {file.path: files[file.id] for file in expected.files if file.id in files} if claims else {}
+    contents = {name: originals.get(path) or (target / path).read_bytes() for name, path in handed_in.items()}
+    ledger.notes += filter(None, [differing(claims, contents)])
     for file in expected.files:
         files.update(_as_notebook(file, files, target, ledger))
     return Laid(files=files, digest=digest)

@@ -12,6 +12,7 @@ from grader.assignment.assignment import Assignment, ExpectedFile
 from grader.assignment.locate import Folders
 from grader.assignment.moments import instant, zone_of
 from grader.errors import UsageError
+from grader.intake import receipt
 from grader.model import Submission
 from grader.recording.identity import SUBMISSIONS, Unusable, folder_digest
 from grader.recording.shelf import read_index
@@ -49,7 +50,9 @@ def closing(assignment: Assignment) -> Iterator[str]:
 
 
 def collect(assignment: Assignment, submission: Submission, template: Path, out: Path) -> Iterator[str]:
-    """Write the accepted files, under their names, as a zip; what was written and what is missing, as sentences.
+    """Write the accepted files, under their names, and a receipt of their digests as a zip.
+
+    Yields what was written and what is missing, as sentences.
 
     Raises UsageError when there is nothing, or it cannot be written.
     """
@@ -65,6 +68,7 @@ def collect(assignment: Assignment, submission: Submission, template: Path, out:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, path in kept.items():
                 archive.write(path, name)
+            archive.writestr(receipt.NAME, receipt.receipt_of({name: path.read_bytes() for name, path in kept.items()}))
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}") from None
     yield f"Wrote {out}: {', '.join(kept)}."

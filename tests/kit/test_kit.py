@@ -119,7 +119,7 @@ def test_what_is_handed_in_is_what_is_accepted(kit, tmp_path):
     said, _ = python(kit / "collect_submission.py", work, "--out", out, code=0)
     assert f"Wrote {out}" in said
     with zipfile.ZipFile(out) as packed:
-        assert set(packed.namelist()) == {"layers.py", "model.py", "tiny.ipynb"}
+        assert set(packed.namelist()) == {"layers.py", "model.py", "tiny.ipynb", "kit-receipt.json"}
     before = listing(kit)
     said, _ = python(kit / "collect_submission.py", code=1)
     assert listing(kit).keys() - before.keys() == {kit / "tiny-submission.zip"}
