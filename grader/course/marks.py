@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
@@ -37,6 +38,7 @@ class Sheet:
     marks: tuple[Mark, ...] = ()
     reserved: frozenset[str] = frozenset()
 
+    @cached_property
     def given(self) -> dict[tuple[str, str], Mark]:
         """The marks by submission and item."""
         return {(mark.submission, mark.item): mark for mark in self.marks}
@@ -114,7 +116,7 @@ def read_sheet(path: Path, assignment: Assignment) -> Sheet:
 def write_sheet(path: Path, sheet: Sheet) -> None:
     """Replace a marker's file in one step, in an order that two versions of it merge by."""
     rows = [[key, "", "", "", path.stem] for key in sorted(sheet.reserved)]
-    rows += [_cells(mark) for _, mark in sorted(sheet.given().items())]
+    rows += [_cells(mark) for _, mark in sorted(sheet.given.items())]
     path.parent.mkdir(mode=0o700, exist_ok=True)
     sheets.write_private(path, sheets.text_in_rows([COLUMNS, *rows]))
 
@@ -126,7 +128,7 @@ def united(paths: Sequence[Path], assignment: Assignment) -> Sheet:
     for path in paths:
         sheet = read_sheet(path, assignment)
         reserved |= sheet.reserved
-        for place, mark in sheet.given().items():
+        for place, mark in sheet.given.items():
             other, earlier = found.setdefault(place, (path, mark))
             if earlier != mark:
                 raise UsageError(f"{other} and {path} differ for {' and '.join(place)}: make them equal, or leave one")

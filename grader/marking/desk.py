@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 HOST = "127.0.0.1"
-MAX_KEPT = 9
+MAX_KEPT, MAX_CLAIMS = 9, 10
 _FIGURES = ("Measured", "Beside it", "Reported by the code")
 
 
@@ -64,6 +64,14 @@ class Desk:
         item = self.assignment.item(place[1])
         return showing.files_of(self.roots[key], self.files.get(key, {}), self.assignment, item)
 
+    def claims(self, shown: Sequence[showing.Shown], words: Sequence[str]) -> list[tuple[str, str]]:
+        """(where, what) of the figures that a submission claims, without those that the template has."""
+        if not words:
+            return []
+        given = showing.files_of(self.assignment.template, {}, self.assignment, self.assignment.items[0])
+        known = {what for _, what in showing.claims(given, words)}
+        return [found for found in showing.claims(shown, words) if found[1] not in known][:MAX_CLAIMS]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attempted:
@@ -81,9 +89,10 @@ def page(
     key, item_id = place
     item, report, line = desk.assignment.item(item_id), desk.reports[key], desk.work.lines[place]
     order, waiting = walk(desk.work, standing, desk.keeper.who), left(desk.work, standing, desk.keeper.who)
-    given = standing.of(desk.keeper.who).given()
+    given = standing.of(desk.keeper.who).given
     at, shown = order.index(place), desk.shown(place)
-    beside = [entry for entry in report.lines if entry.question == item.question and entry.result is not None]
+    beside = [_beside(entry) for entry in report.lines
+              if entry.question == item.question and entry.item != item_id and entry.result is not None]  # fmt: skip
     metrics = {entry.training.metric for entry in desk.assignment.items
                if entry.training and entry.question == item.question}  # fmt: skip
     return _render(
@@ -110,8 +119,8 @@ def page(
             block for block in explanation(line, staff=True) if line.result and block.label not in ("Note", "Run")
         ],
         curves=[Markup(svg(series)) for series in curves(line, staff=True)],
-        beside=[_beside(entry) for entry in beside if entry.item != item_id],
-        claims=showing.claims(shown, sorted(metrics)),
+        beside=[cells for cells in beside if any(cells[2:])],
+        claims=desk.claims(shown, sorted(metrics)),
         files=shown,
         notes=report.notes,
     )
@@ -120,7 +129,7 @@ def page(
 def _beside(line: Line) -> tuple[str, str, str, str]:
     """What a machine found for the same question: title, state, measured figures, figures that the code reported."""
     facts = dict(learning.facts) if (learning := learning_of(line.result)) else {}
-    measured = "; ".join(facts[name] for name in _FIGURES[:2] if name in facts)
+    measured = "; ".join(facts[name].partition(" (")[0] for name in _FIGURES[:2] if name in facts)
     return heading(line), STATE_WORDS[line.state], measured or advice(line, staff=True), facts.get(_FIGURES[2], "")
 
 
@@ -133,7 +142,7 @@ def finished(desk: Desk, standing: Standing, nonce: str) -> str:
     """The page of a marker with nothing left."""
     own = standing.of(desk.keeper.who)
     others = len(desk.work.lines) - sum(
-        any(place in sheet.given() for sheet in standing.sheets.values()) or place in standing.decided
+        any(place in sheet.given for sheet in standing.sheets.values()) or place in standing.decided
         for place in desk.work.lines
     )
     sentences = [f"{len(own.marks)} marks stand in {desk.keeper.path}."]

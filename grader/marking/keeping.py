@@ -39,7 +39,7 @@ class Keeper:
         """Everybody's marks as they are now. Raises UsageError for a file with bad lines."""
         sheets = {name: marks.read_sheet(path, self.assignment) for name, path in marks.files(self.folder).items()}
         last = sheets.pop(marks.FILE, Sheet())
-        return Standing(sheets={Path(name).stem: s for name, s in sheets.items()}, decided=frozenset(last.given()))
+        return Standing(sheets={Path(name).stem: s for name, s in sheets.items()}, decided=frozenset(last.given))
 
     def keep(self, mark: Mark) -> None:
         """Give a mark, or another one in its place."""

@@ -128,9 +128,9 @@ class Marking:
     def _following(self, standing: Standing, after: Place | None) -> Place | None:
         desk = self._desk
         waiting = left(desk.work, standing, desk.keeper.who)
-        order = list(desk.work.lines)
-        behind = order[order.index(after) + 1 :] if after else []
-        return next((place for place in behind if place in set(waiting)), next(iter(waiting), None))
+        order = {place: number for number, place in enumerate(desk.work.lines)}
+        behind = (place for place in waiting if after and order[place] > order[after])
+        return next(behind, next(iter(waiting), None))
 
     def _prepare(self, place: Place, standing: Standing) -> None:
         """Read the files of the next place while a person looks at this one."""

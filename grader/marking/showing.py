@@ -30,7 +30,7 @@ from grader.parsing import notebooks
 from grader.text import clean, one_line
 
 MAX_FILES, MAX_TEXT, MAX_CELL = 60, 300_000, 40_000
-MAX_PIXELS, MAX_PICTURE, MAX_PICTURES = 30_000_000, 12 * 2**20, 48 * 2**20
+MAX_PIXELS, MAX_PICTURE, MAX_PICTURES = 30_000_000, 12 * 2**20, 24 * 2**20
 _TEXTS = (".txt", ".md", ".markdown", ".tex", ".csv", ".json", ".yaml", ".yml", ".log", ".rst", "")
 _PICTURES = (".png", ".jpg", ".jpeg", ".svg")
 _LABEL = re.compile(r"(?P<label>\d+(?:\.\d+)*[a-z]?|\([a-z]\))[).:]*\s")
@@ -60,12 +60,12 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """One file. `facts` are sentences about it, `places` (title, words, anchor) its sections."""
+    """One file. `facts` are sentences about it, `places` (title, words, anchor, whether it is meant) its sections."""
 
     name: str
     groups: tuple[Group, ...] = ()
     facts: tuple[str, ...] = ()
-    places: tuple[tuple[str, int, str], ...] = ()
+    places: tuple[tuple[str, int, str, bool], ...] = ()
     open: bool = True
     texts: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # (where, text), for claims
 
@@ -77,14 +77,17 @@ def files_of(root: Path, files: Mapping[str, str], assignment: Assignment, item:
     found = sorted((path for path in root.rglob("*") if path.is_file() and not path.is_symlink()), key=str)
     shown = [_for_item(_shown(path, path.relative_to(root).as_posix()), item) for path in found[:MAX_FILES]]
     about = {name for name, file_id in named.items() if file_id in wanted}
+    about |= {entry.name for entry in shown if not all(group.open for group in entry.groups)}
+    others = any(name.endswith(".ipynb") for name in about)  # then no other notebook is meant
 
     def rank(entry: Shown) -> tuple[bool, bool, str]:
         return entry.name not in about, not _is_writing(entry.name), entry.name
 
-    shown = [
-        replace(entry, open=entry.name in about or (item.kind == "manual" and _is_writing(entry.name)))
-        for entry in sorted(shown, key=rank)
-    ]
+    def is_open(entry: Shown) -> bool:
+        written = item.kind == "manual" and _is_writing(entry.name)
+        return entry.name in about or (written and not (others and entry.name.endswith(".ipynb")))
+
+    shown = [replace(entry, open=is_open(entry)) for entry in sorted(shown, key=rank)]
     if not any(entry.open for entry in shown):
         shown = [replace(entry, open=True) for entry in shown]
     rest = tuple(path.relative_to(root).as_posix() for path in found[MAX_FILES:])
@@ -107,6 +110,8 @@ def _name(path: str) -> str:
 
 def _for_item(shown: Shown, item: Item) -> Shown:
     """The groups that an item's title speaks of open, the others folded; all open where none is."""
+    places = tuple((title, words, anchor, _concerns(item, title)) for title, words, anchor, _ in shown.places)
+    shown = replace(shown, places=places)
     about = [_concerns(item, f"{group.title}\n{group.about}") for group in shown.groups]
     if not any(about):
         return shown
@@ -123,7 +128,7 @@ def _concerns(item: Item, heading: str) -> bool:
     return bool(words) and 2 * len(words & set(_WORD.findall(heading.lower()))) > len(words)
 
 
-@functools.lru_cache(maxsize=24)
+@functools.lru_cache(maxsize=16)
 def _shown(path: Path, name: str) -> Shown:
     """A file, whatever it is; what cannot be shown is named with the reason."""
     suffix = path.suffix.lower()
@@ -177,7 +182,7 @@ def _pdf(path: Path, name: str) -> Shown:
         name=name,
         groups=(Group(title="", pieces=pieces),),
         facts=tuple(facts),
-        places=tuple((entry.title, entry.words, f"{anchor}{entry.page}") for entry in document.sections()[:60]),
+        places=tuple((entry.title, entry.words, f"{anchor}{entry.page}", False) for entry in document.sections()[:60]),
         texts=tuple((f"{name}, page {number}", page.text) for number, page in enumerate(document.pages, start=1)),
     )
 
@@ -309,16 +314,16 @@ def colours() -> str:
     return f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}"
 
 
-def claims(shown: Sequence[Shown], words: Iterable[str], most: int = 10) -> list[tuple[str, str]]:
+def claims(shown: Sequence[Shown], words: Iterable[str]) -> list[tuple[str, str]]:
     """(where, what) of figures that a submission's texts give for these words, such as `accuracy … 0.87`."""
     names = "|".join(re.escape(word.replace("_", " ")) for word in words)
     if not names:
         return []
-    pattern = re.compile(rf"[^\n]{{0,60}}\b(?:{names})\b[^\n]{{0,40}}?\d+(?:[.,]\d+)?\s?%?[^\n]{{0,40}}", re.IGNORECASE)
+    pattern = re.compile(rf"[^\n]{{0,60}}\b(?:{names})\b[^\n]{{0,40}}?(?:\d[.,]\d|\d\s?%)[^\n]{{0,40}}", re.IGNORECASE)
     found = (
         (where, one_line(match[0], 160))
         for entry in shown
         for where, text in entry.texts
         for match in pattern.finditer(text)
     )
-    return list(dict.fromkeys(found))[:most]
+    return list(dict.fromkeys(found))

@@ -80,12 +80,12 @@ def _doubles(keys: Collection[str]) -> frozenset[str]:
 def walk(work: Work, standing: Standing, who: str) -> list[Place]:
     """The places of a marker, what is marked already included: of what was reserved, else of what nobody else has."""
     own, others = standing.of(who), standing.others(who)
-    given = own.given()
+    given = own.given
 
     def is_mine(place: Place) -> bool:
         key = place[0]
         wanted = 2 if key in work.doubles else 1
-        free = sum(place in sheet.given() for sheet in others) < wanted and place not in standing.decided
+        free = sum(place in sheet.given for sheet in others) < wanted and place not in standing.decided
         if own.reserved:
             return free and key in own.reserved
         return free and sum(key in sheet.reserved for sheet in others) < wanted
@@ -95,7 +95,7 @@ def walk(work: Work, standing: Standing, who: str) -> list[Place]:
 
 def left(work: Work, standing: Standing, who: str) -> list[Place]:
     """What a marker still has to mark."""
-    given = standing.of(who).given()
+    given = standing.of(who).given
     return [place for place in walk(work, standing, who) if place not in given]
 
 
@@ -122,7 +122,7 @@ def _is_free(key: str, work: Work, standing: Standing, who: str) -> bool:
     wanted = 2 if key in work.doubles else 1
     places = [place for place in work.lines if place[0] == key and place not in standing.decided]
     others = standing.others(who)
-    return any(sum(place in sheet.given() for sheet in others) < wanted for place in places)
+    return any(sum(place in sheet.given for sheet in others) < wanted for place in places)
 
 
 def kept_comments(work: Work, standing: Standing, who: str, item: str) -> list[str]:
@@ -137,7 +137,7 @@ def kept_comments(work: Work, standing: Standing, who: str, item: str) -> list[s
 
 def report(work: Work, standing: Standing) -> str:
     """Who marked how much, how much is left, and where two markers of one item differ."""
-    given = {name: sheet.given() for name, sheet in sorted(standing.sheets.items())}
+    given = {name: sheet.given for name, sheet in sorted(standing.sheets.items())}
     names = {place: [name for name, marks in given.items() if place in marks] for place in work.lines}
     twice = [place for place, who in names.items() if len(who) > 1]
     done = sum(bool(who) or place in standing.decided for place, who in names.items())

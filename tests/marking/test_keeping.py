@@ -31,10 +31,10 @@ def test_marks_are_given_changed_and_taken_back(tmp_path):
     keeper.keep(mark("ada"))
     keeper.keep(mark("bob", "0.5", "=short"))
     keeper.keep(mark("ada", "0"))
-    given = keeper.standing().of("kim").given()
+    given = keeper.standing().of("kim").given
     assert given == {("ada", "essay"): mark("ada", "0"), ("bob", "essay"): mark("bob", "0.5", "=short")}
     keeper.take_back(("ada", "essay"))
-    assert list(keeper.standing().of("kim").given()) == [("bob", "essay")]
+    assert list(keeper.standing().of("kim").given) == [("bob", "essay")]
     assert [path.name for path in (tmp_path / "marks").iterdir()] == ["kim.csv"], "marks and nothing else are written"
 
 

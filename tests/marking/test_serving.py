@@ -52,7 +52,7 @@ class Person:
 
     @property
     def marks(self) -> dict[work.Place, tuple[str, str]]:
-        given = self.desk.keeper.standing().of(self.desk.keeper.who).given()
+        given = self.desk.keeper.standing().of(self.desk.keeper.who).given
         return {place: (str(mark.points), mark.comment) for place, mark in given.items()}
 
 

@@ -91,17 +91,17 @@ def test_the_file_of_an_items_part_comes_first_and_open(tmp_path):
     assert (found[0].name, found[0].open) == ("model.py", True)
     assert not any(file.open for file in found[1:])
     found = shown(tmp_path, **files)
-    assert [file.name for file in found if file.open] == ["report.pdf", "tiny.ipynb"]
+    assert [file.name for file in found if file.open] == ["tiny.ipynb", "report.pdf"]
 
 
 def test_a_pdf_has_pictures_of_its_pages_words_and_sections(tmp_path):
     [found] = shown(tmp_path, report__pdf=REPORT)
     assert found.facts == ("2 pages, 42 words",)
-    assert [(title, words) for title, words, _ in found.places] == [
-        ("1 What did you learn?", 24), ("2 What was difficult", 9),
+    assert [(title, words, here) for title, words, _, here in found.places] == [
+        ("1 What did you learn?", 24, True), ("2 What was difficult", 9, False),
     ]  # fmt: skip
     anchors = [piece.anchor for piece in found.groups[0].pieces]
-    assert [anchor for _, _, anchor in found.places] == anchors
+    assert [anchor for _, _, anchor, _ in found.places] == anchors
     for piece in found.groups[0].pieces:
         picture = Image.open(io.BytesIO(base64.b64decode(piece.html.split("base64,")[1].split('"')[0])))
         assert (picture.format, picture.width) == ("PNG", 1100)

@@ -54,7 +54,7 @@ def test_markers_who_reserve_mark_everything_and_the_doubles_twice(count, slice_
     for turn in range(count + 6):
         who = ("kim", "ada", "lee")[turn % 3]
         standing = marked(waiting, reserved(waiting, standing, who, slice_size), who)
-    times = {key: sum((key, "essay") in sheet.given() for sheet in standing.sheets.values()) for key in waiting.keys}
+    times = {key: sum((key, "essay") in sheet.given for sheet in standing.sheets.values()) for key in waiting.keys}
     assert times == {key: 2 if key in waiting.doubles else 1 for key in waiting.keys}
 
 
