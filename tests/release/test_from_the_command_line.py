@@ -1,0 +1,65 @@
+"""From release to gradebook by the commands themselves, with their exit codes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from class_examples import ASSIGNMENTS, scored
+
+from grader.cli import main
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture
+def grader(monkeypatch, capsys):
+    def run(*arguments, code=0):
+        monkeypatch.setattr(sys, "argv", ["grader", *map(str, arguments), "--assignments", str(ASSIGNMENTS)])
+        try:
+            main()
+            ended = 0
+        except SystemExit as end:
+            ended = end.code or 0
+        said = capsys.readouterr()
+        assert ended == code, said.out + said.err
+        return said.out + said.err
+
+    return run
+
+
+def test_the_story_of_a_release(folder, grader):
+    sheet, out = GOLDEN / "canvas.csv", folder.parent / "upload.csv"
+    must = {row.submission: row.id for row in scored(folder).rows if row.must}
+    assert "was not released" in grader("export", folder, "--for", "csv", "--out", out, code=2)
+    assert "not released, because of these 3" in grader("release", folder, code=1)
+    assert "--why" in grader("settle", folder, must["eve"], "--accept", code=2)
+    grader("settle", folder, must["eve"], "--accept", "--by", "kim", "--why", "nn.Softmax indeed")
+    grader("settle", folder, must["cyd"], "--accept", "--by", "kim", "--why", "no luck twice")
+    assert "the points of essay are open" in grader("release", folder, code=1)
+    assert "release 1" in grader("release", folder, "--open-points", "--by", "kim")
+    assert "nothing changed since" in grader("release", folder, "--open-points", code=2)
+
+    assert "did you mean 'gate.forward'" in grader("void", folder, "gate.forwerd", "--full", "--why", "w", code=2)
+    assert "say what becomes" in grader("void", folder, "gate.forward", code=2)
+    grader("void", folder, "gate.forward", "--full", "--by", "kim", "--why", "the handout gave another formula")
+    assert "bob: 7 → 9" in grader("diff", folder)
+    assert "release them first" in grader("export", folder, "--for", "csv", "--out", out, code=2)
+    grader("release", folder, "--open-points", "--only-rise")
+
+    assert grader("audit", folder).count("fit; head") == 1
+    grader("export", folder, "--for", "canvas", "--sheet", sheet, "--column", "4711", "--out", out)
+    grader("export", folder, "--for", "mail", "--out", folder.parent / "mail.csv")
+    assert "bob is forgotten" in grader("forget", folder, "bob", "--by", "kim")
+    assert "there is no submission 'bob'" in grader("forget", folder, "bob", code=2)
+    assert "fit; head" in grader("audit", folder)
+    told = grader("export", folder, "--for", "canvas", "--sheet", sheet, "--column", "4711", "--out", out, code=1)
+    assert "line 5: nobody was graded as 882" in told or "line 4: nobody was graded as 882" in told
+
+    (folder / "ada" / "results.json").write_text("{}")
+    assert "ada/results.json is not what" in grader("audit", folder, code=1)
+    text = (folder / "log.jsonl").read_bytes()
+    (folder / "log.jsonl").write_bytes(text.replace(b"kim", b"tim", 1))
+    assert "line 2 does not follow" in grader("release", folder, code=2)
+    assert "line 2 does not follow" in grader("audit", folder, code=1)
