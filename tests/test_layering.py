@@ -24,7 +24,7 @@ LAYERS = (
     ("intake", "rules", "sandbox", "suite", "scoring"),
     ("reports", "recording"),
     ("run", "marking"),
-    ("proof", "container", "release"),
+    ("proof", "container", "cluster", "release"),
     ("platforms",),
     ("kit",),
     ("judge",),

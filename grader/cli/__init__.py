@@ -53,7 +53,7 @@ def launched_ahead(arguments: Sequence[str]) -> AbstractContextManager[Launched 
 
     They import torch, which takes longer than everything that the command line does before the first job.
     """
-    runs_nothing = {"-h", "--help", "--plan", "--container"} & set(arguments)
+    runs_nothing = {"-h", "--help", "--plan", "--container", "--slurm"} & set(arguments)
     if arguments[:1] != ["grade"] or runs_nothing or not sys.platform.startswith("linux"):
         return nullcontext()
     from grader.sandbox.launch import launch

@@ -21,6 +21,7 @@ from grader.cli.options import (
     Training,
     end,
 )
+from grader.results.sharding import MAX_SHARDS
 
 app = typer.Typer()
 
@@ -92,7 +93,27 @@ def grade(
         Path | None, typer.Option("--answers", help="Take over what these results judged of the very same files.")
     ] = None,
     shard: Annotated[
-        str | None, typer.Option("--shard", help="Judge one part of the class, e.g. 3/40; `merge` puts them together.")
+        str | None,
+        typer.Option(
+            "--shard", help="Judge one part of the class, e.g. 3/40 (auto/40: a job of an array); `merge` joins them."
+        ),
+    ] = None,
+    items: Annotated[list[str] | None, typer.Option("--item", hidden=True)] = None,
+    slurm: Annotated[bool, typer.Option("--slurm", help="Judge the class in parts, as jobs of Slurm.")] = False,
+    shards: Annotated[
+        int, typer.Option("--shards", min=0, max=MAX_SHARDS, help="With --slurm: parts (0: one for 25 submissions).")
+    ] = 0,
+    partition: Annotated[str, typer.Option("--partition", help="With --slurm: where jobs run.")] = "",
+    gpu_partition: Annotated[
+        str,
+        typer.Option("--gpu-partition", help="With --slurm: where items that need a GPU run, as jobs of their own."),
+    ] = "",
+    array_parallelism: Annotated[
+        int, typer.Option("--array-parallelism", min=0, help="With --slurm: jobs at once (0: as many as Slurm lets).")
+    ] = 0,
+    sbatch: Annotated[
+        list[str] | None,
+        typer.Option("--sbatch", help="With --slurm: an option of sbatch, e.g. account=cs101. Repeatable."),
     ] = None,
     json: Json = False,
     recording: Recording = None,
@@ -128,8 +149,27 @@ def grade(
         recording=recording,
         no_cache=no_cache,
         shard=shard,
+        items=tuple(items or ()),
     )
-    end(command.run(request, context.obj))
+    if not slurm:
+        end(command.run(request, context.obj))
+        return
+    from grader.commands import cluster
+
+    places = cluster.Places(
+        shards=shards, partition=partition, gpu_partition=gpu_partition, at_once=array_parallelism, sbatch=sbatch or ()
+    )
+    end(cluster.run(request, places))
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(help="A results folder.")],
+) -> None:
+    """Say how far a run is, on a cluster or not."""
+    from grader.commands import status as command
+
+    end(command.run(folder))
 
 
 @app.command()

@@ -17,6 +17,7 @@ from rich.console import Console
 from grader import intake
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
+from grader.cluster.task import is_open
 from grader.commands import plan
 from grader.commands.shared import (
     course_for,
@@ -89,6 +90,7 @@ class Request:
     no_cache: bool = False
     shard: str | None = None
     stored: str | None = None  # whose stored submissions are judged again; "": everybody's
+    items: tuple[str, ...] = ()  # exactly these; unlike `only` they are not named by a person, and lift no protection
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
     """Grade and write everything, with processes that may have been started ahead. Returns the exit code."""
     folders, assignment = open_assignment(request.slug, request.assignments)
     require_reference(folders, request.recording)
-    items = automatic_items(assignment, request.only)
+    items = automatic_items(assignment, request.items or request.only)
     trainings = trainings_for(assignment, request.training, request.device)
     if request.plan:
         count = _count(request, assignment)
@@ -127,7 +129,11 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
         raise UsageError("--answers takes results over on this machine: give it without --container")
     if not request.paths and request.taken is None and request.stored is None:
         raise UsageError("name what is to be graded: folders, zips, notebooks or a bulk download")
-    out = request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
+    out = results_folder(request)
+    if is_open(out):
+        raise UsageError(
+            f"{out} is being judged on a cluster: see `grader status {out}`, and go on with --slurm --resume"
+        )
     place = course_for(out, request.slug, request.assignments, request.course)
     if place is not None:
         course = load_course(place)
@@ -144,6 +150,11 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
         return EXIT_DONE  # who called reads the journal, and makes the results
     what = "graded" if request.stored is None else "regraded"
     return finish(out, assignment, lenient=request.lenient, as_json=request.json, what=what, facts=facts)
+
+
+def results_folder(request: Request) -> Path:
+    """Where this call's results go."""
+    return request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
 
 
 def finish(
@@ -252,7 +263,7 @@ def _class_of(run: _Run) -> _Class:
         return known if shard is None else shard.share(known)
 
     taken = _take(journal, run.assignment, request, workspace, run.out, choose)
-    return _Class(taken, seed or new_seed(), None if shard is None else shard.facts(owners))
+    return _Class(taken, seed or new_seed(), None if shard is None else shard.facts(owners, request.items))
 
 
 def _stored(journal: Journal, owner: str, workspace: Path) -> _Class:

@@ -24,6 +24,19 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
     """Write the combined results. Returns the exit code."""
     if len(folders) < 2:
         raise UsageError("give at least two results folders")
+    return combine(folders, out, as_json=as_json, assignments=assignments)
+
+
+def combine(
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    as_json: bool,
+    assignments: Path | None,
+    lenient: bool = False,
+    times: Path | None = None,
+) -> int:
+    """As `run`, of one folder as well; `times` as for `grade`."""
     # Whatever can be wrong is found before the first file is written.
     _, assignment = open_assignment(slug_of(folders[0]), assignments)
     names = (marks.FILE, VOIDS, DISPOSITIONS, TIMES, COURSE_PATH)
@@ -38,8 +51,8 @@ def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | N
         shutil.copyfile(path, out / path.name)
     for name, sheet in markers.items():
         marks.write_sheet(out / name, sheet)
-    remember_course(out, assignment, course_for(out, assignment.slug, assignments, None), None)
-    return finish(out, assignment, as_json=as_json)
+    remember_course(out, assignment, course_for(out, assignment.slug, assignments, None), times)
+    return finish(out, assignment, lenient=lenient, as_json=as_json)
 
 
 def _bring_people(folders: Sequence[Path], out: Path) -> None:

@@ -11,10 +11,9 @@ Nothing else that a container leaves behind is looked at. A folder that an inter
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
@@ -22,6 +21,7 @@ from grader.assignment.locate import Folders, copy_assignment
 from grader.container.box import ASSIGNMENTS, FILE_MIB, OUT, SUBMISSIONS
 from grader.errors import GraderError, UsageError
 from grader.model import Submission, unjudged
+from grader.results.following import Follower
 from grader.results.journal import NAME, Contents, Journal, impossible, read
 from grader.rules import check_archive
 
@@ -29,14 +29,12 @@ FOLDER = ".container"  # no key begins with a dot
 SUITE = "suite.json"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Exchange:
-    """The folder, and how far its journal was followed."""
+    """The folder, and how far its journal was followed since the run began."""
 
     folder: Path
-    followed: int = 0
-    going: set[str] = field(default_factory=set)  # started and not finished
-    done: set[str] = field(default_factory=set)  # finished since the run began
+    journal: Follower
 
     @property
     def reads(self) -> dict[str, Path]:
@@ -47,31 +45,6 @@ class Exchange:
     def writes(self) -> dict[str, Path]:
         """The two files that it may write."""
         return {f"{OUT}/{NAME}": self.folder / NAME, f"{OUT}/{SUITE}": self.folder / SUITE}
-
-    def follow(self) -> bool:
-        """Read on in the journal; whether another submission was finished."""
-        with (self.folder / NAME).open("rb") as file:
-            file.seek(self.followed)
-            text = file.read()
-        whole = text[: text.rfind(b"\n") + 1]
-        self.followed += len(whole)
-        before = len(self.done)
-        for line in whole.splitlines():
-            kind, key = _kind_and_key(line)
-            if kind == "started":
-                self.going.add(key)
-            elif kind == "finished":
-                self.going.discard(key)
-                self.done.add(key)
-        return len(self.done) > before
-
-
-def _kind_and_key(line: bytes) -> tuple[str, str]:
-    try:
-        record = json.loads(line)
-        return str(record["kind"]), str(record.get("key", ""))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return "", ""  # the whole is judged in `returned`
 
 
 def open_exchange(out: Path, journal_file: Path, submissions: Sequence[Submission], folders: Folders) -> Exchange:
@@ -93,7 +66,7 @@ def open_exchange(out: Path, journal_file: Path, submissions: Sequence[Submissio
         out.chmod(0o700)
     except OSError as error:
         raise GraderError(f"{folder}: {error.strerror}; make room, and run the same command again") from None
-    return Exchange(folder=folder, followed=(folder / NAME).stat().st_size)
+    return Exchange(folder, Follower(folder / NAME, (folder / NAME).stat().st_size))
 
 
 def _linked(source: Path, target: Path) -> None:
@@ -164,10 +137,10 @@ def close_exchange(exchange: Exchange) -> None:
 def give_up(exchange: Exchange, slug: str, items: Sequence[str], why: str) -> None:
     """Finish in the container's journal what was being judged when it died: no other container will try again."""
     with Journal(exchange.folder, slug) as journal:
-        for key in sorted(exchange.going):
+        for key in sorted(exchange.journal.going):
             results = journal.contents.submissions[key].results
             for item in items:
                 if item not in results:
                     journal.result(key, unjudged(item, why), "")
             journal.finished(key, {}, 0.0)
-    exchange.follow()
+    exchange.journal.follow()

@@ -36,6 +36,7 @@ from grader.errors import EXIT_AUTHOR, EXIT_DONE, GraderError, UsageError
 from grader.intake import Taken
 from grader.model import Submission
 from grader.reports.files import write_text
+from grader.results.following import Follower
 from grader.results.journal import NAME, Contents, Journal
 from grader.run.engine import Order, Trainings
 from grader.run.grading import Progress
@@ -117,7 +118,7 @@ class _Run:
         self.tell = tell
         self.out = out.resolve()
         self.label = hashlib.sha256(str(self.out).encode()).hexdigest()[:24]
-        self.exchange = Exchange(folder=self.out / FOLDER)
+        self.exchange = Exchange(self.out / FOLDER, Follower(self.out / FOLDER / NAME))
         self.taken: set[str] = set()
         self.notes: dict[str, None] = {}  # what the grader in the container remarked, each once
 
@@ -128,23 +129,23 @@ class _Run:
 
     def look(self) -> bool:
         """Follow the container's journal; whether it finished something, which is then in the host's."""
-        if not self.exchange.follow():
+        if not self.exchange.journal.follow():
             return False
         self.take()
         return True
 
     def take(self, *, every: bool = False) -> None:
         """Adopt what was finished and is not taken yet; with `every`, also what was begun."""
-        self.exchange.follow()
+        self.exchange.journal.follow()
         known = {entry.key for entry in self.present}
-        keys = (self.exchange.done - self.taken) | (self.exchange.going if every else set())
+        keys = (self.exchange.journal.done - self.taken) | (self.exchange.journal.going if every else set())
         if not keys & known and not every:
             return
         contents = self._returned()
         self.journal.start_run(contents.slug, contents.seed, contents.versions, self.wanted.shard)
         for key in sorted(keys & known):
             adopt(self.journal, contents, {key}, self.present, self.assignment)
-            if key in self.exchange.done:
+            if key in self.exchange.journal.done:
                 self.taken.add(key)
                 self.tell(Progress(key=key, done=len(self.taken), of=len(self.present)))
 
@@ -216,16 +217,16 @@ def _size_mib(present: Sequence[Submission]) -> int:
 def _until_done(client: Client, box: Box, run: _Run) -> None:
     deaths = 0
     while True:
-        done_before = len(run.exchange.done)
+        done_before = len(run.exchange.journal.done)
         ended = _run_one(client, box, run)
         if ended.code == EXIT_DONE:
             return
         if ended.code == EXIT_AUTHOR:
             raise UsageError(f"in the container: {ended.text}")
-        deaths = 1 if len(run.exchange.done) > done_before else deaths + 1
+        deaths = 1 if len(run.exchange.journal.done) > done_before else deaths + 1
         if deaths < 2:
             continue
-        if not run.exchange.going:
+        if not run.exchange.journal.going:
             raise GraderError(
                 f"the container ended twice before it had judged anything: {ended.why}\n{ended.text}".strip()
             )

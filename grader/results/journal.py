@@ -24,7 +24,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from grader.errors import GraderError, UsageError
 from grader.model import CheckResult, Graded, Refused, Status, Submission, Violation
@@ -232,7 +232,7 @@ class Journal:
 
 
 _OURS = frozenset(
-    {"submissions", "people.csv", "intake.csv", "suite.json", "summary.csv", "items.csv", "attention.csv"}
+    {"submissions", "people.csv", "intake.csv", "suite.json", "summary.csv", "items.csv", "attention.csv", ".cluster"}
 )
 
 
@@ -357,7 +357,16 @@ def _position(violation: Violation) -> tuple[str, str, str, int, int, str]:
     return found.rule, found.evidence, found.file or "", found.cell or 0, found.line or 0, found.message
 
 
-def lock(fd: int) -> Literal[True] | bool:
+def in_use(folder: Path) -> bool:
+    """Whether a run is writing to this folder."""
+    try:
+        with (folder / NAME).open("rb") as file:
+            return not lock(file.fileno())
+    except OSError:
+        return False
+
+
+def lock(fd: int) -> bool:
     """Take a file for this process alone; False when another one has it."""
     try:
         import fcntl

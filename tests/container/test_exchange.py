@@ -57,27 +57,27 @@ def test_what_it_finished_is_adopted_once_and_in_full(held):
     journal, assignment, present, exchange = held
     judge(exchange, assignment.slug, "ada")
     judge(exchange, assignment.slug, "bob", finish=False)
-    assert exchange.follow()
-    assert (exchange.done, exchange.going) == ({"ada"}, {"bob"})
+    assert exchange.journal.follow()
+    assert (exchange.journal.done, exchange.journal.going) == ({"ada"}, {"bob"})
     adopt(journal, back(exchange, assignment, present), {"ada"}, present, assignment)
     stored = journal.contents.submissions["ada"]
     assert stored.finished
     assert stored.results[ITEMS[0]].credit == 1.0
     assert (stored.stamps[ITEMS[0]], stored.seconds) == ("stamp", 2.0)
-    assert not exchange.follow()
+    assert not exchange.journal.follow()
 
 
 def test_what_died_with_two_containers_is_the_graders_error(held):
     _, assignment, present, exchange = held
     judge(exchange, assignment.slug, "bob", finish=False)
-    exchange.follow()
+    exchange.journal.follow()
     give_up(exchange, assignment.slug, ITEMS, "the container ended twice")
     stored = back(exchange, assignment, present).submissions["bob"]
     assert stored.finished
     assert {name: result.status for name, result in stored.results.items()} == {
         ITEMS[0]: "passed", **dict.fromkeys(ITEMS[1:], "grader_error")
     }  # fmt: skip
-    assert (exchange.done, exchange.going) == ({"bob"}, set())
+    assert (exchange.journal.done, exchange.journal.going) == ({"bob"}, set())
 
 
 def changed(exchange, change):
@@ -113,7 +113,7 @@ def test_a_journal_that_is_not_of_this_run_is_refused_as_a_whole(held, change):
     journal, assignment, present, exchange = held
     judge(exchange, assignment.slug, "ada")
     changed(exchange, change)
-    exchange.follow()
+    exchange.journal.follow()
     with pytest.raises(GraderError, match="a journal that cannot be used"):
         back(exchange, assignment, present)
     assert not journal.contents.submissions["ada"].results

@@ -23,7 +23,7 @@ def test_a_submissions_part_does_not_depend_on_the_others():
     assert [key for key in Shard(2, 3).share(CLASS) if key in CLASS[:5]] == Shard(2, 3).share(CLASS[:5])
 
 
-@pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "-1/4", "1/0", "1/4/2", "a/b", "1/10001", "1 / 4"])
+@pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "-1/4", "1/0", "1/4/2", "a/b", "1/10001", "1 / 4", "auto"])
 def test_a_part_has_a_number_from_one(text):
     with pytest.raises(UsageError, match="such as 3/40"):
         Shard.parse(text)
@@ -33,11 +33,31 @@ def test_a_part_is_read():
     assert Shard.parse("3/40") == Shard(3, 40)
 
 
-def write(folder, shard, keys=CLASS, *, seed="s", done=None):
+@pytest.mark.parametrize(
+    ("environment", "number"),
+    [
+        ({"JOB_COMPLETION_INDEX": "2"}, 3),
+        ({"AWS_BATCH_JOB_ARRAY_INDEX": "0"}, 1),
+        ({"BATCH_TASK_INDEX": "39"}, 40),
+        ({"SLURM_ARRAY_TASK_ID": "4"}, 5),
+        ({"SLURM_ARRAY_TASK_ID": "4", "SLURM_ARRAY_TASK_MIN": "1"}, 4),
+    ],
+)
+def test_an_engine_that_runs_an_array_numbers_the_part(environment, number):
+    assert Shard.parse("auto/40", environment) == Shard(number, 40)
+
+
+@pytest.mark.parametrize("environment", [{}, {"JOB_COMPLETION_INDEX": "40"}, {"JOB_COMPLETION_INDEX": "x"}])
+def test_outside_of_an_array_there_is_no_number(environment):
+    with pytest.raises(UsageError, match="such as 3/40"):
+        Shard.parse("auto/40", environment)
+
+
+def write(folder, shard, keys=CLASS, *, seed="s", done=None, versions=None, items=()):
     """The journal of one part, of which `done` submissions (default: all) are finished."""
     mine = shard.share(keys)
     with Journal(folder, "tiny") as journal:
-        journal.start_run("tiny", seed, {"torch": "2"}, shard.facts(keys))
+        journal.start_run("tiny", seed, {"torch": "2", **(versions or {})}, shard.facts(keys, items))
         for number, key in enumerate(mine):
             if number == 0:
                 journal.submission(Refused(key=key, reason="empty"))
@@ -107,3 +127,20 @@ def test_parts_of_several_divisions_classes_or_seeds_are_named(tmp_path):
     words = refusal([*folders[:2], seeded], tmp_path / "all")
     assert "seeded (shard 3/3) has another seed" in words
     assert "--seed or --recording" in words
+
+
+def test_parts_of_other_versions_are_refused_by_name(tmp_path):
+    found = parts(tmp_path)
+    write(tmp_path / "other", Shard(2, 3), versions={"torch": "1.9"})
+    with pytest.raises(
+        UsageError, match=r"other \(shard 2/3\) was judged with torch 1\.9, others with torch 2: install"
+    ):
+        merge([found[0], tmp_path / "other", found[2]], tmp_path / "all")
+
+
+def test_parts_of_some_items_are_a_whole_of_their_own(tmp_path):
+    some = [write(tmp_path / f"gpu{number}", Shard(number, 2), items=["a"]) for number in (1, 2)]
+    all_of_them = parts(tmp_path, of=2)
+    assert merge([*all_of_them, *some], tmp_path / "all").submissions == len(CLASS)
+    with pytest.raises(UsageError, match="missing of 2 shards of a: 2"):
+        merge([*all_of_them, some[0]], tmp_path / "other")

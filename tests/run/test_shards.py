@@ -1,12 +1,11 @@
 """A class judged in parts and merged is the class judged at once, byte for byte but for times."""
 
-import json
 import os
-import re
 import subprocess
 import sys
 
 import pytest
+from comparing import files_of
 from tiny_assignment import ROOT, lay_out_submission, open_for_workers
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading a class needs Linux")
@@ -15,7 +14,6 @@ EDITS = {
     "bo": {"model.py": (".mean(dim=1)", ".mean(dim=1) * 2")},
     "cy": {"layers.py": ("opened = torch.sigmoid(self.gate(x))", "print('x')\n        opened = self.gate(x)")},
 }
-TIMES = ("seconds", "execution_time", "created", "duration")
 
 
 @pytest.fixture(scope="module")
@@ -40,24 +38,6 @@ def parts(handed_in, tmp_path_factory):
     for number in (1, 2, 3):
         run("grade", "tiny", handed_in, "--seed", "s", "--shard", f"{number}/3", "--out", folder / str(number))
     return [folder / str(number) for number in (1, 2, 3)]
-
-
-def timeless(value):
-    if isinstance(value, dict):
-        return {name: timeless(entry) for name, entry in value.items() if name not in TIMES}
-    return [timeless(entry) for entry in value] if isinstance(value, list) else value
-
-
-def files_of(out):
-    found = {}
-    for path in sorted(out.rglob("*")):
-        if path.is_file() and path.name != "journal.jsonl":
-            text = path.read_text()
-            text = json.dumps(timeless(json.loads(text))) if path.suffix == ".json" else text
-            found[path.relative_to(out).as_posix()] = re.sub(
-                r"Seconds</th><td>[\d.]+|\d+\.\d+ s, observation", "", text
-            )
-    return found
 
 
 def test_the_parts_are_the_whole(handed_in, parts, tmp_path):
