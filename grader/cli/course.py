@@ -191,3 +191,20 @@ def export(
             assignments=assignments,
         )
     )
+
+
+@app.command("class")
+def show_class(
+    folder: Folder,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Name nobody, though people.csv is there.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="The page to write (default: class.html there).")] = None,
+    assignments: Assignments = None,
+) -> None:
+    """Show a class at a glance.
+
+    What is probably not the students' fault, scores, items, mistakes, trainings, who waits and who is missing; here
+    and in class.html. Runs no code.
+    """
+    from grader.commands import overview as command
+
+    end(command.run(folder, anonymous, out, assignments))

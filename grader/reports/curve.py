@@ -17,6 +17,7 @@ WIDTH, HEIGHT = 318, 150
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 24, 24
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 40
+OVERLAID = 60
 # What the page's own style says, for a picture that stands alone, on light and dark alike.
 ALONE = """.curve{font:11px sans-serif;fill:none;background:#fff}.curve text{fill:#555}.curve .name{fill:#111}
 .curve .tick,.curve .level-name{text-anchor:end}.curve .grid{stroke:#ddd}
@@ -40,22 +41,64 @@ def svg(series: Series) -> str:
         return TOP + (high - min(value, high)) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     parts = _frame(series, (low, high), (first, last), y)
-    if series.level is not None:
-        place = y(series.level)
-        parts.append(f'<line class="level" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place:.1f}" y2="{place:.1f}"/>')
-        parts.append(
-            f'<text class="level-name" x="{WIDTH - RIGHT}" y="{place - 4:.1f}">wanted {_tick(series.level)}</text>'
-        )
+    parts += _level(series.level, y)
     if len(series.points) > 1:
         line = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in series.points)
         parts.append(f'<polyline points="{line}"/>')
     if series.end is not None:
         parts.append(f'<circle cx="{x(last):.1f}" cy="{y(series.end):.1f}" r="3.5"/>')
-    label = escape(_described(series), quote=True)
+    return _panel(parts, escape(_described(series), quote=True))
+
+
+def _level(level: float | None, y: Callable[[float], float]) -> list[str]:
+    if level is None:
+        return []
+    place = y(level)
+    return [
+        f'<line class="level" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place:.1f}" y2="{place:.1f}"/>',
+        f'<text class="level-name" x="{WIDTH - RIGHT}" y="{place - 4:.1f}">wanted {_tick(level)}</text>',
+    ]
+
+
+def _panel(parts: Sequence[str], label: str) -> str:
     return (
         f'<svg class="curve" role="img" aria-label="{label}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'width="{WIDTH}" height="{HEIGHT}">{"".join(parts)}</svg>'
     )
+
+
+def overlay(name: str, passed: Sequence[Series], others: Sequence[Series], level: float | None) -> str:
+    """Many curves over one another, those of `passed` apart from `others`, on common axes. Safe to insert."""
+    drawn = [*passed, *others]
+    values = [value for series in drawn for _, value in series.points]
+    values += [value for value in (*(series.end for series in drawn), level) if value is not None]
+    steps = [step for series in drawn for step, _ in series.points]
+    low, high = _range(values)
+    first, last = min(steps, default=0.0), max(steps, default=1.0)
+
+    def x(step: float) -> int:
+        return round(LEFT + ((step - first) / (last - first) if last > first else 1.0) * (WIDTH - LEFT - RIGHT))
+
+    def y(value: float) -> float:
+        return TOP + (high - min(value, high)) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+    parts = [*_frame(Series(name=name, points=()), (low, high), (first, last), y), *_level(level, y)]
+    for kind, some in (("others", others), ("passed", passed)):
+        lines = "".join(_path(series, x, y) for series in some)
+        ends = [(one.points[-1][0], one.end) for one in some if one.points and one.end is not None]
+        dots = "".join(f"M{x(step)} {y(value):.1f}h0" for step, value in ends)
+        parts += [f'<path class="{kind}" d="{lines}"/>'] if lines else []
+        parts += [f'<path class="{kind} ends" d="{dots}"/>'] if dots else []
+    wanted = f", wanted {_tick(level)}" if level is not None else ""
+    return _panel(parts, escape(f"{name}: {len(drawn)} curves, {len(passed)} passed{wanted}", quote=True))
+
+
+def _path(series: Series, x: Callable[[float], int], y: Callable[[float], float]) -> str:
+    """A line in few characters; of a long curve as many points as the panel can show."""
+    count = len(series.points)
+    places = range(count) if count <= OVERLAID else (i * (count - 1) // (OVERLAID - 1) for i in range(OVERLAID))
+    picked = [series.points[place] for place in places]
+    return "M" + "L".join(f"{x(step)} {y(value):.1f}" for step, value in picked) if count > 1 else ""
 
 
 def picture(series: Series) -> str:

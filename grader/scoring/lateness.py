@@ -54,7 +54,11 @@ class _Cost:
 
 
 def _amount(percent: Decimal, points: Decimal) -> str:
-    return f"{percent.normalize():f} % of what was earned" if percent else f"{points.normalize():f} points"
+    return (
+        f"{percent.normalize():f} % of what was earned"
+        if percent
+        else f"{points.normalize():f} point{'' if points == 1 else 's'}"
+    )
 
 
 def lateness_of(graded: Graded, late: Late, terms: Terms = USUAL) -> Lateness:
@@ -141,7 +145,8 @@ def _cost(moment: datetime, end: datetime, late: Late, zone: tzinfo | None) -> _
         if nothing and begun > rule.days:
             return _Cost(f"by more than {rule.days} days", ALL)
         count = min(begun, rule.days) if rule.days else begun
-        why = f"{count} day{'s' if count > 1 else ''} begun, each {_amount(rule.percent, rule.points)}"
+        each = f"{rule.percent.normalize():f} %" if rule.percent else _amount(rule.percent, rule.points)
+        why = f"{count} day{'s' if count > 1 else ''} begun, {each} each"
         return _Cost(why, min(ALL, rule.percent * count), rule.points * count)
     for step in late.steps:
         if moment <= end + timedelta(hours=step.hours):

@@ -40,7 +40,7 @@ def test_a_late_policy_of_the_course_is_applied_to_stored_results(stored):
     assert (after["late"], after["submitted_at"]) == ("late", "2024-03-23T13:00:00+00:00")
     page = (out / key / "report.html").read_text(encoding="utf-8")
     assert "due 2024-03-22 23:59 EDT: 9 h 1 min late, by the minute." in page
-    assert "1 day begun, each 25 % of what was earned: it costs 25 % of what was earned." in page
+    assert "1 day begun, 25 % each: it costs 25 % of what was earned." in page
     times.unlink()
     shutil.rmtree(out / key)
     grader("score", out, assignments=assignments)  # both are remembered

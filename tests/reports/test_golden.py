@@ -9,14 +9,16 @@ import os
 from html.parser import HTMLParser
 from pathlib import Path
 
+import crowd_examples
 import pytest
 from learning_examples import PERPLEXITY, trained
 from report_examples import ASSIGNMENT, report, reports
 
 from grader.model import Report
-from grader.reports import difference, files, full, html, tables, terminal
+from grader.reports import difference, files, full, html, overview_text, tables, terminal
 from grader.reports.curve import spark, svg
 from grader.reports.learning import learning_of
+from grader.reports.overview import overview
 from grader.scoring import score
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -72,6 +74,7 @@ def training_curve() -> str:
 
 
 CASES = {
+    "overview.txt": lambda: overview_text.text(overview(crowd_examples.reports(), crowd_examples.PEOPLE)),
     "ada.results.json": lambda: files.results_text(report("ada")),
     "bob.results.json": lambda: files.results_text(report("bob")),
     "zoe.results.json": lambda: files.results_text(report("zoe")),

@@ -1,0 +1,150 @@
+"""Scoring and looking at a class that never was: time, memory and size of what works on stored results alone.
+
+    python -m benchmarks.course [SUBMISSIONS] [--assignment SLUG] [--keep FOLDER]
+
+The results are drawn, not judged: every item of the assignment, the hints of its known mistakes, curves of trainings.
+Each figure is the best of three calls of the command line in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from grader.assignment.assignment import Assignment, Item
+from grader.assignment.locate import assignment_folders
+from grader.assignment.manifest import load
+from grader.course import people
+from grader.model import CheckResult, Person, Submission, Violation
+from grader.results.journal import Journal
+
+ROUNDS = 3
+FIRST = ("Ada", "Ben", "Chidi", "Dana", "Elif", "Farid", "Grace", "Hana", "Ivo", "Jun")
+LAST = ("Abebe", "Berg", "Chen", "Diaz", "Eriksen", "Fischer", "Gupta", "Haddad", "Ito", "Jansen", "Kim")
+HINTS = ("the scores are dot products: the division by the norms is missing", "the gates are in another order", "")
+
+
+def simulate(folder: Path, assignment: Assignment, count: int) -> None:
+    """A results folder of `count` submissions, and course.yaml with a roster that is a little longer beside it."""
+    draw = random.Random(7)
+    everybody = [
+        Person(
+            key=str(20000 + number),
+            name=f"{draw.choice(FIRST)} {draw.choice(LAST)} {number}",
+            email=f"s{number}@example.edu",
+            person_id=str(900000 + number),
+        )
+        for number in range(count + count // 40 + 1)
+    ]
+    folder.mkdir(parents=True)
+    due = "2024-04-01T08:00:00-04:00"
+    rows = [f"{one.person_id},{one.name},{one.email}" for one in everybody]
+    (folder.parent / "roster.csv").write_text("\n".join(["id,name,email", *rows]) + "\n")
+    (folder.parent / "course.yaml").write_text(
+        f'roster: roster.csv\nassignments:\n  {assignment.slug}:\n    due: "{due}"\n    per_day: {{percent: 10}}\n'
+    )
+    people.write(everybody[:count], folder / "people.csv")
+    items = [item for item in assignment.items if item.kind == "automatic"]
+    hard = {item.id: draw.uniform(0.02, 0.5) for item in items}
+    with Journal(folder, assignment.slug) as journal:
+        journal.start_run(assignment.slug, "5eed", {"grader": "0.1.0", "torch": "2.13.0"})
+        for one in everybody[:count]:
+            able = draw.uniform(0, 1)
+            when = f"2024-0{draw.choice(('3-31', '3-31', '3-31', '4-01', '4-02'))}T{draw.randrange(10, 24)}:15:00-04:00"
+            digest, files = f"{one.key:0>64}", {file.id: file.path for file in assignment.files}
+            journal.submission(
+                Submission(key=one.key, root=folder, digest=digest, files=files, people=(one,), submitted_at=when)
+            )
+            for item in items:
+                journal.result(one.key, result_of(item, hard[item.id], able, draw, items.index(item) == 3), "stamp")
+            if assignment.rules and draw.random() < 0.05:
+                rule = draw.choice(assignment.rules)
+                journal.violation(one.key, Violation(rule=rule.id, message="it is used", file="a.py", line=3))
+            journal.finished(one.key, {"level": "standard"}, draw.uniform(0.5, 2))
+
+
+def result_of(item: Item, hard: float, able: float, draw: random.Random, ours: bool) -> CheckResult:
+    """One drawn result; `ours`: most fail in one way, as they would if the check were wrong."""
+    if item.training is not None:
+        return training_of(item, able, draw)
+    seconds = draw.uniform(0.005, 0.05)
+    if able < 0.05 and draw.random() < 0.6:
+        return CheckResult(item=item.id, status="not_attempted", message="Not implemented yet.", seconds=seconds)
+    if draw.random() > (0.8 if ours else hard * (1.4 - able)):
+        return CheckResult(item=item.id, status="passed", credit=1.0, seconds=seconds)
+    kind = 0 if ours else draw.choice((0, 1, 2, 2))
+    value = draw.uniform(0, 1) if kind == 2 else 0.398849
+    message = (
+        f"out differs in 40 of 120 entries (33%).\nGreatest difference 0.0713 at (2, 0, 5): {value:.6g} where 0.341 is "
+        "expected; allowed is 2.9e-05.\nShape (3, 8, 5), torch.float32."
+    )
+    return CheckResult(
+        item=item.id, status="failed", reason="values differ", message=message, hint="" if ours else HINTS[kind],
+        seconds=seconds, case="Case(batch=2, time=3, seed=0)",
+    )  # fmt: skip
+
+
+def training_of(item: Item, able: float, draw: random.Random) -> CheckResult:
+    """A training with its curve and a figure around the threshold."""
+    training = item.training
+    assert training is not None
+    goal = training.made.full or 0.5
+    steps = range(1, 201)
+    value = goal * (draw.gauss(1.1, 0.05) if training.higher_is_better else draw.gauss(0.9, 0.1))
+    shape = [math.exp(-step / 40) * (1 + 0.05 * draw.random()) for step in steps]
+    curve = [
+        [step, {"loss": (math.log(max(value, 1.01)) if value > 1 else 0.3) + 3 * part}]
+        for step, part in zip(steps, shape, strict=True)
+    ]
+    figures = {
+        "counts": True, "source": "made", "metric": training.metric, "counted": training.counted, "value": value,
+        "runs": [value], "way": "retrained", "device": "cpu", "steps": 200, "budget": 200, "seconds": 20 + 10 * able,
+        "evaluation_seconds": 0.5, "peak_mib": draw.uniform(300, 600), "steady_mib": 290.0, "curve": curve,
+    }  # fmt: skip
+    return CheckResult(item=item.id, status="passed", credit=1.0, figures={"training": figures}, seconds=20 + 10 * able)
+
+
+def measured(*arguments: str) -> tuple[float, float]:
+    """Seconds and MiB of one call of the command line: the quickest of several, and the most memory of all."""
+    seconds = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "grader.cli", *arguments], check=True, stdout=subprocess.DEVNULL)
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("submissions", type=int, nargs="?", default=400)
+    parser.add_argument("--assignment", default="cs7643_a4")
+    parser.add_argument("--keep", type=Path)
+    given = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    assignment = load(assignment_folders(given.assignment))
+    place = given.keep or Path(tempfile.mkdtemp(prefix="grader-class-"))
+    folder = place / "grades"
+    try:
+        simulate(folder, assignment, given.submissions)
+        print(f"{given.submissions} submissions, {len(assignment.items)} items of {assignment.slug}")
+        print("journal {:.1f} MiB".format((folder / "journal.jsonl").stat().st_size / 2**20))
+        for words in (("score", str(folder), "--course", str(place / "course.yaml")), ("class", str(folder))):
+            seconds, memory = measured(*words)
+            print(f"grader {words[0]}: {seconds:.2f} s, {memory:.0f} MiB")
+        print("class.html {:.2f} MiB".format((folder / "class.html").stat().st_size / 2**20))
+    finally:
+        if given.keep is None:
+            shutil.rmtree(place)
+
+
+if __name__ == "__main__":
+    main()
