@@ -16,6 +16,7 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.course import marks
 from grader.course.marks import Sheet
+from grader.errors import UsageError
 from grader.marking.work import Place, Standing
 from grader.model import Mark
 
@@ -51,7 +52,7 @@ class Keeper:
 
     def reserve(self, choose: Callable[[Standing], frozenset[str]]) -> frozenset[str]:
         """Reserve what `choose` finds free, while nobody else reserves."""
-        with _alone(self.path.parent):
+        with self._alone():
             keys = choose(self.standing())
             sheet = self._own()
             if keys:
@@ -59,8 +60,17 @@ class Keeper:
         return keys
 
     def _change(self, change: Callable[[Sheet], Sheet]) -> None:
-        with _alone(self.path.parent):
+        with self._alone():
             marks.write_sheet(self.path, change(self._own()))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The only writer of marks. Raises UsageError when the disk refuses: what was on it stays."""
+        try:
+            with _locked(self.path.parent):
+                yield
+        except OSError as error:
+            raise UsageError(f"{self.path}: the mark was not kept: {error.strerror}; earlier ones are safe") from None
 
     def _own(self) -> Sheet:
         return marks.read_sheet(self.path, self.assignment) if self.path.exists() else Sheet()
@@ -71,16 +81,15 @@ def _without(sheet: Sheet, place: Place) -> tuple[Mark, ...]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Let one process, and one thread of it, change files of a folder at a time; a lock goes with its process."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows: threads of one process alone
-        with _HERE:
-            yield
-        return
     with _HERE:
+        try:
+            import fcntl
+        except ImportError:  # Windows: threads of one process alone
+            yield
+            return
         handle = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

@@ -29,7 +29,7 @@ from grader.marking import pdf
 from grader.parsing import notebooks
 from grader.text import clean, one_line
 
-MAX_FILES, MAX_TEXT, MAX_CELL = 60, 300_000, 40_000
+MAX_FILES, MAX_TEXT, MAX_CELL = 60, 150_000, 40_000
 MAX_PIXELS, MAX_PICTURE, MAX_PICTURES = 30_000_000, 12 * 2**20, 24 * 2**20
 _TEXTS = (".txt", ".md", ".markdown", ".tex", ".csv", ".json", ".yaml", ".yml", ".log", ".rst", "")
 _PICTURES = (".png", ".jpg", ".jpeg", ".svg")
@@ -142,8 +142,10 @@ def _shown(path: Path, name: str) -> Shown:
             return _notebook(path.read_text("utf-8", "replace"), label)
         if suffix == ".py" or suffix in _TEXTS:
             return _text(path, label)
-    except SubmissionError as error:
+    except (SubmissionError, OSError) as error:
         return Shown(name=label, facts=(one_line(str(error), 300),))
+    except Exception as error:  # whatever somebody handed in, it holds up nobody's marking
+        return Shown(name=label, facts=(f"It cannot be shown ({type(error).__name__}). Open the file itself.",))
     return Shown(name=label, facts=(f"It is not shown here ({path.stat().st_size:,} bytes).",))
 
 
@@ -319,9 +321,13 @@ def claims(shown: Sequence[Shown], words: Iterable[str]) -> list[tuple[str, str]
     names = "|".join(re.escape(word.replace("_", " ")) for word in words)
     if not names:
         return []
-    pattern = re.compile(rf"[^\n]{{0,60}}\b(?:{names})\b[^\n]{{0,40}}?(?:\d[.,]\d|\d\s?%)[^\n]{{0,40}}", re.IGNORECASE)
+    pattern = re.compile(rf"\b(?:{names})\b[^\n]{{0,40}}?(?:\d[.,]\d|\d\s?%)[^\n]{{0,40}}", re.IGNORECASE)
+
+    def with_lead(text: str, match: re.Match[str]) -> str:
+        return one_line(text[max(0, match.start() - 60) : match.start()].rpartition("\n")[2] + match[0], 160)
+
     found = (
-        (where, one_line(match[0], 160))
+        (where, with_lead(text, match))
         for entry in shown
         for where, text in entry.texts
         for match in pattern.finditer(text)

@@ -107,7 +107,7 @@ def test_submissions_are_found_where_they_were_graded_from(tmp_path):
 
 @linux
 def test_eight_slices_of_one_class_do_not_overlap_and_go_on_where_they_were_left(tmp_path):
-    folder = a_class(tmp_path / "results")
+    folder = a_class(tmp_path / "results", report=False)
     for who in ("kim", "ada"):
         with marking(folder, who, "--take", "4", end=signal.SIGKILL):
             pass
@@ -161,7 +161,7 @@ def mark_all(browser, address: str, points: dict[str, str], *, scripts: bool) ->
 @linux
 def test_two_people_mark_twenty_items_with_the_keyboard(tmp_path, browser):
     """Ten essays and ten figures in doubt: all are marked, what is for two is compared, and the scores are made."""
-    folder = a_class(tmp_path / "results")
+    folder = a_class(tmp_path / "results", report=False)
     with marking(folder, "kim", "--take", "5") as kims, marking(folder, "ada", "--take", "6") as adas:
         asked = mark_all(browser, kims, {"scorer.forward": "2", "essay": "1"}, scripts=True)
         asked += mark_all(browser, adas, {"scorer.forward": "1.5", "essay": "1"}, scripts=False)

@@ -93,8 +93,8 @@ REPORT = pdf(
 )
 
 
-def a_class(folder: Path, keys: tuple[str, ...] = KEYS, *, doubts: bool = True) -> Path:
-    """A results folder; every essay waits, and with `doubts` scorer.forward too."""
+def a_class(folder: Path, keys: tuple[str, ...] = KEYS, *, doubts: bool = True, report: bool = True) -> Path:
+    """A results folder; every essay waits, and with `doubts` scorer.forward too. With `report` each has a PDF."""
     with Journal(folder, "tiny") as journal:
         journal.start_run("tiny", "seed", {"torch": "2.13"})
         for key in keys:
@@ -102,7 +102,8 @@ def a_class(folder: Path, keys: tuple[str, ...] = KEYS, *, doubts: bool = True) 
             root.mkdir(parents=True)
             for name, content in (("model.py", MODEL), ("tiny.ipynb", NOTEBOOK)):
                 (root / name).write_text(content, encoding="utf-8")
-            (root / "report.pdf").write_bytes(REPORT)
+            if report:
+                (root / "report.pdf").write_bytes(REPORT)
             files = {"model": "model.py", "nb": "tiny.ipynb"}
             journal.submission(Submission(key=key, root=root, digest=f"digest of {key}", files=files))
             journal.started(key)

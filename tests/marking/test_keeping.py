@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -114,3 +115,17 @@ def test_two_who_reserve_at_once_get_different_submissions(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda keeper: keeper.reserve(choose), keepers))
     assert sorted(key for keys in found for key in keys) == free
+
+
+def test_a_disk_that_refuses_is_told_and_earlier_marks_stay(tmp_path, monkeypatch):
+    keeper = Keeper(tmp_path, assignment(), "kim")
+    keeper.keep(mark("ada"))
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UsageError, match=r"kim\.csv: the mark was not kept: No space left on device"):
+        keeper.keep(mark("bob"))
+    assert list(keeper.standing().of("kim").given) == [("ada", "essay")]
+    assert [path.name for path in keeper.path.parent.iterdir()] == ["kim.csv"]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
+import tempfile
 import zlib
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from marking_examples import NOTEBOOK, REPORT, assignment, cell, notebook, output, pdf, png, text_cell
 from PIL import Image
@@ -24,6 +26,12 @@ ESSAY = assignment().item("essay")
 ALLOWED = {"div", "span", "pre", "p", "img", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "strong", "em",
            "code", "table", "thead", "tbody", "tr", "th", "td", "blockquote", "hr", "br"}  # fmt: skip
 ATTRIBUTES = {"class", "src", "alt", "loading", "style", "start"}  # style: how a table's column stands
+
+
+FIELDS = st.sampled_from(
+    ["cell_type", "source", "outputs", "attachments", "data", "text", "image/png", "image/svg+xml", "text/plain",
+     "text/html", "output_type", "execution_count", "png", "traceback", "a.png"]
+)  # fmt: skip
 
 
 class Inert(HTMLParser):
@@ -161,6 +169,38 @@ def test_any_text_is_inert(text, kind):
         parser.close()
     assert showing.picture("image/svg+xml", text).startswith(("<img", "<p"))
     assert showing.picture("image/png", text).startswith(("<img", "<p"))
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=20)
+    | st.sampled_from([ATTACK, png(), "code", "markdown", "stream", "error"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=5),
+    max_leaves=12,
+)
+CELLS = st.lists(st.dictionaries(FIELDS, JSON, max_size=6) | JSON, max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(CELLS)
+def test_any_notebook_is_shown_or_named(cells):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "any.ipynb").write_text(json.dumps({"cells": cells}))
+        [found] = shown(Path(folder))
+    html([found])
+    assert "cannot be shown" not in " ".join(found.facts), "nothing unforeseen is raised"
+
+
+def test_what_was_not_foreseen_costs_one_file(tmp_path, monkeypatch):
+    def broken(markdown: str) -> None:
+        raise RuntimeError("deep inside a library")
+
+    monkeypatch.setattr(showing, "rendered", broken)
+    found = {entry.name: entry.facts for entry in shown(tmp_path, a__md="# x", b__txt="two words")}
+    assert found["a.md"] == ("It cannot be shown (RuntimeError). Open the file itself.",)
+    assert found["b.txt"] == ("2 words",)
 
 
 def test_names_of_files_are_one_line_and_never_followed(tmp_path):
