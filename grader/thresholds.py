@@ -15,10 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from grader.assignment.assignment import SHARES, Assignment, Budget, Evidence, Item, Training
+from grader.assignment.assignment import SHARES, Assignment, Budget, Evidence, Item, Predictions, Training
 from grader.model import NARROW_REASON, CheckResult, Graded
 
 FIGURES = "training"
+PREDICTED = "predictions"  # as FIGURES, of what was handed in
 SPREADS = 3.0
 THRESHOLD = "the threshold"
 
@@ -54,8 +55,8 @@ def measured(result: CheckResult) -> Mapping[str, object] | None:
 
 def figure_of(result: CheckResult) -> float | None:
     """The figure that may count; None when there is none."""
-    found = measured(result)
-    return float(str(found["value"])) if found is not None else None
+    found = measured(result) or result.figures.get(PREDICTED)
+    return float(str(found["value"])) if isinstance(found, Mapping) else None
 
 
 def bar_of(item: Item, budget: Budget, graded: Graded, assignment: Assignment) -> tuple[float | None, str]:
@@ -122,12 +123,14 @@ def _noted(result: CheckResult, sentence: str) -> tuple[str, ...]:
     return result.notes if sentence in result.notes else (sentence, *result.notes)
 
 
-def better(training: Training, a: float, b: float) -> bool:
+def better(training: Training | Predictions, a: float, b: float) -> bool:
     """Whether figure `a` is strictly better than `b`."""
     return a > b if training.higher_is_better else a < b
 
 
-def credit_for(training: Training, budget: Budget, full: float | None, value: float) -> float:
+def credit_for(
+    training: Training | Predictions, budget: Budget | Predictions, full: float | None, value: float
+) -> float:
     """Credit in [0, 1]. NaN earns nothing; without any threshold every finite figure earns everything."""
     if not math.isfinite(value):
         return 0.0

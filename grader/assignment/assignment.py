@@ -133,6 +133,24 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """An item whose points follow from predictions that are handed in: `metric` against `labels`, a CSV in the suite.
+
+    `full` is the figure that earns everything, `credit` are pairs of a worse one and a share.
+    """
+
+    labels: str
+    metric: Literal["accuracy", "macro_f1", "mse", "rmse", "mae"]
+    full: float
+    credit: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Which way the metric improves."""
+        return self.metric in ("accuracy", "macro_f1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What the reference reached over several seeds; written by `grader calibrate`, never by hand.
 
@@ -195,6 +213,7 @@ class Item:
     replaces: str | None = None
     doubted_by: tuple[str, ...] = ()
     training: Training | None = None
+    predictions: Predictions | None = None
     unanchored: str = ""
     made_from: str = ""
 
@@ -341,9 +360,9 @@ class Assignment:
     """One assignment: its manifest, and where its three folders lie.
 
     `counts` says which of several attempts does: the last, the one with most points, the one that the platform calls
-    active (else the last on time), or the last on time (else the last). `leaderboard` names the training items whose
-    figures a platform shows to the class. `evidence` belongs to the thresholds of training items, by item and source of
-    data (`evidence_key`); it stands in `evidence.yaml` beside the manifest.
+    active (else the last on time), or the last on time (else the last). `leaderboard` names the items, trained or
+    predicted, whose figures a platform shows to the class. `evidence` belongs to the thresholds of training items, by
+    item and source of data (`evidence_key`); it stands in `evidence.yaml` beside the manifest.
     `kit` are the items that students get to run at home, with the tests' source and some of the reference's values.
     """
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from grader.assignment.assignment import Assignment, Consequence, Item, Rule
 from grader.assignment.deadlines import check_late
 from grader.assignment.moments import moment_of
-from grader.assignment.training import check_training
+from grader.assignment.training import check_predictions, check_training
 from grader.assignment.types import Reading, Where, suggestion
 
 MAX_SELECTIONS = 1000
@@ -108,6 +108,7 @@ def _item(assignment: Assignment, item: Item, where: Where, reading: Reading) ->
     if item.needs.minutes < 0:
         reading.bad(reading.line(*where, "needs", "minutes"), f"{item.id}: minutes cannot be negative")
     check_training(assignment, item, where, reading)
+    check_predictions(assignment, item, where, reading)
     if item.replaces is not None:
         _replacement(assignment, item, item.replaces, where, reading)
     for name in item.doubted_by:
@@ -199,6 +200,7 @@ def _kit(assignment: Assignment, reading: Reading) -> None:
             "is graded by a person": item is not None and item.kind == "manual",
             f"is {item.visibility if item else ''}": item is not None and item.visibility != "visible",
             "is trained": item is not None and item.training is not None,
+            "would show the labels": item is not None and item.predictions is not None,
             "asks for an answer, which a kit would give": item is not None and item.needs.file is not None,
         }
         for why in (why for why, holds in reasons.items() if holds):
@@ -239,9 +241,9 @@ def _feedback(assignment: Assignment, reading: Reading) -> None:
             reading.bad(reading.line("feedback", name), f"{name} is {getattr(told, name)}, expected a positive number")
     if told.messages_until is not None and moment_of(told.messages_until) is None:
         reading.bad(reading.line("feedback", "messages_until"), f"messages_until is {told.messages_until!r}, {MOMENT}")
-    measured = [item.id for item in assignment.items if item.training is not None]
+    measured = [item.id for item in assignment.items if item.training or item.predictions]
     for index, name in enumerate(assignment.leaderboard):
-        _known(name, measured, "training item", ("leaderboard", index), reading)
+        _known(name, measured, "training or predicted item", ("leaderboard", index), reading)
 
 
 def _limits_and_late(assignment: Assignment, reading: Reading) -> None:

@@ -31,6 +31,7 @@ SHORT = (
     "draw",
     "sizes",
     "train",
+    "predictions",
     "numpy",
 )  # keys of the short form, read by `grader.short`
 

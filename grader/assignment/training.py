@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from grader.assignment.assignment import SHARES, Assignment, Budget, Evidence, Item, Training
-from grader.assignment.types import BAD, Reading, Where, build
+from grader.assignment.assignment import SHARES, Assignment, Budget, Evidence, Item, Predictions, Training
+from grader.assignment.types import BAD, Reading, Where, build, suggestion
 from grader.assignment.yaml import Table, read
 from grader.errors import AuthorError
 
@@ -59,6 +59,21 @@ def check_training(assignment: Assignment, item: Item, where: Where, reading: Re
         reading.bad(reading.line(*where, "beats"), f"{item.id} beats {training.beats}, which must beat it in turn")
 
 
+def check_predictions(assignment: Assignment, item: Item, where: Where, reading: Reading) -> None:
+    """Note labels that are not there, a mark that no figure reaches, and cut-offs in the wrong order."""
+    wanted, where = item.predictions, (*where, "predictions")
+    if wanted is None:
+        return
+    if not (assignment.suite / wanted.labels).is_file() or ".." in Path(wanted.labels).parts:
+        known = sorted(path.name for path in assignment.suite.glob("*.csv"))
+        there = f"; there is {', '.join(known)}{suggestion(wanted.labels, known)}" if known else ""
+        reading.bad(reading.line(*where, "labels"), f"labels: no file {wanted.labels!r} beside the manifest{there}")
+    most = 1.0 if wanted.higher_is_better else math.inf
+    if not 0 <= wanted.full <= most:
+        reading.bad(reading.line(*where, "full"), f"full is {wanted.full:g}, expected a figure from 0 to {most:g}")
+    _curve(wanted, wanted.full, wanted.credit, reading.line(*where, "credit"), reading)
+
+
 def _threshold(training: Training, budget: Budget, where: Where, reading: Reading) -> None:
     """Without a threshold every figure would earn everything; one that no figure can reach fails everybody."""
     line = reading.line(*where, "full")
@@ -94,14 +109,20 @@ def _budget(training: Training, budget: Budget, where: Where, reading: Reading) 
         if getattr(budget, name) <= 0:
             reading.bad(reading.line(*where, name), f"{name} is {getattr(budget, name)}, expected more than 0")
     line = reading.line(*where, "credit")
-    if any(len(point) != 2 or not 0 <= point[1] <= 1 for point in budget.credit):
-        reading.bad(line, "credit: expected pairs of a figure and a credit from 0 to 1, such as [[0.6, 0.5]]")
-        return
     if budget.credit and budget.full is None:
         reading.bad(line, "credit needs `full`, the figure that earns everything")
         return
-    sign = 1 if training.higher_is_better else -1
-    figures = [sign * figure for figure in (budget.full or 0.0, *(point[0] for point in budget.credit))]
-    credits = [1.0, *(point[1] for point in budget.credit)]
+    _curve(training, budget.full or 0.0, budget.credit, line, reading)
+
+
+def _curve(
+    measured: Training | Predictions, full: float, credit: tuple[tuple[float, ...], ...], line: int, reading: Reading
+) -> None:
+    if any(len(point) != 2 or not 0 <= point[1] <= 1 for point in credit):
+        reading.bad(line, "credit: expected pairs of a figure and a credit from 0 to 1, such as [[0.6, 0.5]]")
+        return
+    sign = 1 if measured.higher_is_better else -1
+    figures = [sign * figure for figure in (full, *(point[0] for point in credit))]
+    credits = [1.0, *(point[1] for point in credit)]
     if figures != sorted(figures, reverse=True) or credits != sorted(credits, reverse=True):
         reading.bad(line, "credit: expected the points from the best figure to the worst, with falling credit")

@@ -25,6 +25,7 @@ from grader.proof.demands import (
     Finding,
     forgery_of,
     forgery_problems,
+    guess_problems,
     judge_claim,
     never_failed,
     tolerance_problems,
@@ -90,7 +91,8 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
             of_kit, shown = kits.problems(assignment, folders, *arguments)
             problems += of_kit
             sys.stdout.write(f"{shown}\n")
-    problems += [*tolerance_problems(examined), *forgery_problems(assignment, examined), *evidence.problems(assignment)]
+    problems += [*tolerance_problems(examined), *forgery_problems(assignment, examined), *guess_problems(assignment)]
+    problems += evidence.problems(assignment)
     count = _show(findings, problems)
     sys.stdout.write(f"{summary(costs_of(findings))}\n")
     forgery = forgery_of(assignment, examined)

@@ -19,7 +19,7 @@ from grader.judge.drawing import inner_of
 from grader.judge.forging import FORGERS, ForgingSide, mixtures
 from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded, chosen
-from grader.judge.sides import Book, ReferenceSide, Side
+from grader.judge.sides import Book, Ended, ReferenceSide, Side
 from grader.model import Examination
 from grader.suite.agreement import Disagreement, PartialCredit, comparisons, share_used, tolerances
 from grader.worker.loading import Probe
@@ -247,4 +247,6 @@ def _objection_to(inner: Callable[..., object], arguments: dict[str, object]) ->
     except Exception as error:
         # A disagreement, part of the credit, or a test that stumbles: the student would fail it as well.
         return error
+    except Ended:  # a file that the template does not have
+        return Disagreement([])
     return None

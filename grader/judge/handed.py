@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment, ExpectedFile
+from grader.judge.sides import Ended
+from grader.model import NotImplementedYet
 from grader.parsing.notebooks import Notebook, read, to_notebook_text
 from grader.suite.agreement import Disagreement, Mismatch
 from grader.worker.loading import FileSpec
@@ -30,6 +32,12 @@ class HandedIn:
             text = f"{self._expected[file_id]} was not handed in."
             raise Disagreement([Mismatch(name=file_id, reason="file missing", lines=(text,))])
         return (self._root / self._files[file_id]).read_text(encoding="utf-8", errors="replace")
+
+    def content(self, file_id: str) -> bytes:
+        """The file as it is. What was not handed in was not attempted."""
+        if file_id not in self._files:
+            raise Ended(NotImplementedYet(what=f"{self._expected[file_id]} was not handed in"))
+        return (self._root / self._files[file_id]).read_bytes()
 
     def name(self, file_id: str) -> str:
         """The name under which it was handed in, relative to the submission; "" when it was not."""

@@ -46,6 +46,7 @@ class Attempt:
     drawn: dict[str, object] | None = None
     binding: Binding = field(default_factory=Binding)
     partial: str = ""
+    figures: Mapping[str, object] = field(default_factory=dict)
     doubtful: bool = False
     agreed: int = 0
     seen: Seen = ()
@@ -208,6 +209,7 @@ class Replay:
         except PartialCredit as partial:
             attempt.credit, attempt.partial = min(attempt.credit, partial.credit), partial.message
             attempt.doubtful = attempt.doubtful or partial.doubtful
+            attempt.figures = partial.figures
         except Disagreement as disagreement:
             attempt.credit, attempt.disagreement, attempt.seen = 0.0, disagreement, tuple(self._desk.seen)
             return
@@ -267,6 +269,7 @@ def _passed(recorded: Recorded, attempt: Attempt, attempts: list[Attempt]) -> Ch
         ambiguous=attempt.binding.undeclared,
         candidate=attempt.binding.number * len(recorded.readings) + list(recorded.readings).index(attempt.reading),
         notes=tuple(notes),
+        figures=attempt.figures,
         staff=before,
     )
 
@@ -284,6 +287,7 @@ def _partly(recorded: Recorded, attempt: Attempt) -> CheckResult:
         message=clean(attempt.partial, 4000),
         route=attempt.route,
         binding=_reading(attempt.binding.name, attempt.reading),
+        figures=attempt.figures,
         case=_case_text(attempt.drawn),
     )
 

@@ -60,9 +60,10 @@ def leaders(assignment: Assignment, report: Report | None) -> tuple[Mapping[str,
     """Entries of a leaderboard: the measured figures that the manifest asks for."""
     found: list[Mapping[str, object]] = []
     for line in report.lines if report is not None else ():
-        training = assignment.item(line.item).training if line.item in assignment.leaderboard else None
-        value = figure_of(line.result) if training is not None and line.result is not None else None
-        if training is not None and value is not None:
-            order = "desc" if training.higher_is_better else "asc"
+        item = assignment.item(line.item)
+        source = (item.training or item.predictions) if line.item in assignment.leaderboard else None
+        value = figure_of(line.result) if source is not None and line.result is not None else None
+        if source is not None and value is not None:
+            order = "desc" if source.higher_is_better else "asc"
             found.append({"name": line.title, "value": round(value, 4), "order": order})
     return tuple(found)

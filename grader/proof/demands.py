@@ -12,7 +12,7 @@ from grader.proof.costs import Cost, cost_of, too_many_charged
 from grader.proof.kept import Kept
 from grader.scoring import score
 from grader.scoring.charging import charged_once
-from grader.thresholds import decided
+from grader.thresholds import credit_for, decided
 from grader.worker.words import is_unexplained
 
 ADVICE = (
@@ -150,6 +150,20 @@ def forgery_problems(assignment: Assignment, found: Mapping[str, Examination]) -
     if forgery.unanchored > MOST_UNANCHORED * forgery.total:
         share = f"{forgery.unanchored} of {forgery.total} points"
         problems.append(f"adversaries earn {share} of unanchored items; at most {MOST_UNANCHORED:.0%} is allowed")
+    return problems
+
+
+def guess_problems(assignment: Assignment) -> list[str]:
+    """Predicted items of which the same answer for every row earns a part. Raises AuthorError for bad labels."""
+    problems = []
+    for item in assignment.items:
+        if (wanted := item.predictions) is not None:
+            from grader.suite.predictions import guessed, labels_of  # with torch
+
+            value = guessed(wanted.metric, labels_of(assignment.suite / wanted.labels))
+            if (credit := credit_for(wanted, wanted, wanted.full, value)) > 0:
+                told = f"the same answer for every row has {wanted.metric} {value:.4g} and earns {credit:.0%}"
+                problems.append(f"item {item.id!r}: {told}; ask for more")
     return problems
 
 

@@ -84,19 +84,22 @@ def long_form(folders: Folders) -> LongForm:
     short = build(Short, short_node, (), reading)
     stop_at(reading, path)
     assert isinstance(short, Short)
-    notebooks = {each.notebook: reading.line("answers", name) for name, each in short.answers.items() if each.notebook}
-    files = rubric.files_of(long_node, notebooks)
+    named = {each.notebook: reading.line("answers", name) for name, each in short.answers.items() if each.notebook}
+    named |= {each.file: reading.line("predictions", name, "file") for name, each in short.predictions.items()}
+    files = rubric.files_of(long_node, named)
     paths = {file.path: file.id for file in files}
     defined = {file.id: _definitions(folders, file) for file in files}
     checks = planned(short, defined, paths, reading)
     answers = asked(short, paths, reading)
     trainings = fits(short, defined, paths, reading)
     stop_at(reading, path)
-    root = rubric.lengthened(long_node, files, checks, answers, trainings, reading)
+    root = rubric.lengthened(long_node, files, checks, answers, trainings, short.predictions, reading)
     assignment = assignment_from(root, folders, path)
     texts = {MANIFEST: HEADER + rubric.written(root), **_kept(short.wrong, assignment, reading)}
     stop_at(reading, path)
-    texts |= sources.texts(checks, answers, trainings) if checks or answers or trainings else {}
+    predicted = [(name, paths[each.file], each) for name, each in short.predictions.items()]
+    written = [*checks, *answers, *trainings, *predicted]
+    texts |= sources.texts(checks, answers, trainings, predicted) if written else {}
     if taken := sorted(name for name in texts if name != MANIFEST and (folders.suite / name).exists()):
         raise AuthorError(f"{', '.join(taken)} would be written over by the short form; rename yours", folders.suite)
     return LongForm(texts, checks, answers)

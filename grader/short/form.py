@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Literal
 
-from grader.assignment.assignment import Budget, Origin, Visibility
+from grader.assignment.assignment import Budget, Origin, Predictions, Visibility
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +120,19 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Predicted(Predictions):
+    """Predictions on given inputs that are handed in as `file`, a CSV or an .npy."""
+
+    file: str
+    points: Decimal
+    title: str = ""
+    question: str = ""
+    visibility: Visibility = "visible"
+    origin: Origin = "handout"
+    extra_credit: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Short:
     """The short form of a manifest. `numpy`: inputs are float64 arrays. `draw` and `sizes` serve all checks."""
 
@@ -129,6 +142,7 @@ class Short:
     draw: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, object] = field(default_factory=dict)
     train: dict[str, Train] = field(default_factory=dict)
+    predictions: dict[str, Predicted] = field(default_factory=dict)
     numpy: bool = False
 
 

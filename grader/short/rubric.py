@@ -14,10 +14,11 @@ from pathlib import PurePosixPath
 import yaml
 from yaml.resolver import Resolver
 
+from grader.assignment.assignment import Predictions
 from grader.assignment.types import Reading
 from grader.assignment.yaml import Many, Node, Scalar, Table
 from grader.short.calls import Target
-from grader.short.form import KEYS, Train
+from grader.short.form import KEYS, Predicted, Train
 from grader.short.planning import Asked, Fit, Planned
 
 Plain = Mapping[str, object]
@@ -45,8 +46,8 @@ def split(root: Table) -> tuple[Table, Table]:
     )  # type: ignore[return-value]
 
 
-def files_of(long: Table, notebooks: Mapping[str, int]) -> list[NamedFile]:
-    """The expected files: those of the list, and notebooks (path: line) that only an answer names."""
+def files_of(long: Table, named: Mapping[str, int]) -> list[NamedFile]:
+    """The expected files: those of the list, and those (path: line) that an answer or predictions name."""
     node, found = long.entries.get("files"), list[NamedFile]()
     for entry in node.entries if isinstance(node, Many) else ():
         if isinstance(entry, Scalar):
@@ -55,7 +56,7 @@ def files_of(long: Table, notebooks: Mapping[str, int]) -> list[NamedFile]:
             name = entry.entries.get("id")
             found.append(NamedFile(name.text if isinstance(name, Scalar) else "", path.text, entry.line, bare=False))
     known = {file.path for file in found}
-    return [*found, *(_bare(path, line, found) for path, line in notebooks.items() if path not in known)]
+    return [*found, *(_bare(path, line, found) for path, line in named.items() if path not in known)]
 
 
 def _bare(path: str, line: int, others: Sequence[NamedFile]) -> NamedFile:
@@ -70,6 +71,7 @@ def lengthened(
     checks: Sequence[Planned],
     answers: Sequence[Asked],
     trainings: Sequence[Fit],
+    predicted: Mapping[str, Predicted],
     reading: Reading,
 ) -> Table:
     """The manifest without its short keys, and with what they stand for."""
@@ -94,6 +96,12 @@ def lengthened(
         extra["parts"].append(_table(part, line))
         item = _item_of(fit.id, fit.id, fit.train.points, where, fit.train, fit.train.model, line)
         extra["items"].append(_with(item, "training", _node(_training(fit.train), line), line))
+    for name, entry in predicted.items():
+        line, where = reading.line("predictions", name), entry.question or question
+        extra["parts"].append(_table({"id": name, "title": entry.file, "question": where}, line))
+        item = _item_of(name, name, entry.points, where, entry, entry.file, line)
+        measured = {each.name: getattr(entry, each.name) for each in dataclasses.fields(Predictions)}
+        extra["items"].append(_with(item, "predictions", _node(measured, line), line))
     entries = dict(long.entries)
     lines = dict(long.key_lines)
     targets = [target for plan in checks for target in plan.call.targets]
@@ -164,7 +172,8 @@ def _files(long: Table, files: Sequence[NamedFile], targets: Sequence[Target]) -
     for file in files:
         names = list(dict.fromkeys(target.name for target in targets if target.file == file.id))
         plain: dict[str, object] = {"id": file.id, "path": file.path}
-        plain |= {"kind": "notebook"} if file.path.endswith(".ipynb") else {}
+        kind = {".ipynb": "notebook", ".csv": "data", ".npy": "data"}.get(PurePosixPath(file.path).suffix)
+        plain |= {"kind": kind} if kind else {}
         plain |= {"defines": names} if names else {}
         nodes.append(_table(plain, file.line) if file.bare else told[file.path])
     return Many(tuple(nodes), long.key_lines.get("files", long.line))

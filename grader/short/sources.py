@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from grader.short.calls import HELPERS
 from grader.short.draws import Size, distinct
+from grader.short.form import Predicted
 from grader.short.planning import GRADIENTS, Asked, Fit, Line, Planned, letters_of
 
 PROBES, CASES, TESTS = "check_probes.py", "check_cases.py", "test_checks.py"
@@ -16,10 +17,16 @@ WIDTH = 118
 STEADY = ("steady", "drops")
 
 
-def texts(checks: Sequence[Planned], answers: Sequence[Asked], trainings: Sequence[Fit]) -> dict[str, str]:
-    """{file name: text} of the suite that these checks, answers and trainings stand for."""
+def texts(
+    checks: Sequence[Planned],
+    answers: Sequence[Asked],
+    trainings: Sequence[Fit],
+    predicted: Sequence[tuple[str, str, Predicted]],
+) -> dict[str, str]:
+    """{file name: text} of the suite that these checks, answers, trainings and predictions (id, file) stand for."""
     probes = [*map(probe, checks), *map(answer_probe, answers), *map(fit_probes, trainings)]
     tests = [*map(test, checks), *map(answer_test, answers), *map(fit_test, trainings)]
+    tests += [predicted_test(*each) for each in predicted]
     written = {PROBES: _joined(_probes_head("\n".join(probes)), probes)}
     if checks:
         written[CASES] = _joined(_cases_head(checks), map(case, checks))
@@ -158,9 +165,9 @@ def _tests_head(body: str) -> str:
         "",
     ]
     lines += ["import check_cases as cases"] if "cases." in body else []
-    lines.append("import check_probes as probes")
+    lines += ["import check_probes as probes"] if "probes." in body else []
     lines += ["from hypothesis import given"] if "@given(" in body else []
-    used = [name for name in ("assert_agrees(", "item(", "properties.", "standard.") if name in body]
+    used = [name for name in ("assert_agrees(", "item(", "predictions.", "properties.", "standard.") if name in body]
     return "\n".join([*lines, "", f"from grader.suite import {', '.join(name.rstrip('(.') for name in used)}"])
 
 
@@ -217,6 +224,16 @@ def fit_test(fit: Fit) -> str:
     classes = ", classes=task.classes" if fit.classes else ""
     call = f"standard.{kind}(training, probes.train_{fit.word}, probes.predict_{fit.word}, task{classes})"
     return "\n".join([*lines, f"    {call}"])
+
+
+def predicted_test(name: str, file: str, entry: Predicted) -> str:
+    """The test of predictions that are handed in."""
+    sentence = entry.title or f"The predictions in {entry.file} reach the {entry.metric.replace('_', ' ')}."
+    wanted = f'labels="{entry.labels}", metric="{entry.metric}", full={entry.full!r}, credit={entry.credit!r}'
+    lines = [f'@item("{name}")', f"def test_{letters_of(name)}(submission):", *_doc(sentence)]
+    lines.append(f"    wanted = predictions.Predictions({wanted})")
+    labels = f'predictions.Path(__file__).with_name("{entry.labels}")'
+    return "\n".join([*lines, f'    predictions.measured(submission, "{file}", {labels}, wanted)'])
 
 
 def _keywords(values: Mapping[str, object]) -> str:

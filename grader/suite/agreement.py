@@ -89,8 +89,11 @@ def _number(mismatch: Mismatch, name: str, otherwise: float) -> float:
 class PartialCredit(Exception):
     """Raised by `partial` and `doubtful`: the item ends with part of its points, or waits for a person."""
 
-    def __init__(self, credit: float, message: str, *, doubtful: bool = False) -> None:
+    def __init__(
+        self, credit: float, message: str, *, doubtful: bool = False, figures: Mapping[str, object] | None = None
+    ) -> None:
         self.credit = credit
+        self.figures = figures or {}
         self.message = message
         self.doubtful = doubtful
         super().__init__(message)
