@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -117,8 +118,16 @@ def write_sheet(path: Path, sheet: Sheet) -> None:
     """Replace a marker's file in one step, in an order that two versions of it merge by."""
     rows = [[key, "", "", "", path.stem] for key in sorted(sheet.reserved)]
     rows += [_cells(mark) for _, mark in sorted(sheet.given.items())]
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    sheets.write_private(path, sheets.text_in_rows([COLUMNS, *rows]))
+    make_folder(path.parent)
+    mode = 0o600 | path.parent.stat().st_mode & 0o040
+    sheets.write_private(path, sheets.text_in_rows([COLUMNS, *rows]), mode=mode)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of markers' files, open to the group that the results folder is open to."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        folder.chmod(0o700 | folder.parent.stat().st_mode & 0o2070)
 
 
 def united(paths: Sequence[Path], assignment: Assignment) -> Sheet:

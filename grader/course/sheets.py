@@ -175,9 +175,9 @@ def text_in_rows(rows: Iterable[Sequence[str]]) -> str:
     return out.getvalue()
 
 
-def write_private(path: Path, text: str, encoding: str = "utf-8") -> None:
-    """Replace a file in one step by one that its owner alone can read: a reader, a crash or a `kill -9` finds the old
-    one or the new one, whole."""
+def write_private(path: Path, text: str, encoding: str = "utf-8", mode: int = 0o600) -> None:
+    """Replace a file in one step by one that its owner alone can read (or whom `mode` lets): a reader, a crash or a
+    `kill -9` finds the old one or the new one, whole."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
@@ -185,6 +185,7 @@ def write_private(path: Path, text: str, encoding: str = "utf-8") -> None:
             stream.write(text.encode(encoding))
             stream.flush()
             os.fsync(stream.fileno())
+        temporary.chmod(mode)
         temporary.replace(path)
     finally:
         with contextlib.suppress(FileNotFoundError):

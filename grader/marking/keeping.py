@@ -83,7 +83,7 @@ def _without(sheet: Sheet, place: Place) -> tuple[Mark, ...]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Let one process, and one thread of it, change files of a folder at a time; a lock goes with its process."""
-    folder.mkdir(mode=0o700, exist_ok=True)
+    marks.make_folder(folder)
     with _HERE:
         try:
             import fcntl

@@ -13,6 +13,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from grader.text import clean, one_line
 MAX_PAGES, WIDTH, MAX_PIXELS = 40, 1100, 4_000_000
 SECONDS, MEMORY = 15, 3 * 2**30
 MAX_TEXT = 20_000  # characters of one page
+_ONE = threading.Lock()
 _HEADING = re.compile(
     r"(?:(?:question|problem|exercise|task|part|section|appendix)\s+[\dA-Z][\d.]*\b.{0,80}|\d+(?:\.\d+)*[.)]?\s+[A-Z].{2,80})",
     re.IGNORECASE,
@@ -72,9 +74,14 @@ class Document:
         return found
 
 
-@functools.lru_cache(maxsize=16)
 def read(path: Path) -> Document:
-    """The pages of a file, in a process that may use little."""
+    """The pages of a file, in a process that may use little; one at a time, so that nothing is read twice at once."""
+    with _ONE:
+        return _read(path)
+
+
+@functools.lru_cache(maxsize=16)
+def _read(path: Path) -> Document:
     command = [sys.executable, "-P", "-m", "grader.marking.pdf", str(path)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=2 * SECONDS, check=False, stdin=subprocess.DEVNULL)

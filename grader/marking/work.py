@@ -61,8 +61,8 @@ def awaiting(reports: Sequence[Report], assignment: Assignment) -> Work:
     choices = {name for choice in assignment.choices for name in choice.items}
     found: dict[Place, Line] = {}
     for report in reports:
-        for line in report.lines:
-            if line.state == "awaiting" and (line.counted or line.item in choices) and not report.refused:
+        for line in () if report.refused or report.unfinished else report.lines:
+            if line.state == "awaiting" and (line.counted or line.item in choices):
                 found[report.key, line.item] = line
     order = {item.id: number for number, item in enumerate(assignment.items)}
     places = sorted(found, key=lambda place: (order[place[1]], digest(place[0])))

@@ -147,7 +147,8 @@ def mark_all(browser, address: str, points: dict[str, str], *, scripts: bool) ->
         item = page.url.split("/")[4]
         page.wait_for_selector("#points:focus")
         before = page.url
-        page.keyboard.type(points[item])
+        for key in points[item].split():
+            page.keyboard.press(key)
         page.keyboard.press("Tab")
         page.keyboard.type("1" if item in known else "clear")
         known.add(item)
@@ -163,13 +164,14 @@ def test_two_people_mark_twenty_items_with_the_keyboard(tmp_path, browser):
     """Ten essays and ten figures in doubt: all are marked, what is for two is compared, and the scores are made."""
     folder = a_class(tmp_path / "results", report=False)
     with marking(folder, "kim", "--take", "5") as kims, marking(folder, "ada", "--take", "6") as adas:
-        asked = mark_all(browser, kims, {"scorer.forward": "2", "essay": "1"}, scripts=True)
-        asked += mark_all(browser, adas, {"scorer.forward": "1.5", "essay": "1"}, scripts=False)
+        asked = mark_all(browser, kims, {"scorer.forward": "2", "essay": "ArrowUp ArrowUp"}, scripts=True)
+        asked += mark_all(browser, adas, {"scorer.forward": "1 . 5", "essay": "1"}, scripts=False)
     allowed = (kims, adas, "data:image/")
     assert all(url.startswith(allowed) for url in asked), "nothing but the pages themselves is asked for"
     kim, ada = ({(r["submission"], r["item"]): r for r in rows(folder / "marks" / f"{who}.csv") if r["points"]}
                 for who in ("kim", "ada"))  # fmt: skip
     assert len({*kim, *ada}) == 20
+    assert {(row["item"], row["points"]) for row in kim.values()} == {("scorer.forward", "2"), ("essay", "1")}
     assert {row["comment"] for row in (*kim.values(), *ada.values())} == {"clear"}
     twice = {key for key, item in kim.keys() & ada.keys() if item == "essay"}
     assert twice

@@ -129,3 +129,13 @@ def test_a_disk_that_refuses_is_told_and_earlier_marks_stay(tmp_path, monkeypatc
         keeper.keep(mark("bob"))
     assert list(keeper.standing().of("kim").given) == [("ada", "essay")]
     assert [path.name for path in keeper.path.parent.iterdir()] == ["kim.csv"]
+
+
+@linux
+@pytest.mark.parametrize(("folder", "marks", "file"), [(0o700, 0o700, 0o600), (0o770, 0o770, 0o640)])
+def test_a_results_folder_of_a_group_has_marks_of_the_group(tmp_path, folder, marks, file):
+    tmp_path.chmod(folder)
+    keeper = Keeper(tmp_path, assignment(), "kim")
+    keeper.keep(mark("ada"))
+    found = [path.stat().st_mode & 0o777 for path in (keeper.path.parent, keeper.path)]
+    assert found == [marks, file]

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marking_examples import assignment
 
+from grader.assignment.assignment import Choice
 from grader.course.marks import Sheet
 from grader.marking import work
 from grader.marking.work import Standing, Work
-from grader.model import Line, Mark
+from grader.model import Graded, Line, Mark
+from grader.scoring import score
+
+ESSAY = assignment().item("essay")
+WRITING = replace(
+    assignment(),
+    items=tuple(replace(ESSAY, id=name) for name in ("paper.a", "paper.b", "essay")),
+    choices=(Choice(id="paper", items=("paper.a", "paper.b")),),
+)
 
 
 def line(item: str = "essay") -> Line:
@@ -119,3 +130,12 @@ def test_the_report_says_who_marked_what_and_where_two_differ():
     )
     alone = work.report(waiting, Standing(sheets={"kim": kim}, decided=frozenset({(double, "essay")})))
     assert alone.endswith("1 places of submissions for two markers still have one mark.\n")
+
+
+def test_alternatives_are_all_offered_and_what_nobody_can_look_at_is_not():
+    reports = [
+        score(Graded(key="ann"), WRITING),
+        score(Graded(key="bob", refused="a damaged zip"), WRITING),
+        score(Graded(key="cid", finished=False), WRITING),
+    ]
+    assert list(work.awaiting(reports, WRITING).lines) == [("ann", "paper.a"), ("ann", "paper.b"), ("ann", "essay")]
