@@ -321,9 +321,10 @@ class Void:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What a person decided about a submission: a broken rule costs it nothing, or what an item measured stands."""
+    """What a person decided about an attempt: a broken rule costs it nothing, or what an item measured stands."""
 
     submission: str
+    attempt: int = 1
     rule: str = ""
     item: str = ""
 

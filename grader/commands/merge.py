@@ -11,11 +11,11 @@ from grader.assignment.assignment import Assignment
 from grader.commands.grade import SUBMISSIONS, SUITE, finish
 from grader.commands.score import slug_of
 from grader.commands.shared import course_for, open_assignment
-from grader.course import marks, people
-from grader.course.dispositions import NAME as DISPOSITIONS
+from grader.course import dispositions, marks, people
 from grader.course.voids import NAME as VOIDS
 from grader.errors import UsageError
-from grader.reports.files import merge_intake
+from grader.reports.files import merge_intake, write_text
+from grader.results.log import head
 from grader.results.merging import Merged, merge
 from grader.run.courses import COURSE_PATH, TIMES, remember_course
 
@@ -39,11 +39,14 @@ def combine(
     """As `run`, of one folder as well; `times` as for `grade`."""
     # Whatever can be wrong is found before the first file is written.
     _, assignment = open_assignment(slug_of(folders[0]), assignments)
-    names = (marks.FILE, VOIDS, DISPOSITIONS, TIMES, COURSE_PATH)
+    names = (marks.FILE, VOIDS, TIMES, COURSE_PATH)
     given = [found for name in names if (found := _one_of(folders, name)) is not None]
     markers = _markers_of(folders, assignment)
+    decided = [path for folder in folders if (path := folder / dispositions.NAME).exists()]
+    decisions = dispositions.united(decided)
     merged = merge(folders, out)
-    sys.stderr.write("".join(f"note: {warning}\n" for warning in merged.warnings))
+    logs = [f"the log of {folder} is not merged; the next release begins one" for folder in folders if head(folder)]
+    sys.stderr.write("".join(f"note: {warning}\n" for warning in (*merged.warnings, *logs)))
     _bring_people(folders, out)
     merge_intake(out, folders)
     _bring_files(folders, merged, out)
@@ -51,6 +54,8 @@ def combine(
         shutil.copyfile(path, out / path.name)
     for name, sheet in markers.items():
         marks.write_sheet(out / name, sheet)
+    if decided:
+        write_text(out / dispositions.NAME, decisions)
     remember_course(out, assignment, course_for(out, assignment.slug, assignments, None), times)
     return finish(out, assignment, lenient=lenient, as_json=as_json)
 

@@ -86,6 +86,17 @@ def _decided(cells: dict[str, str], said: dict[str, Row]) -> tuple[str, Row]:
     return name, replace(entry, decision=word, by=cells["by"], why=cells["why"])
 
 
+def united(paths: Sequence[Path]) -> str:
+    """The decisions of several files as one. Raises UsageError where they decide a row in two ways."""
+    found: dict[str, tuple[Path, Row]] = {}
+    for path in paths:
+        for entry in settled(path, ()):
+            other, before = found.setdefault(entry.id, (path, entry))
+            if before.decision != entry.decision:
+                raise UsageError(f"{other} and {path} decide the row {entry.id} in two ways: make them equal")
+    return listed(entry for _, entry in found.values())
+
+
 def listed(rows: Iterable[Row]) -> str:
     """A dispositions.csv with these rows; what must be decided and is not comes first."""
     ordered = sorted(rows, key=lambda entry: (bool(entry.decision), not entry.must))

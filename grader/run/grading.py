@@ -331,7 +331,7 @@ def _decided(
     What is decided may bring up another question (points given back are taken by the next rule), so it goes in rounds.
     Raises UsageError for a bad line of dispositions.csv.
     """
-    asked: dict[str, tuple[dispositions.Row, Demand]] = {}
+    asked: dict[tuple[str, int], tuple[dispositions.Row, Demand]] = {}
     decisions: list[Decision] = []
     path = folder / dispositions.NAME
     while True:
@@ -339,29 +339,36 @@ def _decided(
         for report in reports:
             for demand in demands(report):
                 row = dispositions.row(report.key, demand.sentence, must=True)
-                asked[row.id] = (row, demand)
+                asked[row.id, report.attempt] = (row, demand)
         said = [(report.key, text) for report in reports for text in report.attention]
         others = [dispositions.row(key, text) for key, text in (*said, *notices)]
-        now = {row.id for row in others}
-        rows = dispositions.settled(
-            path, [*(row for row, _ in asked.values()), *(row for row in others if row.id not in asked)]
-        )
+        now = {row.id: row for row in others}
+        must = {row.id: row for row, _ in asked.values()}
+        rows = dispositions.settled(path, [*must.values(), *(row for name, row in now.items() if name not in must)])
         rows = [row for row in rows if row.decision or row.id in now]
-        found = [decision for row in rows if row.id in asked and (decision := _meant(row, asked[row.id][1], path))]
+        by_id = {row.id: row for row in rows}
+        found = [
+            decision
+            for (name, attempt), (_, demand) in asked.items()
+            if name in by_id and (decision := _meant(by_id[name], attempt, demand, path))
+        ]
         if found == decisions:
             return reports, rows, decisions
         decisions = found
 
 
-def _meant(row: dispositions.Row, demand: Demand, path: Path) -> Decision | None:
-    """What a row changes. Raises UsageError for a figure that is said to be changed by a mark that nobody gave."""
+def _meant(row: dispositions.Row, attempt: int, demand: Demand, path: Path) -> Decision | None:
+    """What a row changes about the attempt that it was said of.
+
+    Raises UsageError for a figure that is said to be changed by a mark that nobody gave.
+    """
     if demand.item and row.decision == "changed":
         raise UsageError(
             f"{path}: the row {row.id} says that {demand.item} of {row.submission} is changed, and {marks.FILE} has no "
             f"points for it: add the line {row.submission},{demand.item},POINTS there, or accept what was measured"
         )
     if (demand.rule and row.decision == "changed") or (demand.item and row.decision):
-        return Decision(submission=row.submission, rule=demand.rule, item=demand.item)
+        return Decision(submission=row.submission, attempt=attempt, rule=demand.rule, item=demand.item)
     return None
 
 

@@ -100,7 +100,8 @@ def score(
         graded = replace(graded, results={}, violations=())
     graded = charged_once(decided(graded, assignment), assignment)
     track = next((entry for entry in assignment.tracks if entry.id == graded.track), None)
-    decided_here = [decision for decision in decisions if decision.submission == graded.key]
+    mine = (graded.key, graded.attempt)
+    decided_here = [decision for decision in decisions if (decision.submission, decision.attempt) == mine]
     rows = entries(graded, assignment, marks, track, voids, {decision.item for decision in decided_here})
     lateness = lateness_of(graded, assignment.late, terms)
     broken = _after_decisions(breaches(graded, assignment, lateness) if graded.finished else (), decided_here)

@@ -193,6 +193,16 @@ def test_ids_are_matched_exactly(folder):
     assert got == {"881": "", "882": "7", "883": "", "884": "EX", "885": "7", "999": ""}
 
 
+def test_every_member_of_a_group_has_its_points(folder):
+    members = [Person(key="ada", person_id="20101"), Person(key="ada", person_id="20102")]
+    people.write([*members, *(person for person in PEOPLE if person.key not in ("ada", "bob"))], folder / "people.csv")
+    settle.run(folder, [row.id for row in scored(folder).rows if row.must], "accepted", "kim", "seen", ASSIGNMENTS)
+    release.run(folder, "kim", False, True, ASSIGNMENTS)
+    _, content = run(folder, "canvas", GOLDEN / "canvas.csv", column="4711", partial=True)
+    got = {row[1]: row[6] for row in table(content)[3:]}
+    assert (got["881"], got["882"]) == ("9", "9")
+
+
 def test_an_id_of_another_column_is_nobody(folder):
     """881 is one student's Canvas number; a person of that SIS id is somebody else."""
     persons = [Person(key="ada", person_id="881"), *(person for person in PEOPLE if person.key != "ada")]

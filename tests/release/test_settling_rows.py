@@ -137,3 +137,55 @@ def test_the_sheet_survives_a_spreadsheet(folder):
     text = f"\ufeffRow;Decision;By;Why;Submission;What;Must\r\n{eve.id};Changed;kim;w;eve;mangled;yes\r\n"
     (folder / dispositions.NAME).write_bytes(text.encode())
     assert score_by_key(folder)["eve"] == 9
+
+
+def test_a_decision_is_about_one_attempt(folder):
+    """The best attempt counts: with the rule let go for the second, the first must be looked at before it counts so."""
+    from dataclasses import replace
+
+    from class_examples import failed, results
+    from tiny_assignment import tiny
+
+    from grader.model import Submission, Violation
+    from grader.results.journal import Journal
+    from grader.run.grading import scores_of
+
+    assignment = replace(tiny()[1], counts="best")
+    with Journal(folder, "tiny") as journal:
+        journal.submission(Submission(key="eve~2", root=folder, digest="2", files={"layers": "l"}, of="eve", attempt=2))
+        for result in results(gate_gradients=failed("gate.gradients")):
+            journal.result("eve~2", result, "s")
+        journal.violation("eve~2", Violation(rule="no_softmax", message="there", file="layers.py", line=30))
+        journal.finished("eve~2", {}, 1.0)
+
+    def eve():
+        scores = scores_of(folder, assignment)
+        [report] = [report for report in scores.reports if report.key == "eve"]
+        return report, [row for row in scores.rows if row.submission == "eve" and row.must]
+
+    report, [first] = eve()
+    assert (report.attempt, float(report.score)) == (1, 7)
+    (folder / dispositions.NAME).write_text(
+        dispositions.listed([replace(first, decision="changed", by="kim", why="w")])
+    )
+    report, _ = eve()
+    assert (report.attempt, float(report.score)) == (1, 9)
+    [other] = [attempt for attempt in report.attempts if attempt.number == 2]
+    assert other.score == 6, "its own breach still costs"
+
+
+def test_sections_that_were_settled_apart_are_merged(folder, tmp_path):
+    from class_examples import write_class
+
+    from grader.commands import merge
+
+    other = write_class(tmp_path / "other")
+    decide(folder, rows(folder)["eve"].id, word="changed")
+    decide(other, rows(other)["cyd"].id, word="accepted")
+    assert merge.run([folder, other], tmp_path / "all", as_json=False, assignments=ASSIGNMENTS) == 0
+    assert {key: row.decision for key, row in rows(tmp_path / "all").items()} == {"cyd": "accepted", "eve": "changed"}
+    assert score_by_key(tmp_path / "all")["eve"] == 9
+    decide(other, rows(other)["eve"].id, word="accepted")
+    with pytest.raises(UsageError, match=r"decide the row .* in two ways"):
+        merge.run([folder, other], tmp_path / "again", as_json=False, assignments=ASSIGNMENTS)
+    assert not (tmp_path / "again").exists()
