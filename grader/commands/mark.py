@@ -15,6 +15,7 @@ from grader.commands.grade import SUBMISSIONS
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
 from grader.commands.shared import who as user
+from grader.course import marks
 from grader.errors import EXIT_DONE, UsageError
 from grader.marking import work
 from grader.marking.keeping import Keeper
@@ -41,6 +42,8 @@ def run(
     waiting = work.awaiting(list(reports.values()), assignment)
     keeper = Keeper(folder, assignment, "" if show_report else _name(who))
     standing = keeper.standing()
+    strange = marks.strangers(marks.given(folder, assignment).marks, reports)
+    sys.stderr.write("".join(f"note: {sentence}\n" for _, sentence in strange))
     if show_report:
         sys.stdout.write(work.report(waiting, standing))
         return EXIT_DONE
@@ -114,7 +117,9 @@ def _serve(
         from grader.marking import serving
         from grader.marking.desk import Desk
     except ImportError as error:
-        raise UsageError(f"`grader mark` needs {error.name}: pip install 'dl-grader[mark]'") from None
+        raise UsageError(
+            f"`grader mark` needs {(error.name or '').partition('.')[0]}: pip install 'dl-grader[mark]'"
+        ) from None
     with serving.opened(port) as listening:
         desk = Desk(
             assignment=keeper.assignment,

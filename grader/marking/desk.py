@@ -105,6 +105,7 @@ def page(
         maximum=points(line.maximum),
         alias=digest(key)[:6],
         key=key,
+        where=desk.roots.get(attempt_key(key, report.attempt), ""),
         twice=key in desk.work.doubles,
         mine=given.get(place),
         typed=typed,

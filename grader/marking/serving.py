@@ -180,11 +180,12 @@ class _Quiet(WSGIRequestHandler):
 
 
 def opened(port: int) -> socket.socket:
-    """A socket on this machine's own address; 0 is any free port. Raises UsageError for one that cannot be had."""
+    """A socket that listens on this machine's own address; 0: any free port. Raises UsageError for one in use."""
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(sys.platform != "win32"))
     try:
         found.bind((HOST, port))
+        found.listen()
     except (OSError, OverflowError) as error:
         found.close()
         why = getattr(error, "strerror", None) or str(error)
@@ -194,5 +195,4 @@ def opened(port: int) -> socket.socket:
 
 def server(desk: Desk, listening: socket.socket) -> BaseWSGIServer:
     """The server of a desk, which begins to answer with `serve_forever`."""
-    listening.listen()
     return make_server(HOST, desk.port, Marking(desk), threaded=True, request_handler=_Quiet, fd=listening.fileno())

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ import pytest
 from marking_examples import KEYS, REPORT, a_class
 from test_cli import grader
 from tiny_assignment import ROOT, lay_out_submission
+
+from grader.model import Submission
+from grader.results.journal import Journal
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a server is stopped by signals here")
@@ -103,6 +107,42 @@ def test_submissions_are_found_where_they_were_graded_from(tmp_path):
     lay_out_submission(handed_in / "ada")
     with marking(folder, "kim", "--submissions", str(handed_in), end=signal.SIGTERM) as address:
         assert address.startswith("http://127.0.0.1:")
+
+
+@linux
+def test_the_attempt_that_counts_is_shown(tmp_path):
+    folder = a_class(tmp_path / "results", KEYS[:1], report=False)
+    root = folder / "submissions" / f"{KEYS[0]}~2"
+    shutil.copytree(folder / "submissions" / KEYS[0], root)
+    (root / "model.py").write_text("second = 'attempt'\n")
+    with Journal(folder, "tiny") as journal:
+        again = Submission(key=root.name, of=KEYS[0], attempt=2, root=root, digest="2", files={"model": "model.py"})
+        journal.submission(again)
+        journal.started(again.key)
+        journal.finished(again.key, {}, 1.0)
+    with marking(folder, "kim") as address:
+        page = urllib.request.urlopen(address).read().decode()
+    assert '<span class="n">second</span>' in page
+    assert "Scores a sequence" not in page
+
+
+def test_a_mark_of_nobody_is_told(tmp_path):
+    folder = a_class(tmp_path / "results", KEYS[:2], report=False)
+    (folder / "marks").mkdir()
+    (folder / "marks" / "kim.csv").write_text("submission,item,points\nstudent-00,essay,1\n")
+    _, errors = grader("mark", folder, "--report")
+    assert "note: marks/kim.csv, line 2: there is no submission 'student-00'" in errors
+
+
+def test_what_must_be_installed_is_told(tmp_path):
+    folder = a_class(tmp_path / "results", KEYS[:1], report=False)
+    code = (
+        "import sys\nsys.modules['werkzeug.exceptions'] = None\nfrom grader.cli import main\n"
+        f"sys.argv = ['grader', 'mark', {str(folder)!r}, '--as', 'kim', '--assignments', {str(ROOT)!r}]\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "grader: `grader mark` needs werkzeug: pip install 'dl-grader[mark]'\n"
 
 
 @linux
