@@ -125,7 +125,7 @@ def audit(
 @app.command()
 def forget(
     folder: Folder,
-    key: Annotated[str, typer.Argument(help="The key of the submission.")],
+    key: Annotated[str, typer.Argument(help="The key of the submission; an id or e-mail address.")],
     by: By = "",
     assignments: Assignments = None,
 ) -> None:

@@ -42,6 +42,7 @@ def run(
         made = exporting.table(what, anonymous=anonymous)
     else:
         made = exporting.for_mails(what) if target == "mail" else exporting.for_import(what)
+    sys.stderr.writelines(f"note: {sentence}\n" for sentence in made.notes)
     sys.stderr.writelines(f"{sentence}\n" for sentence in made.problems)
     if made.problems and not partial:
         sys.stderr.write(

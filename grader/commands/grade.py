@@ -121,6 +121,8 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
     require_reference(folders, request.recording)
     items = automatic_items(assignment, request.items or request.only)
     trainings = trainings_for(assignment, request.training, request.device)
+    if request.stored is not None and request.only:
+        _require_something_to_do(assignment, items, trainings)
     if request.plan:
         count = _count(request, assignment)
         sys.stdout.write(plan.text(assignment, items, trainings, count, job_count(request.jobs)))
@@ -155,6 +157,17 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
 def results_folder(request: Request) -> Path:
     """Where this call's results go."""
     return request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
+
+
+def _require_something_to_do(assignment: Assignment, items: Sequence[str], trainings: Trainings) -> None:
+    """Raises UsageError when this call can judge none of the items that are to be judged again."""
+    wanted = [assignment.item(name) for name in items]
+    if all(
+        (one.training and trainings.source == "off") or (one.needs.gpu and trainings.device == "cpu") for one in wanted
+    ):
+        raise UsageError(
+            f"{', '.join(items)}: this call trains nothing, or has no GPU; say --training, or --device cuda"
+        )
 
 
 def finish(

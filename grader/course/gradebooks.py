@@ -18,9 +18,11 @@ from grader.course import sheets
 from grader.errors import UsageError
 from grader.model import Person
 
-EXCUSED = "ex"
+# What Canvas writes where a grade would change nothing, or take away what somebody decided.
+LEFT = {"ex": "is excused there, and stays so", "n/a": "is not given this assignment there"}
 _CANVAS_COLUMN = re.compile(r"(?P<title>.*\S)\s*\((?P<number>\d+)\)", re.DOTALL)
 _TEST_STUDENTS = ("student, test", "test student")
+_TEST_LOGIN = re.compile(r"[0-9a-f]{40}")  # which the test student has in every language
 _PARTICIPANT = re.compile(r"\D+(\d+)")
 # "Grade" as Moodle's language packs translate it in the worksheet; another language names it with --column.
 _GRADE = (
@@ -207,7 +209,8 @@ def _forms(cell: str) -> Iterator[str]:
 
 
 def _is_test_student(sheet: Sheet, row: int) -> bool:
-    return any(cell.text.strip().casefold() in _TEST_STUDENTS for cell in sheet.rows[row])
+    cells = [cell.text.strip().casefold() for cell in sheet.rows[row]]
+    return any(cell in _TEST_STUDENTS or _TEST_LOGIN.fullmatch(cell) for cell in [*cells, ", ".join(cells[:2])])
 
 
 def _called(sheet: Sheet, layout: Layout, row: int) -> str:
@@ -224,7 +227,7 @@ def number_of(cell: str) -> Decimal | None:
 
 
 def filled(sheet: Sheet, layout: Layout, points: Mapping[int, str]) -> str:
-    """The text with these points in their rows, written as the sheet writes numbers; excused students stay so.
+    """The text with these points in their rows, written as the sheet writes numbers.
 
     Raises UsageError for a row that ends before the column.
     """
@@ -235,8 +238,6 @@ def filled(sheet: Sheet, layout: Layout, points: Mapping[int, str]) -> str:
             cells = f"{len(sheet.rows[row])} cells, expected {len(sheet.rows[0])}"
             raise UsageError(f"{sheet.path}:{sheet.lines[row]}: {cells}; export it again")
         cell = sheet.rows[row][layout.column]
-        if cell.text.strip().casefold() == EXCUSED:
-            continue
         number = points[row].replace(".", ",") if comma else points[row]
         quoted = sheet.text[cell.start : cell.start + 1] == '"' or sheet.delimiter in number
         text += [sheet.text[last : cell.start], f'"{number}"' if quoted else number]

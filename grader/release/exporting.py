@@ -25,11 +25,12 @@ TARGETS = ("canvas", "moodle", "csv", "mail")
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """A file's text, and sentences on who is in it only, or not in it."""
+    """A file's text, sentences on who is in it only, or not in it, and others that stop nobody."""
 
     text: str
     encoding: str = "utf-8"
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +74,14 @@ def into_sheet(what: Released, target: str, path: Path, column: str) -> Export:
     sheet = gradebooks.read(path)
     layout = LAYOUTS[target](sheet, column)
     found = gradebooks.matched(sheet, layout, what.people)
-    scores, problems = {}, list(found.problems)
+    scores, notes, problems = {}, [], list(found.problems)
     for number, row in found.rows.items():
         report = what.reports[what.people[number].key]
         if (word := _score(report)) == "":
             problems.append(f"{report.key} has no score yet")
+            continue
+        if left := gradebooks.LEFT.get(sheet.cell(row, layout.column).casefold()):
+            notes.append(f"{report.key} {left} (line {sheet.lines[row]})")
             continue
         scores[row] = word
         most = layout.possible.get(row)
@@ -87,7 +91,8 @@ def into_sheet(what: Released, target: str, path: Path, column: str) -> Export:
             )
     totals = {report.total for report in what.reports.values()}
     problems += _totals(path, totals, layout.possible)
-    return Export(text=gradebooks.filled(sheet, layout, scores), encoding=sheet.encoding, problems=tuple(problems))
+    text = gradebooks.filled(sheet, layout, scores)
+    return Export(text=text, encoding=sheet.encoding, problems=tuple(problems), notes=tuple(notes))
 
 
 def _totals(path: Path, ours: set[Decimal], theirs: Mapping[int, Decimal]) -> list[str]:

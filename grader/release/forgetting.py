@@ -25,11 +25,19 @@ PEOPLE = "people.csv"
 def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Path]:
     """Remove all that belongs to `key`, and return the files that still name it or its people.
 
-    Raises UsageError for an unknown key and for a broken log; nothing was removed then.
+    An id or e-mail address is that person; where others handed in the same work, only the name goes. Raises
+    UsageError for an unknown key and for a broken log; nothing was removed then.
     """
     log.read(folder)
     released = frozen.read(folder)
     known = people.read(folder / PEOPLE) if (folder / PEOPLE).exists() else ()
+    if called := [person for person in known if key in (person.email, person.person_id)]:
+        key = called[0].key
+        if any(person.key == key and person not in called for person in known):
+            people.write([person for person in known if person not in called], folder / PEOPLE)
+            _cut_table(folder / TIMES, {called[0].email, called[0].person_id} - {""}, instead=key)
+            keeping.keep(folder, assignment, who)
+            return _naming(folder, called, ())
     with journal.Journal(folder, assignment.slug) as writer:
         stored = writer.contents.submissions
         keys = {name for name, entry in stored.items() if (entry.facts.get("of") or name) == key}
@@ -63,13 +71,18 @@ def _cut_journal(path: Path, keys: Collection[str]) -> None:
     write_text(path, "".join(line for line in lines if json.loads(line).get("key") not in keys))
 
 
-def _cut_table(path: Path, words: Set[str]) -> None:
-    """The table without the rows about them: those of a submission, or of who it is."""
-    rows = sheets.rows(path, "table") if path.exists() else []
-    header = [cell.lower() for cell in rows[0][1]] if rows else []
+def _cut_table(path: Path, words: Set[str], instead: str = "") -> None:
+    """The table without the rows about them: those of a submission, or of who it is; or with another name there."""
+    rows = [cells for _, cells in sheets.rows(path, "table")] if path.exists() else []
+    header = [cell.lower() for cell in rows[0]] if rows else []
     who = [place for place, name in enumerate(header) if name == "submission" or TIMES_COLUMNS.get(name) == "who"]
-    kept = [cells for _, cells in rows if words.isdisjoint(sheets.as_id(cells[n]) for n in who if n < len(cells))]
-    if len(kept) < len(rows):
+    about = [{place for place in who if place < len(cells) and sheets.as_id(cells[place]) in words} for cells in rows]
+    kept = [
+        [instead if place in found else cell for place, cell in enumerate(cells)]
+        for cells, found in zip(rows, about, strict=True)
+        if instead or not found
+    ]
+    if any(about):
         write_text(path, sheets.text_in_rows(kept))
 
 

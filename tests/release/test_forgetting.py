@@ -10,7 +10,9 @@ from tiny_assignment import tiny
 
 from grader.commands import forget as command
 from grader.commands import release, settle
+from grader.course import people
 from grader.errors import UsageError
+from grader.model import Person
 from grader.release.auditing import audit
 from grader.release.forgetting import forget
 from grader.results import log
@@ -81,3 +83,15 @@ def test_before_any_decision_no_log_begins(folder):
     forget(folder, TINY, "bob", "kim")
     assert not (folder / log.NAME).exists()
     assert traces(folder) == []
+
+
+def test_one_of_two_who_handed_in_together_takes_only_the_name(released):
+    people.write([*PEOPLE, Person(key="bob", name="Zoe Quist", email="zoe@example.edu")], released / "people.csv")
+    (released / "intake.csv").unlink()
+    assert forget(released, TINY, "bob@example.edu", "kim") == []
+    assert "bob,2026-11-01" in (released / "times.csv").read_text(), "the time stays that of the work"
+    assert [person.name for person in people.read(released / "people.csv") if person.key == "bob"] == ["Zoe Quist"]
+    assert (released / "bob" / "report.json").exists()
+    assert audit(released, TINY) == []
+    forget(released, TINY, "zoe@example.edu", "kim")
+    assert not (released / "bob").exists(), "the last one takes the work along"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from class_examples import ASSIGNMENTS, scored
+from tiny_assignment import tiny
 
+from grader.assignment.assignment import Needs
 from grader.cli import main
+from grader.commands import grade
+from grader.errors import UsageError
+from grader.run.engine import Trainings
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -63,3 +69,13 @@ def test_the_story_of_a_release(folder, grader):
     (folder / "log.jsonl").write_bytes(text.replace(b"kim", b"tim", 1))
     assert "line 2 does not follow" in grader("release", folder, code=2)
     assert "line 2 does not follow" in grader("audit", folder, code=1)
+
+
+def test_judging_again_what_this_call_cannot_judge_is_refused():
+    """Silence would look as if the item had been judged with the same result."""
+    _, assignment = tiny()
+    needs = replace(assignment.items[0], needs=Needs(gpu=True))
+    assignment = replace(assignment, items=(needs, *assignment.items[1:]))
+    with pytest.raises(UsageError, match=r"gate\.forward: this call trains nothing, or has no GPU"):
+        grade._require_something_to_do(assignment, ["gate.forward"], Trainings())
+    grade._require_something_to_do(assignment, ["gate.forward", "gate.gradients"], Trainings())
