@@ -24,6 +24,7 @@ _UNSAFE = re.compile(
     "\U000e0000-\U000e007f"  # tag characters
     "]"
 )
+_PLAIN = re.compile("[\t\n -~]*")
 _UNWRITABLE = re.compile("[\ud800-\udfff\ufffe\uffff]")
 _REPLACEMENT = "\ufffd"
 _LOOK_AHEAD = 8  # how many times the limit is cleaned at most; what lies beyond is only counted
@@ -56,6 +57,8 @@ def one_line(text: str, limit: int = 200) -> str:
 
 
 def _safe(text: str) -> str:
+    if _PLAIN.fullmatch(text):  # nearly always, and a class has millions of texts
+        return text
     text = _TERMINAL_SEQUENCES.sub("", text)
     text = _LINE_ENDS.sub("\n", text)
     text = _UNSAFE.sub("", text)

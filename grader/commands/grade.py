@@ -155,7 +155,9 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
 
 
 def results_folder(request: Request) -> Path:
-    """Where this call's results go."""
+    """Where this call's results go; `{shard}` in it stands for the part's number."""
+    if request.out is not None and request.shard:
+        return Path(str(request.out).replace("{shard}", str(Shard.parse(request.shard).number)))
     return request.out or Path("grades") / f"{request.slug}-{date.today().isoformat()}"
 
 

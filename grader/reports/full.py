@@ -55,14 +55,14 @@ def parse(data: Any, name: str) -> Report:
 
 
 def _plain(value: object) -> Any:
+    if value is None or isinstance(value, str | bool | int):  # what there is most of comes first
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {entry.name: _plain(getattr(value, entry.name)) for entry in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
-    if value is None or isinstance(value, bool | int | str):
-        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return f"{value:f}" if isinstance(value, Decimal) else str(value)

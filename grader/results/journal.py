@@ -193,20 +193,21 @@ class Journal:
         """The items of this submission are judged anew: what an earlier run left counts for those of `keep` only."""
         self._append({"kind": "started", "key": key, "keep": sorted(keep)})
 
-    def finished(self, key: str, protections: Mapping[str, str], seconds: float) -> None:
-        """The submission is done; from here on it survives a power cut."""
+    def finished(self, key: str, protections: Mapping[str, str], seconds: float, *, durable: bool = True) -> None:
+        """The submission is done; `durable`: it survives a power cut from here on, else from the journal's end on."""
         self._append({"kind": "finished", "key": key, "protections": dict(protections), "seconds": seconds})
-        os.fsync(self._fd)
+        if durable:
+            os.fsync(self._fd)
 
-    def adopt(self, key: str, stored: Stored) -> None:
-        """Everything that another journal knows of a submission."""
+    def adopt(self, key: str, stored: Stored, *, durable: bool = True) -> None:
+        """Everything that another journal knows of a submission; `durable` as for `finished`."""
         self._append({"kind": "submission", "key": key, "digest": stored.digest, "facts": stored.facts})
         for item, result in stored.results.items():
             self.result(key, result, stored.stamps[item])
         for violation in stored.violations.values():
             self.violation(key, violation)
         if stored.finished:
-            self.finished(key, stored.protections, stored.seconds)
+            self.finished(key, stored.protections, stored.seconds, durable=durable)
 
     def _append(self, record: dict[str, Any]) -> None:
         if not self.in_place:

@@ -60,7 +60,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
         journal.start_run(slugs[0], runs[0].seed, runs[0].versions)
         journal.notices(tuple(dict.fromkeys(notice for run in runs for notice in run.notices)))
         for key, parts in sorted(attempts.items()):
-            journal.adopt(key, _combined([part.stored for part in parts]))
+            journal.adopt(key, _combined([part.stored for part in parts]), durable=False)
     return Merged(
         slug=slugs[0],
         submissions=len(attempts),
