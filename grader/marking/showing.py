@@ -18,6 +18,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from PIL import Image
 from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
@@ -25,7 +26,7 @@ from pygments.lexers.python import PythonLexer
 
 from grader.assignment.assignment import Assignment, Item
 from grader.errors import SubmissionError
-from grader.marking import pdf
+from grader.marking import formulas, pdf
 from grader.parsing import notebooks
 from grader.text import clean, one_line
 
@@ -306,7 +307,9 @@ def rendered(markdown: str) -> Markup:
 @functools.cache
 def _markdown() -> MarkdownIt:
     inert = ["image", "link", "autolink", "html_inline", "html_block", "reference"]
-    return MarkdownIt("commonmark", {"html": False}).enable("table").disable(inert)
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(inert)
+    drawn = lambda latex, options: formulas.drawn(latex, options["display_mode"])  # noqa: E731
+    return markdown.use(dollarmath_plugin, renderer=drawn, allow_labels=False, allow_digits=False, double_inline=True)
 
 
 @functools.cache

@@ -23,8 +23,11 @@ from grader.marking import pdf as pdf_pages
 from grader.marking import showing
 
 ESSAY = assignment().item("essay")
-ALLOWED = {"div", "span", "pre", "p", "img", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "strong", "em",
-           "code", "table", "thead", "tbody", "tr", "th", "td", "blockquote", "hr", "br"}  # fmt: skip
+ALLOWED = {
+    "div", "span", "pre", "p", "img", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "strong", "em", "code",
+    "table", "thead", "tbody", "tr", "th", "td", "blockquote", "hr", "br", "math", "mrow", "mi", "mo", "mn", "mtext",
+    "msub", "msup",
+}  # fmt: skip
 ATTRIBUTES = {"class", "src", "alt", "loading", "style", "start"}  # style: how a table's column stands
 
 
