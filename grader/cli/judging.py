@@ -173,6 +173,35 @@ def status(
 
 
 @app.command()
+def watch(
+    slug: Slug,
+    folder: Annotated[Path, typer.Argument(help="The folder in which submissions arrive.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Results folder (default: grades/<slug>-<date>).")] = None,
+    quiet: Annotated[float, typer.Option("--quiet", min=0, help="Seconds without a change before it is taken.")] = 5.0,
+    once: Annotated[bool, typer.Option("--once", help="End when everything that is there was graded.")] = False,
+    jobs: Jobs = 0,
+    seed: Annotated[str | None, typer.Option("--seed", help="Seed of all cases (default: drawn and stored).")] = None,
+    training: Training = None,
+    device: Device = "cpu",
+    groups: Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")] = None,
+    course: Course = None,
+    times: Times = None,
+    assignments: Assignments = None,
+) -> None:
+    """Grade what arrives in a folder, until Ctrl-C.
+
+    New and changed submissions are judged when nothing has written to them for a while; all results stay current.
+    """
+    from grader.commands import grade, inbox
+
+    request = grade.Request(
+        slug=slug, paths=(), out=out, jobs=jobs, seed=seed, device=device, resume=False, only=(), training=training,
+        plan=False, lenient=False, groups=groups, json=False, assignments=assignments, course=course, times=times,
+    )  # fmt: skip
+    end(inbox.run(folder, request, quiet, once=once))
+
+
+@app.command()
 def score(
     folder: Annotated[Path, typer.Argument(help="A results folder.")],
     lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
