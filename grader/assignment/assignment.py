@@ -347,6 +347,13 @@ class Feedback:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Former:
+    """Last year's assignment: the items that were `changed` on purpose, which its reference must fail."""
+
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tolerance:
     """The bound is `atol + rtol * max|expected|` for every element of a tensor of this dtype."""
 
@@ -385,6 +392,7 @@ class Assignment:
     late: Late = field(default_factory=Late)
     feedback: Feedback = field(default_factory=Feedback)
     leaderboard: tuple[str, ...] = ()
+    former: Former = field(default_factory=Former)
     counts: Counts = "active"
     limits: Limits = field(default_factory=Limits)
     tolerances: dict[str, Tolerance] = field(default_factory=dict)

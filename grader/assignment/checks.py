@@ -242,6 +242,8 @@ def _feedback(assignment: Assignment, reading: Reading) -> None:
     if told.messages_until is not None and moment_of(told.messages_until) is None:
         reading.bad(reading.line("feedback", "messages_until"), f"messages_until is {told.messages_until!r}, {MOMENT}")
     measured = [item.id for item in assignment.items if item.training or item.predictions]
+    for index, name in enumerate(assignment.former.changed):
+        _known(name, _ids(assignment.items), "item", ("former", "changed", index), reading)
     for index, name in enumerate(assignment.leaderboard):
         _known(name, measured, "training or predicted item", ("leaderboard", index), reading)
 

@@ -31,7 +31,7 @@ from grader.proof.demands import (
     tolerance_problems,
     unknown_names,
 )
-from grader.proof.kept import Kept, edited_sources, read_kept
+from grader.proof.kept import Kept, edited_sources, former_of, read_kept
 from grader.proof.proving import prove
 from grader.proof.reference import lay_out
 from grader.run.engine import Engine, Order, Recordings
@@ -70,7 +70,7 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
     """Verify one assignment and print what was found."""
     folders, assignment = open_assignment(slug, assignments)
     require_reference(folders)
-    kept = read_kept(assignment.suite)
+    kept = (*read_kept(assignment.suite), *former_of(assignment.suite, assignment.former.changed))
     problems = [*generate.proofs_of(assignment), *generate.stale(assignment)]
     problems += [*unknown_names(assignment, kept), *never_failed(assignment, kept)]
     with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:

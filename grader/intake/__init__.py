@@ -22,7 +22,7 @@ from grader.intake.candidates import Candidate, with_keys, with_lateness
 from grader.intake.classify import split
 from grader.intake.expected import ExpectedNames
 from grader.intake.fates import Ledger, accounted
-from grader.intake.fingerprints import fingerprints, given_code
+from grader.intake.fingerprints import fingerprints, former_prints, given_code
 from grader.intake.groups import as_groups, read_groups, same_people_together, unmatched, with_named_ids
 from grader.intake.layout import lay_out
 from grader.intake.names import is_archive, masked, stem
@@ -64,6 +64,7 @@ class _Room:
     attempts: dict[str, list[str]]
     compare: bool
     given: frozenset[str]
+    former: Mapping[str, str]
 
 
 def take(
@@ -115,7 +116,8 @@ def take_all(
             staging,
             {owner: list(digests) for owner, digests in earlier.attempts.items()},
             compare,
-            given_code(assignment) if compare else frozenset(),
+            given := given_code(assignment) if compare else frozenset(),
+            former_prints(assignment, given) if compare else {},
         )
         taken: dict[str, Submission | Refused] = {}
         fates: list[Fate] = []
@@ -202,6 +204,8 @@ def _taken(owner: str, candidate: Candidate, room: _Room, staged: Path) -> tuple
     number = _number(owner, laid.digest, room)
     key = attempt_key(owner, number)
     own = fingerprints(staged, laid.files, room.given) if room.compare else {}
+    if same := [file.path for file in room.assignment.files if own.get(file.id, "") == room.former.get(file.id)]:
+        ledger.looks.append(f"Its own code in {', '.join(same)} is that of last year's reference.")
     submission = Submission(
         key=key,
         root=_published(staged, room.workspace / key),

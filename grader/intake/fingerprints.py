@@ -49,6 +49,12 @@ def fingerprints(root: Path, files: Mapping[str, str], given: frozenset[str]) ->
     return found
 
 
+def former_prints(assignment: Assignment, given: frozenset[str]) -> dict[str, str]:
+    """The same of last year's reference, where a suite keeps it."""
+    root = assignment.suite / "submissions" / "former"
+    return fingerprints(root, {file.id: file.path for file in assignment.files if (root / file.path).is_file()}, given)
+
+
 def _pieces(path: str, text: str) -> Iterator[tuple[str, int]]:
     """(digest, number of nodes) of every statement, of a class every method."""
     for node in _statements(path, text):

@@ -51,7 +51,7 @@ def judge_claim(claim: Claim, graded: Graded, assignment: Assignment) -> Finding
         problems = _nothing_attempted(graded, assignment)
     else:
         assert claim.kept is not None
-        check = {"correct": _correct, "wrong": _wrong, "hostile": _hostile}[claim.kept.kind]
+        check = {"correct": _correct, "wrong": _wrong, "hostile": _hostile, "former": _former}[claim.kept.kind]
         problems = check(claim.kept, graded, assignment)
         problems += [
             f"{name} does not differ as the known mistake does, so that it follows nothing"
@@ -174,6 +174,16 @@ def not_passed(graded: Graded) -> dict[str, str]:
         for name, result in graded.results.items()
         if result.status not in ("passed", "skipped")
     }
+
+
+def _former(kept: Kept, graded: Graded, assignment: Assignment) -> list[str]:
+    """Who hands in last year's solution must not earn what was changed."""
+    results = graded.results
+    return [
+        f"{name} was changed on purpose, and last year's reference passes it"
+        for name in kept.fails
+        if name in results and results[name].credit >= 1
+    ]
 
 
 def _grader_errors(graded: Graded) -> list[str]:

@@ -6,7 +6,7 @@ reference that outdates it is an author's error and not a silent pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,8 @@ import yaml
 
 from grader.errors import AuthorError
 
-KeptKind = Literal["correct", "wrong", "hostile"]
+KeptKind = Literal["correct", "wrong", "hostile", "former"]
+FORMER = "submissions/former"
 KEYS = {"title", "edits", "fails", "also", "follows", "hint", "message", "breaks", "equivalent", "passes"}
 KEYS |= {"several", "trains"}
 
@@ -84,6 +85,16 @@ def read_kept(suite: Path) -> tuple[Kept, ...]:
                 else:
                     found.append(Kept(name=path.name, kind=kind, path=path, title=path.name.replace("_", " ")))
     return tuple(found)
+
+
+def former_of(suite: Path, changed: Sequence[str]) -> tuple[Kept, ...]:
+    """Last year's reference, if it is kept, which must fail what was changed since. Raises AuthorError without it."""
+    path = suite / FORMER
+    if not path.is_dir():
+        if changed:
+            raise AuthorError(f"former: put last year's reference into {FORMER}/, or drop `changed`", suite)
+        return ()
+    return (Kept(name="reference", kind="former", path=path, title="last year's reference", fails=tuple(changed)),)
 
 
 def edited_sources(kept: Kept, reference: Path) -> dict[str, str]:
