@@ -16,6 +16,7 @@ from decimal import Decimal
 from grader.assignment.assignment import Assignment
 from grader.course.marks import Sheet
 from grader.model import Line, Mark, Report
+from grader.reports.words import plural
 
 SHARE = 0.05  # of submissions that two people mark
 
@@ -147,7 +148,7 @@ def report(work: Work, standing: Standing) -> str:
     if twice:
         gaps = [_gap([given[name][place].points for name in names[place]]) for place in twice]
         lines.append(
-            f"Of {len(twice)} places with two marks {len(differ)} differ, by {sum(gaps) / len(gaps):.2g} points"
+            f"Of {plural(len(twice), 'place')} with two marks {len(differ)} differ, by {sum(gaps) / len(gaps):.2g} points"
         )
         lines[-1] += " on average over all of them."
     for place in differ:
@@ -156,14 +157,14 @@ def report(work: Work, standing: Standing) -> str:
         lines.append(f"  {place[0]}, {place[1]} ({work.lines[place].maximum.normalize():f}): {said}{settled}")
     second = sum(len(who) == 1 for place, who in names.items() if place[0] in work.doubles)
     if second:
-        lines.append(f"{second} places of submissions for two markers still have one mark.")
+        lines.append(f"{plural(second, 'place')} of submissions for two markers still with one mark.")
     return "\n".join(lines) + "\n"
 
 
 def _tally(marks: Iterable[Mark]) -> str:
     points = [mark.points for mark in marks]
     mean = f", {sum(points) / len(points):.3g} points on average" if points else ""
-    return f"{len(points)} mark{'' if len(points) == 1 else 's'}{mean}"
+    return f"{plural(len(points), 'mark')}{mean}"
 
 
 def _said(name: str, mark: Mark) -> str:

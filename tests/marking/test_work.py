@@ -125,11 +125,11 @@ def test_the_report_says_who_marked_what_and_where_two_differ():
         "2 of 3 places are marked, 1 of them by two people.\n"
         "  ada: 1 mark, 2.5 points on average\n"
         "  kim: 2 marks, 3 points on average\n"
-        "Of 1 places with two marks 1 differ, by 0.5 points on average over all of them.\n"
+        "Of 1 place with two marks 1 differ, by 0.5 points on average over all of them.\n"
         f"  {double}, essay (4): ada gives 2.5, kim gives 3 (fine)\n"
     )
     alone = work.report(waiting, Standing(sheets={"kim": kim}, decided=frozenset({(double, "essay")})))
-    assert alone.endswith("1 places of submissions for two markers still have one mark.\n")
+    assert alone.endswith("1 place of submissions for two markers still with one mark.\n")
 
 
 def test_alternatives_are_all_offered_and_what_nobody_can_look_at_is_not():
