@@ -308,7 +308,10 @@ def rendered(markdown: str) -> Markup:
 def _markdown() -> MarkdownIt:
     inert = ["image", "link", "autolink", "html_inline", "html_block", "reference"]
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(inert)
-    drawn = lambda latex, options: formulas.drawn(latex, options["display_mode"])  # noqa: E731
+
+    def drawn(latex: str, options: Mapping[str, bool]) -> Markup:
+        return formulas.drawn(latex, options["display_mode"])
+
     return markdown.use(dollarmath_plugin, renderer=drawn, allow_labels=False, allow_digits=False, double_inline=True)
 
 

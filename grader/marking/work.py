@@ -147,10 +147,8 @@ def report(work: Work, standing: Standing) -> str:
     differ = [place for place in twice if len({given[name][place].points for name in names[place]}) > 1]
     if twice:
         gaps = [_gap([given[name][place].points for name in names[place]]) for place in twice]
-        lines.append(
-            f"Of {plural(len(twice), 'place')} with two marks {len(differ)} differ, by {sum(gaps) / len(gaps):.2g} points"
-        )
-        lines[-1] += " on average over all of them."
+        mean = f"{sum(gaps) / len(gaps):.2g} points on average over all of them"
+        lines.append(f"Of {plural(len(twice), 'place')} with two marks {len(differ)} differ, by {mean}.")
     for place in differ:
         said = ", ".join(_said(name, given[name][place]) for name in names[place])
         settled = "; marks.csv decides" if place in standing.decided else ""
