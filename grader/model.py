@@ -231,7 +231,7 @@ Status = Literal["passed", "failed", "not_attempted", "skipped", "grader_error"]
 STATUSES: tuple[Status, ...] = ("passed", "failed", "not_attempted", "skipped", "grader_error")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)  # a class has a hundred thousand
 class CheckResult:
     """The outcome of one item for one submission.
 
@@ -334,7 +334,7 @@ class Decision:
 LineState = Literal["passed", "partly", "failed", "not_attempted", "skipped", "grader_error", "awaiting", "marked"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
     """One rubric line of a report. `score is None`: open (skipped, grader error, awaiting a person).
 

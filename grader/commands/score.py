@@ -7,7 +7,7 @@ from pathlib import Path
 from grader.commands.grade import finish
 from grader.commands.shared import course_for, open_assignment
 from grader.errors import UsageError
-from grader.results.journal import read
+from grader.results.journal import slug_in
 from grader.run.courses import remember_course
 
 
@@ -28,7 +28,7 @@ def run(
 
 def slug_of(folder: Path) -> str:
     """The assignment of a results folder. Raises UsageError when it is none."""
-    slug = read(folder).slug
+    slug = slug_in(folder)
     if not slug:
         raise UsageError(f"{folder} holds no journal; give a folder that `grader grade` wrote")
     return slug

@@ -7,6 +7,7 @@ script, a date, style rules for the whole page); two axes and a polyline need no
 from __future__ import annotations
 
 import base64
+import functools
 import math
 from collections.abc import Callable, Sequence
 from html import escape
@@ -25,6 +26,7 @@ ALONE = """.curve{font:11px sans-serif;fill:none;background:#fff}.curve text{fil
 .curve circle{fill:#2456a6}.curve .level{stroke:#a65a00;stroke-dasharray:5 3}.curve .level-name{fill:#a65a00}"""
 
 
+@functools.lru_cache(maxsize=64)  # for the student's page and that of staff
 def svg(series: Series) -> str:
     """One panel: the line, the threshold dashed, what the judge measured as a dot at the end. Safe to insert."""
     steps = [step for step, _ in series.points]
@@ -43,7 +45,7 @@ def svg(series: Series) -> str:
     parts = _frame(series, (low, high), (first, last), y)
     parts += _level(series.level, y)
     if len(series.points) > 1:
-        line = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in series.points)
+        line = " ".join([f"{x(step):.1f},{y(value):.1f}" for step, value in series.points])
         parts.append(f'<polyline points="{line}"/>')
     if series.end is not None:
         parts.append(f'<circle cx="{x(last):.1f}" cy="{y(series.end):.1f}" r="3.5"/>')
@@ -149,6 +151,7 @@ def _described(series: Series) -> str:
     return f"{series.name} from {_tick(start)} to {_tick(end)} over {series.points[-1][0]:.0f} steps{measured}{wanted}"
 
 
+@functools.lru_cache(maxsize=64)
 def spark(series: Series) -> str:
     """`loss ▇▅▃▂▁ 2.3 → 0.41 (60 steps)`."""
     values = [value for _, value in series.points]

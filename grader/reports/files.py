@@ -16,7 +16,6 @@ give equal bytes.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -86,7 +85,7 @@ def merge_intake(out: Path, folders: Sequence[Path]) -> None:
 
 def results_text(report: Report) -> str:
     """The text of results.json."""
-    return json.dumps(gradescope.results(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return full.text(gradescope.results(report))
 
 
 def write_text(path: Path, text: str) -> None:

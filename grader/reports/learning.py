@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,11 +33,33 @@ class Learning:
     series: tuple[Series, ...]
 
 
+class _Same:
+    """A result by its identity, which a cache can ask for in no time."""
+
+    __slots__ = ("result",)
+
+    def __init__(self, result: CheckResult) -> None:
+        self.result = result
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.result is other.result
+
+    def __hash__(self) -> int:
+        return id(self.result)
+
+
 def learning_of(result: CheckResult | None) -> Learning | None:
     """The training behind a result; None when there was none."""
-    found = result.figures.get(FIGURES) if result is not None else None
-    if not isinstance(found, Mapping):
+    if result is None or not isinstance(result.figures.get(FIGURES), Mapping):
         return None
+    return _learning(_Same(result))
+
+
+@functools.lru_cache(maxsize=64)
+def _learning(same: _Same) -> Learning:
+    """Read once, though every output of a report asks for it: a curve has hundreds of points."""
+    found = same.result.figures[FIGURES]
+    assert isinstance(found, Mapping)
     return Learning(facts=tuple(_facts(found)), series=tuple(_series(found)))
 
 
@@ -177,14 +200,15 @@ def _series(found: Mapping[str, object]) -> list[Series]:
 
 
 def _is_point(point: object) -> bool:
-    if not isinstance(point, Sequence) or len(point) != 2 or not isinstance(point[1], Mapping):
+    # The usual types first: to ask for the abstract ones takes as long as everything else here.
+    if not isinstance(point, (list, tuple, Sequence)) or len(point) != 2 or not isinstance(point[1], (dict, Mapping)):
         return False
     return _number(point[0]) is not None
 
 
 def _line(points: Sequence[tuple[int, Mapping[str, float]]], name: str) -> tuple[tuple[float, float], ...]:
-    pairs = [(float(step), _number(values.get(name))) for step, values in points]
-    return tuple((step, value) for step, value in pairs if value is not None)
+    pairs = [(step, values.get(name)) for step, values in points]
+    return tuple([(float(step), float(v)) for step, v in pairs if isinstance(v, (int, float)) and abs(v) < DRAWABLE])
 
 
 def _number(value: object) -> float | None:

@@ -28,7 +28,8 @@ from typing import Any, get_args
 
 from grader.errors import GraderError, UsageError
 from grader.model import CheckResult, Graded, Refused, Status, Submission, Violation
-from grader.thresholds import measured
+from grader.results.curves import compact
+from grader.thresholds import FIGURES, measured
 
 NAME = "journal.jsonl"
 FORMAT = 1
@@ -65,6 +66,7 @@ class Contents:
     submissions: dict[str, Stored] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     complete_bytes: int = 0
+    words: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def graded(self) -> list[Graded]:
         """What scoring needs, by key."""
@@ -215,7 +217,10 @@ class Journal:
                 f"{self._path} was deleted or replaced while its submissions were graded, so nothing more can be kept "
                 "there. Run the same command again: it begins anew"
             )
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+        line = (
+            json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=list).encode("utf-8", "replace")
+            + b"\n"
+        )
         whole = os.fstat(self._fd).st_size
         try:
             # A disk that is nearly full takes a part of the line, and says so only when asked for the rest.
@@ -250,24 +255,40 @@ def read(folder: Path) -> Contents:
     if not path.exists():
         return contents
     for number, (record, end) in enumerate(_lines(path), start=1):
-        if number == 1 and (record.get("kind") != "run" or record.get("format") != FORMAT):
-            raise UsageError(f"{path} is not a journal that this version can read")
+        if number == 1:
+            _check_first(record, path)
         _apply(record, contents)
         contents.complete_bytes = end
     return contents
 
 
+def slug_in(folder: Path) -> str:
+    """The assignment of a results folder, from its first line; "" for none. Raises UsageError like `read`."""
+    path = folder / NAME
+    first = next(_lines(path), None) if path.exists() else None
+    if first is None:
+        return ""
+    _check_first(first[0], path)
+    return str(first[0]["slug"])
+
+
+def _check_first(record: dict[str, Any], path: Path) -> None:
+    if record.get("kind") != "run" or record.get("format") != FORMAT:
+        raise UsageError(f"{path} is not a journal that this version can read")
+
+
 def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
     end = 0
-    for line in path.read_bytes().splitlines(keepends=True):
-        if not line.endswith(b"\n"):
-            return
-        try:
-            record = json.loads(line)
-        except ValueError:
-            return
-        end += len(line)
-        yield record, end
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            try:
+                record = json.loads(line)
+            except ValueError:
+                return
+            end += len(line)
+            yield record, end
 
 
 def _apply(record: dict[str, Any], contents: Contents) -> None:
@@ -291,9 +312,9 @@ def _apply(record: dict[str, Any], contents: Contents) -> None:
         stored.violations.clear()
         stored.finished = False
     elif kind == "result":
-        result = CheckResult(**{**record["result"], "notes": tuple(record["result"]["notes"])})
+        result = _result(record["result"], contents.words)
         stored.results[result.item] = result
-        stored.stamps[result.item] = record["stamp"]
+        stored.stamps[result.item] = contents.words.setdefault(record["stamp"], record["stamp"])
     elif kind == "violation":
         found = Violation(**{**record["violation"], "parts": tuple(record["violation"]["parts"])})
         place = (found.rule, found.evidence, found.file, found.line, found.cell, found.parts)
@@ -302,6 +323,15 @@ def _apply(record: dict[str, Any], contents: Contents) -> None:
         stored.finished = True
         stored.protections = record["protections"] or stored.protections
         stored.seconds += record["seconds"]
+
+
+def _result(fields: dict[str, Any], words: dict[str, str]) -> CheckResult:
+    """A result in little memory: what a class says thousands of times is kept once, curves as plain numbers."""
+    fields = {name: words.setdefault(value, value) if type(value) is str else value for name, value in fields.items()}
+    figures = fields.get("figures") or {}
+    if "curve" in (trained := figures.get(FIGURES) or {}):
+        figures = {**figures, FIGURES: {**trained, "curve": compact(trained["curve"])}}
+    return CheckResult(**{**fields, "notes": tuple(fields["notes"]), "figures": figures})
 
 
 def is_judged(result: CheckResult) -> bool:

@@ -56,8 +56,7 @@ def remember_course(folder: Path, assignment: Assignment, course: Path | None, t
     Raises UsageError or AuthorError, before anything is written, for what cannot be read or concerns nobody.
     """
     says = load(course) if course is not None else remembered_course(folder)
-    graded = read(folder).graded()
-    if times is not None and graded:
+    if times is not None and (graded := read(folder).graded()):
         _with_times(graded, times, people_of(folder), says, assignment)
     if course is not None:
         files.write_text(folder / COURSE_PATH, f"{course.resolve()}\n")

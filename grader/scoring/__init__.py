@@ -168,7 +168,7 @@ def _said_once(lines: Sequence[Line]) -> tuple[Line, ...]:
     said: set[str] = set()
     told: list[Line] = []
     for line in lines:
-        if line.result is not None and line.state == "passed":
+        if line.result is not None and line.result.notes and line.state == "passed":
             fresh = tuple(note for note in line.result.notes if note not in said)
             said.update(fresh)
             line = replace(line, result=replace(line.result, notes=fresh))
