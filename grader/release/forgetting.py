@@ -18,6 +18,7 @@ from grader.release import frozen, keeping
 from grader.reports.files import ATTEMPTS, INTAKE, STAFF, write_text
 from grader.results import journal, log
 from grader.run.courses import TIMES
+from grader.run.grading import scores_of
 
 PEOPLE = "people.csv"
 
@@ -26,9 +27,9 @@ def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Pat
     """Remove all that belongs to `key`, and return the files that still name it or its people.
 
     An id or e-mail address is that person; where others handed in the same work, only the name goes. Raises
-    UsageError for an unknown key and for a broken log; nothing was removed then.
+    UsageError for an unknown key, a broken log, and what cannot be scored; nothing was removed then.
     """
-    log.read(folder)
+    scores_of(folder, assignment)  # what cannot be scored is told before anything goes
     released = frozen.read(folder)
     known = people.read(folder / PEOPLE) if (folder / PEOPLE).exists() else ()
     if called := [person for person in known if key in (person.email, person.person_id)]:
