@@ -173,6 +173,24 @@ def status(
 
 
 @app.command()
+def collect(
+    slug: Slug,
+    repos: Annotated[Path, typer.Option("--repos", help="CSV of who and url, or a folder of clones.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write, for `grader grade`.")],
+    due: Annotated[str, typer.Option("--due", help="The deadline of all (default: of the course, by person).")] = "",
+    course: Course = None,
+    assignments: Assignments = None,
+) -> None:
+    """Fetch from repositories what was pushed in time.
+
+    Of each the last commit before its author's own deadline, by committer date.
+    """
+    from grader.commands import collect as command
+
+    end(command.run(slug, repos, due, course, out, assignments))
+
+
+@app.command()
 def watch(
     slug: Slug,
     folder: Annotated[Path, typer.Argument(help="The folder in which submissions arrive.")],
