@@ -26,7 +26,8 @@ SECONDS = 600.0  # for one clone
 COLUMNS = {
     **dict.fromkeys(("who", "key", "id", "student", "email", "github_username"), "who"),
     **dict.fromkeys(("url", "repository", "student_repository_url"), "url"),
-    "also": "also", "branch": "branch",
+    "also": "also",
+    "branch": "branch",
 }
 _SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", "-c", "core.fsmonitor=false")
 _TROUBLES = (
