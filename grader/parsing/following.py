@@ -19,10 +19,11 @@ _MOST_NODES = 20_000  # of the bodies that one cell's calls stand for
 def functions_of(statements: Iterable[ast.stmt], apart: frozenset[str] = frozenset()) -> dict[str, Function]:
     """Functions by name, methods as `.name`, `__init__` by the name of its class; the last definition counts.
 
-    Functions and classes of the names `apart` are left out.
+    Those below `if`, `try` and `with` are found, and classes that a function makes. Functions and classes of the names
+    `apart` are left out.
     """
     found: dict[str, Function] = {}
-    for node in statements:
+    for node in _defined(statements):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found[node.name] = node
         elif isinstance(node, ast.ClassDef) and node.name not in apart:
@@ -31,6 +32,25 @@ def functions_of(statements: Iterable[ast.stmt], apart: frozenset[str] = frozens
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
             found |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
     return {name: function for name, function in found.items() if name not in apart}
+
+
+def _defined(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements with those below them, and the classes that functions make; without recursion, for long `elif`."""
+    waiting = [*statements][::-1]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (inner for inner in ast.walk(node) if isinstance(inner, ast.ClassDef))
+        elif not isinstance(node, ast.ClassDef):
+            waiting += [step for child in ast.iter_child_nodes(node) for step in _steps(child)][::-1]
+        yield node
+
+
+def _steps(node: ast.AST) -> list[ast.stmt]:
+    """A statement itself; what an `except` or a `case` holds."""
+    if isinstance(node, ast.stmt):
+        return [node]
+    return node.body if isinstance(node, ast.ExceptHandler | ast.match_case) else []
 
 
 def called(node: ast.Call) -> str:

@@ -27,6 +27,9 @@ def lines(definitions, cell, apart=()):
         ("class Run:\n  def __init__(self, b=35): self.b = b", "run = Run()", "Run.self.b = 35"),
         ("class Run:\n  def go(self, n): train(self.b, n)", "Run().go(2)", "train(.go.self.b, 2)"),
         ("def fit(n): train(n)\ndef fit(n): train(n, 35)", "fit(1)", "train(1, 35)"),
+        ("try:\n  class Run:\n    def go(self): train(35)\nexcept NameError:\n  raise", "Run().go()", "train(35)"),
+        ("if ready:\n  pass\nelse:\n  def fit(n): train(n)", "fit(1)", "train(1)"),
+        ("def make():\n  class Run:\n    def go(self): train(35)\n  return Run", "make()().go()", "train(35)"),
     ],
 )  # fmt: skip
 def test_a_call_stands_for_the_body_with_its_arguments(definitions, cell, found):
