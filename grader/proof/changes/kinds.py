@@ -47,6 +47,6 @@ REWRITING = Kind(
     excused="refused",
     verdict="none loses a point",
     advice="let the suite accept it, or give the handout's own reason in refused_rewritings.yaml",
-    most=180,
+    most=165,
 )
 KINDS: tuple[Kind, ...] = (MUTANT, REWRITING)
