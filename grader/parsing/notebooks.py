@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import Literal
 
@@ -40,6 +41,14 @@ class Cell:
     has_image: bool = False
     execution_count: int | None = None
     errors: bool = False
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """The top-level statements, magics and shell lines taken out; broken pieces carry `error`.
+
+        They are shared: whoever changes a node copies it first.
+        """
+        return split_statements(self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +134,6 @@ def code_sources(text: str, name: str) -> tuple[tuple[int, str], ...]:
     if not raw:
         raise SubmissionError(f"{name} holds no cells. Open it in Jupyter, look whether it is the right one, save it.")
     return tuple((number, _source(cell)) for number, cell in enumerate(raw, start=1) if cell.get("cell_type") == "code")
-
-
-def statements(source: str) -> tuple[Statement, ...]:
-    """The top-level statements of a cell, magics and shell lines taken out; broken pieces carry `error`."""
-    return split_statements(source)
 
 
 def stale_outputs(notebook: Notebook) -> tuple[Stale, ...]:

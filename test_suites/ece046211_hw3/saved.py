@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from grader.parsing.following import Function, called, followed, functions_of
-from grader.parsing.notebooks import Cell, Notebook, statements
+from grader.parsing.notebooks import Cell, Notebook
 
 # What probes put into the notebook's namespace; a cell that makes these need not be run for another one.
 GIVEN = frozenset(
@@ -44,7 +44,7 @@ class CodeCell:
     @cached_property
     def pieces(self):
         """The statements; a piece that does not parse has no node."""
-        return statements(self.cell.source)
+        return self.cell.statements
 
     @cached_property
     def code(self) -> str:

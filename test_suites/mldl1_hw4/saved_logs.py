@@ -11,10 +11,10 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from grader.parsing.following import followed, functions_of
-from grader.parsing.notebooks import statements
+from grader.parsing.notebooks import Cell, Notebook
 
 Split = Literal["train", "valid", "test", ""]
 Metric = Literal["accuracy", "loss", "perplexity", "learning rate"]
@@ -34,28 +34,6 @@ _BETWEEN = re.compile(r"(?:@\d)?[\s:=\[\]'\"|,.~>_-]*(?:(?:of|is|was|at|reached)
 _ASIDE = re.compile(r"\([^()]*\)")
 _PLOTS = re.compile(r"plot|label|title|legend|scatter|semilog|for .* in .*history|def \w*(?:draw|show)")
 _PROGRESS = re.compile(r"\d+%\s*\||\bit/s\b|\bs/it\b")
-
-
-class Cell(Protocol):
-    """What is used of a notebook's cell."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def outputs(self) -> str: ...
-    @property
-    def has_image(self) -> bool: ...
-
-
-class Notebook(Protocol):
-    """What is used of a notebook."""
-
-    @property
-    def cells(self) -> Sequence[Cell]: ...
 
 
 @dataclass(frozen=True)
@@ -184,22 +162,22 @@ def oddities_of_perplexity(found: Sequence[Figure], chosen: Figure) -> list[str]
 def plotted(notebook: Notebook) -> tuple[bool, bool]:
     """(perplexities, learning rates): whether a cell with a saved figure plots them."""
     drawn = [cell for cell in notebook.cells if cell.kind == "code" and cell.has_image]
-    lines = "\n".join(_with_helper(cell.source, notebook) for cell in drawn).lower().split("\n")
+    lines = "\n".join(_with_helper(cell, notebook) for cell in drawn).lower().split("\n")
     text = "\n".join(line for line in lines if _PLOTS.search(line))
     perplexity = re.search(r"ppl|perplexit", text) is not None
     rate = re.search(r"learning.?rates?|(?<![a-z])lrs?(?![a-z])", text) is not None
     return perplexity, rate
 
 
-def _with_helper(source: str, notebook: Notebook) -> str:
+def _with_helper(cell: Cell, notebook: Notebook) -> str:
     """The source of a cell, with the plotting functions of other cells, and with what all that it calls comes to."""
-    called = set(re.findall(r"(\w*plot\w*|\w*draw\w*|\w*show\w*)\s*\(", source))
-    code = [cell.source for cell in notebook.cells if cell.kind == "code"]
-    helpers = [text for text in code if any(f"def {name}(" in text for name in called)]
-    own = _statements(source)
-    steps = followed(own, functions_of(step for text in code for step in _statements(text)))
-    return "\n".join([source, *helpers, *(ast.unparse(step) for step in steps if step not in own)])
+    called = set(re.findall(r"(\w*plot\w*|\w*draw\w*|\w*show\w*)\s*\(", cell.source))
+    code = notebook.code_cells
+    helpers = [other.source for other in code if any(f"def {name}(" in other.source for name in called)]
+    own = _nodes(cell)
+    steps = followed(own, functions_of(step for other in code for step in _nodes(other)))
+    return "\n".join([cell.source, *helpers, *(ast.unparse(step) for step in steps if step not in own)])
 
 
-def _statements(source: str) -> list[ast.stmt]:
-    return [piece.node for piece in statements(source) if piece.node is not None]
+def _nodes(cell: Cell) -> list[ast.stmt]:
+    return [piece.node for piece in cell.statements if piece.node is not None]

@@ -190,7 +190,7 @@ def test_stale_outputs_are_found() -> None:
 
 
 def test_statements_take_magics_out() -> None:
-    found = notebooks.statements("!pip install x\nimport torch\nlr = ???\n")
+    found = notebooks.Cell(number=1, kind="code", source="!pip install x\nimport torch\nlr = ???\n").statements
     assert [(piece.kind, piece.error_line) for piece in found] == [("import", None), (None, 3)]
 
 
