@@ -9,6 +9,7 @@
 # make attack  let a corpus of hostile code attack the grader, in all the ways to run it that this machine has
 # make fuzz  mutate what the grader reads of others, long (tests/fuzzing/fuzz.py --coverage NAME where atheris is)
 # make bench  measure against other graders
+# make gpu  what a machine with a GPU is asked, in eight minutes: agreement, trainings, memory (gpu.json)
 # make wheel  the package, in dist/
 # make kit SLUG=cs7643_a4  what students get, in dist/
 # make bundle SLUG=cs7643_a4 FOR=gradescope  what a platform's autograder is made of, in dist/
@@ -40,7 +41,7 @@ VARIANT := cpu
 FOR ?= gradescope
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test containers check format verify mutants rewritings faults attack fuzz bench wheel kit bundle image image-gpu wheelhouse locks clean
+.PHONY: demo test containers check format verify mutants rewritings faults attack fuzz bench gpu wheel kit bundle image image-gpu wheelhouse locks clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
@@ -94,6 +95,9 @@ fuzz: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.peers
+
+gpu: $(VENV)/installed
+	$(BIN)/python -m benchmarks.gpu --json gpu.json
 
 wheel: $(VENV)/installed
 	rm -rf dist build

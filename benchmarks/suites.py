@@ -56,6 +56,7 @@ def floor(slug: str, root: Path) -> None:
     settings = Settings(
         suite=folders.suite, reference=folders.reference, template=folders.template, seed="1", items=None,
         suite_report=None, seconds_per_submission=0.0, source=None, device="cpu", gpu={}, cache=None, recording=None,
+        hidden_anywhere=True,
     )  # fmt: skip
 
     def serve(plugin: JudgePlugin) -> None:

@@ -217,7 +217,7 @@ class _Both(Bound):
 
 def _drawn(seed: int, role: str, like: Tensor, scale: float | None = None) -> Tensor:
     """Noise of that shape; weights are scaled as layers would draw them."""
-    noise = torch.from_numpy(_noise(seed, role, like.numel())).reshape(like.shape).to(like.dtype)
+    noise = torch.from_numpy(_noise(seed, role, like.numel())).reshape(like.shape).to(like.device, like.dtype)
     return noise * (scale or (1 / math.sqrt(max(like[0].numel(), 1)) if like.dim() > 1 else 0.5))
 
 
