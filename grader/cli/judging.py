@@ -191,6 +191,24 @@ def collect(
 
 
 @app.command()
+def similar(
+    folder: Annotated[Path, typer.Argument(help="A results folder.")],
+    former: Annotated[
+        list[Path] | None, typer.Option("--former", help="Results or submissions of another year. Repeatable.")
+    ] = None,
+    least: Annotated[float, typer.Option("--least", min=0, max=1, help="Share of one's own code.")] = 0.5,
+    assignments: Assignments = None,
+) -> None:
+    """List submissions whose code overlaps, side by side.
+
+    For a person to read: it has no consequence. Runs no code.
+    """
+    from grader.commands import similar as command
+
+    end(command.run(folder, former or [], least, assignments))
+
+
+@app.command()
 def watch(
     slug: Slug,
     folder: Annotated[Path, typer.Argument(help="The folder in which submissions arrive.")],

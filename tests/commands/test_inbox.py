@@ -111,3 +111,18 @@ def test_what_arrives_is_graded_and_a_kill_costs_nothing(tmp_path):
     assert session.returncode == 0
     assert "stopped; the same command continues" in said.decode()
     assert {row["submission"]: row["score"] for row in rows(out / "summary.csv")}["cy"] == "9"
+
+
+@linux
+def test_a_class_that_was_graded_is_looked_through_for_overlap(tmp_path):
+    pytest.importorskip("copydetect")
+    inbox, out = open_for_workers(tmp_path) / "class", tmp_path / "out"
+    for name in ("ada", "bob"):
+        lay_out_submission(inbox / name)
+    grader("grade", "tiny", inbox, "--out", out, "--seed", "s", "--only", "gate.forward")
+    lay_out_submission(tmp_path / "former" / "old")
+    said, _ = grader("similar", out, "--former", tmp_path / "former", "--least", "0.3")
+    found = {frozenset((row["submission"], row["other"])) for row in rows(out / "similar.csv")}
+    assert frozenset(("ada", "bob")) in found
+    assert "pairs share at least 30%" in said
+    assert (out / "similar.html").read_text().count("<section>") == len(found)
