@@ -15,7 +15,7 @@ from grader.course.plan import TIMES_COLUMNS
 from grader.errors import UsageError
 from grader.model import Person
 from grader.release import frozen, keeping
-from grader.reports.files import ATTEMPTS, INTAKE, STAFF, write_text
+from grader.reports.files import ATTEMPTS, CLASS, INTAKE, STAFF, write_text
 from grader.results import journal, log
 from grader.run.courses import TIMES
 from grader.run.grading import scores_of
@@ -35,6 +35,7 @@ def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Pat
     if called := [person for person in known if key in (person.email, person.person_id)]:
         key = called[0].key
         if any(person.key == key and person not in called for person in known):
+            (folder / CLASS).unlink(missing_ok=True)
             people.write([person for person in known if person not in called], folder / PEOPLE)
             _cut_table(folder / TIMES, {called[0].email, called[0].person_id} - {""}, instead=key)
             keeping.keep(folder, assignment, who)
@@ -61,6 +62,7 @@ def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Pat
 
 
 def _remove_files(folder: Path, keys: Collection[str]) -> None:
+    (folder / CLASS).unlink(missing_ok=True)  # it may name everybody; `grader class` makes it anew
     for base in (folder, folder / "submissions", folder / ATTEMPTS):
         for key in keys:
             shutil.rmtree(base / key, ignore_errors=True)

@@ -110,6 +110,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _make_folders(folder: Path) -> None:
+    if folder.is_dir():
+        return
     missing = [step for step in (folder, *folder.parents) if not step.exists()]
     for step in reversed(missing):
         step.mkdir(mode=FOLDER_MODE, exist_ok=True)
