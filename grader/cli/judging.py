@@ -99,6 +99,9 @@ def grade(
         ),
     ] = None,
     items: Annotated[list[str] | None, typer.Option("--item", hidden=True)] = None,
+    stage: Annotated[
+        Path | None, typer.Option("--stage", help="Copy GRADER_DATA below this folder of the machine first, once.")
+    ] = None,
     slurm: Annotated[bool, typer.Option("--slurm", help="Judge the class in parts, as jobs of Slurm.")] = False,
     shards: Annotated[
         int, typer.Option("--shards", min=0, max=MAX_SHARDS, help="With --slurm: parts (0: one for 25 submissions).")
@@ -150,6 +153,7 @@ def grade(
         no_cache=no_cache,
         shard=shard,
         items=tuple(items or ()),
+        stage=stage,
     )
     if not slurm:
         end(command.run(request, context.obj))

@@ -167,7 +167,12 @@ def _arguments(request: Request, seed: str) -> tuple[str, ...]:
     if not request.paths:
         raise UsageError("name what is to be graded: folders, zips, notebooks or a bulk download")
     found = [*map(_absolute, request.paths), "--seed", seed]
-    files = (("--groups", request.groups), ("--course", request.course), ("--assignments", request.assignments))
+    files = (
+        ("--groups", request.groups),
+        ("--course", request.course),
+        ("--stage", request.stage),
+        ("--assignments", request.assignments),
+    )
     for option, path in files:
         found += [option, _absolute(path)] if path is not None else []
     for option, text in (("--training", request.training), ("--submitted-at", request.submitted_at)):

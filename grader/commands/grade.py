@@ -29,6 +29,7 @@ from grader.commands.shared import (
     require_reference,
     seed_for,
     trainings_for,
+    use_staged_data,
     who,
 )
 from grader.container.running import Wanted, grade_in_containers
@@ -90,6 +91,7 @@ class Request:
     no_cache: bool = False
     shard: str | None = None
     stored: str | None = None  # whose stored submissions are judged again; "": everybody's
+    stage: Path | None = None
     items: tuple[str, ...] = ()  # exactly these; unlike `only` they are not named by a person, and lift no protection
 
 
@@ -120,6 +122,8 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
     folders, assignment = open_assignment(request.slug, request.assignments)
     require_reference(folders, request.recording)
     items = automatic_items(assignment, request.items or request.only)
+    if request.stage is not None:
+        use_staged_data(request.stage)
     trainings = trainings_for(assignment, request.training, request.device)
     if request.stored is not None and request.only:
         _require_something_to_do(assignment, items, trainings)

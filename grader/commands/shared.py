@@ -73,6 +73,18 @@ def exit_code_of(reports: Sequence[Report]) -> int:
     return EXIT_GRADER if broken else EXIT_DONE
 
 
+def use_staged_data(target: Path) -> None:
+    """Have this process read data from a copy below `target`. Raises UsageError where there is nothing to copy."""
+    from grader.datasets.staging import stage
+
+    source = os.environ.get(DATA_VARIABLE, "")
+    if not source or not Path(source).expanduser().is_dir():
+        raise UsageError(
+            f"--stage copies the data that {DATA_VARIABLE} names, and that is no folder: {source or 'not set'}"
+        )
+    os.environ[DATA_VARIABLE] = str(stage(Path(source).expanduser(), target))
+
+
 def trainings_for(assignment: Assignment, choice: str | None, device: str) -> Trainings:
     """What a run trains. Without a choice: on real data where GRADER_DATA names a folder, else not at all.
 
