@@ -100,10 +100,10 @@ def clock_time(moment: datetime, zone: tzinfo | None) -> str:
     return local.strftime(f"%Y-%m-%d %H:%M{seconds} ") + (local.tzname() or "")
 
 
-def duration(span: timedelta) -> str:
-    """`3 days 2 h`, `1 h 15 min`, `40 s`: the two largest parts."""
-    seconds = max(0, int(span.total_seconds()))
-    days, rest = divmod(seconds, 86400)
+def duration(since: datetime, moment: datetime, zone: tzinfo | None) -> str:
+    """`3 days 2 h`, `1 h 15 min`, `40 s`: the two largest parts, days by the zone's clock."""
+    days = max(days_begun(since, moment + timedelta(microseconds=1), zone) - 1, 0)
+    rest = max(0, int((moment - days_later(since, days, zone)).total_seconds()))
     parts = [f"{days} day{'s' if days != 1 else ''}"] if days else []
     parts += [
         f"{count} {word}" for count, word in ((rest // 3600, "h"), (rest // 60 % 60, "min"), (rest % 60, "s")) if count

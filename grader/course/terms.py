@@ -137,7 +137,7 @@ def _not_on_the_roster(
     return tuple(
         (
             key,
-            f"{count} of {len(behind[key]) or 1} of its people not on the roster ({course.says.roster}); see {PEOPLE}.",
+            f"{count} of {len(behind[key]) or 1} behind {key} not on the roster ({course.says.roster}); see {PEOPLE}.",
         )
         for key, count in strange.items()
         if count

@@ -79,7 +79,7 @@ def lateness_of(graded: Graded, late: Late, terms: Terms = USUAL) -> Lateness:
         minute = ": the minute counts" if late.minute_counts and moment + timedelta(minutes=1) > due else ""
         return Lateness(late=False, words=(f"{told}: on time{minute}.",) if close else ())
     days, cost = _with_late_days(moment, end, late, terms, zone)
-    by = f"{duration(moment - end)} late{', by the minute' if late.minute_counts else ''}"
+    by = f"{duration(end, moment, zone)} late{', by the minute' if late.minute_counts else ''}"
     words = [f"{told}: {by}."]
     if days:
         words.append(f"{days} late day{'s' if days > 1 else ''} used for it, {terms.left - days} left of {terms.left}.")

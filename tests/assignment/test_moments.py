@@ -103,7 +103,14 @@ def test_what_is_shown_with_its_offset_is_read_back(moment, zone):
     [(0, "less than a second"), (40, "40 s"), (4500, "1 h 15 min"), (86400, "1 day"), (2 * 86400 + 3661, "2 days 1 h")],
 )
 def test_durations_in_words(seconds, words):
-    assert duration(timedelta(seconds=seconds)) == words
+    begin = instant("2024-06-01 12:00", NEW_YORK)
+    assert duration(begin, begin + timedelta(seconds=seconds), NEW_YORK) == words
+
+
+def test_the_days_of_a_duration_are_those_of_the_clock():
+    due = instant("2024-03-30 23:59", BERLIN)  # the clocks are put forward in the next night
+    assert duration(due, instant("2024-04-03 01:30", BERLIN), BERLIN) == "3 days 1 h"
+    assert duration(due, instant("2024-04-03 01:30", BERLIN), None) == "3 days 31 min"
 
 
 def test_times_are_shown_by_the_clock_with_its_name():

@@ -58,7 +58,7 @@ def test_what_holds_for_whom(write, tmp_path):
         "18": Terms(due="2024-03-30T16:00:00+00:00", days=3, left=4),
         "19": Terms(days=3, left=4),
     }
-    assert found.notices == (("19", "1 of 1 of its people not on the roster (roster.csv); see people.csv."),)
+    assert found.notices == (("19", "1 of 1 behind 19 not on the roster (roster.csv); see people.csv."),)
 
 
 def test_a_group_has_the_late_days_of_its_poorest_member_and_the_latest_extension(write, tmp_path):
