@@ -54,12 +54,16 @@ def _outcome(
 ) -> Outcome:
     scores = {row.item.id: row.earned for row in rows if row.item.id in counted and row.earned is not None}
     taken: dict[str, Decimal] = {}
+    limits = [("", [row.item.id for row in rows if row.slot in cap.items], cap.points) for cap in assignment.caps]
     for breach in broken:
-        if not _is_last(breach):
-            hit = [row for row in rows if row.item.id in counted and not row.final and _concerns(breach, row)]
+        hit = [row for row in rows if row.item.id in counted and not row.final and _concerns(breach, row)]
+        if breach.action == "cap":
+            limits.append((breach.rule, [row.item.id for row in hit], breach.amount))
+        elif not _is_last(breach):
             taken[breach.rule] = _take(breach, hit, scores)
-    for cap in assignment.caps:
-        _limit([row.item.id for row in rows if row.slot in cap.items], cap.points, scores)
+    # Narrow ones first: a wide one would take from lines that keep theirs, and spare what a narrow one then takes.
+    for rule, names, most in sorted(limits, key=lambda limit: len(limit[1])):
+        taken[rule] = _limit(names, most, scores)
     for breach in filter(_is_last, broken):
         taken[breach.rule] = _share_out(
             [row.item.id for row in rows if row.item.id in scores and not row.voided], breach, scores
@@ -97,15 +101,15 @@ def _take(breach: Breach, hit: Sequence[Entry], scores: dict[str, Decimal]) -> D
         scores.update({row.item.id: ZERO for row in hit})  # open lines too: nothing can come from them any more
     elif breach.action == "deduct":
         _reduce(names, breach.amount, scores)
-    elif breach.action == "cap":
-        _limit(names, breach.amount, scores)
     return before - sum((scores[name] for name in names), ZERO)
 
 
-def _limit(names: Iterable[str], most: Decimal, scores: dict[str, Decimal]) -> None:
+def _limit(names: Iterable[str], most: Decimal, scores: dict[str, Decimal]) -> Decimal:
+    """Leave these lines `most` points together, the last ones giving first; the points that it took."""
     known = [name for name in names if name in scores]
-    excess = sum((scores[name] for name in known), ZERO) - most
-    _reduce(reversed(known), max(excess, ZERO), scores)
+    excess = max(sum((scores[name] for name in known), ZERO) - most, ZERO)
+    _reduce(reversed(known), excess, scores)
+    return excess
 
 
 def _reduce(names: Iterable[str], amount: Decimal, scores: dict[str, Decimal]) -> None:

@@ -392,3 +392,15 @@ def test_ambiguous_bindings_unknown_rules_and_weak_sandboxes_need_attention():
     )
     for strong in ({"level": "strict", "cgroup": "unavailable"}, {"network": "cut"}, {}):
         assert score(graded(passed("a"), protections=strong), assignment(item("a"))).attention == ()
+
+
+def test_a_narrow_cap_is_applied_before_a_wide_one():
+    """Else the wide one would spare points of `a` that the narrow one takes, and take those of `b`."""
+    rubric = assignment(
+        item("a"),
+        item("b", question="2"),
+        rules=(rule("wide", "cap", amount="2"),),
+        caps=(Cap(id="narrow", items=("a",), points=Decimal("0.5")),),
+    )
+    scores = [score(graded(passed("a", credit), passed("b"), broken=("wide",)), rubric).score for credit in (0.0, 1.0)]
+    assert scores == [Decimal(2), Decimal(2)]
