@@ -74,7 +74,7 @@ class Explainer:
                 break
             if other is drawn:
                 continue
-            if isinstance(outcome_of(self._desk, body, route, other), Disagreement):
+            if isinstance(self._whole(body, route, other), Disagreement):
                 matches = self._variants.matching(recorded.item.id, self._desk.seen, matches) or matches
         if (followed := self._followed(route, recorded, body, matches)) is not None:
             return followed.hint, followed.fails[0]
@@ -86,10 +86,15 @@ class Explainer:
         """The mistake that another item charges, where this one only follows: all cases must be answered as it does."""
         left = [mistake for mistake in matches if recorded.item.id in mistake.follows]
         for drawn in recorded.cases:
-            if not left or isinstance(outcome_of(self._desk, body, route, drawn), Verdict):
+            if not left or isinstance(self._whole(body, route, drawn), Verdict):
                 return None
             left = self._variants.answering(self._desk.seen, left)
         return left[0] if left else None
+
+    def _whole(self, body: Body, route: str, drawn: dict[str, object]) -> Disagreement | Verdict | None:
+        """Run one case with the item's whole time: what is charged must not hang on how fast the machine is today."""
+        self._desk.deadline = time.monotonic() + self._desk.limits.wall_seconds
+        return outcome_of(self._desk, body, route, drawn)
 
     def _hint_as_declared(
         self, route: str, recorded: Recorded, body: Body, drawn: dict[str, object]

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 
+from grader.judge import explaining
 from grader.judge.explaining import SHRINK_PROBES, SHRINK_SECONDS, Explainer
 from grader.judge.reference_run import Recorded
 from grader.judge.replay import Attempt
 from grader.judge.sides import Desk, Ended
 from grader.model import TimedOut
 from grader.suite import Case, cases, require, sizes
+from grader.suite.agreement import Disagreement
 from grader.suite.marks import PLAIN
 
 
@@ -96,3 +98,24 @@ def test_an_end_while_shrinking_is_no_smaller_case():
 def test_the_same_seed_shrinks_to_the_same_case():
     first, second = (explained(lambda case, _: case.second >= 9, LARGE)[0] for _ in range(2))
     assert first.drawn == second.drawn
+
+
+def test_what_charges_a_mistake_does_not_hang_on_the_clock(monkeypatch):
+    """Each case has the item's whole time, however long explaining has taken already."""
+    monkeypatch.setattr(explaining, "SHRINK_SECONDS", 0.0)
+    mistake = SimpleNamespace(hint="squared", follows=("item",), fails=("other", "item"))
+    desk = Desk(None, None, SimpleNamespace(wall_seconds=60.0))
+
+    def body(route, drawn):
+        if time.monotonic() >= desk.deadline:
+            raise Ended(TimedOut(seconds=60.0))
+        require(False, "It is wrong.")
+
+    variants = SimpleNamespace(matching=lambda *_: [mistake], answering=lambda seen, among: among)
+    recorded = Recorded(SimpleNamespace(id="item"), ("",), PLAIN, "A sentence.", cases=[{"case": LARGE}])
+    plugin = SimpleNamespace(tests={"item": SimpleNamespace(obj=_test)})
+    attempt = Attempt("", drawn={"case": LARGE})
+    with pytest.raises(Disagreement) as caught:
+        require(False, "It is wrong.")
+    found = Explainer(plugin, desk, variants, "s")(attempt, recorded, body, caught.value)
+    assert (found.hint, found.charged_with) == ("squared", "other")
