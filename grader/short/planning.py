@@ -141,6 +141,8 @@ def asked(short: Short, paths: Mapping[str, str], reading: Reading) -> list[Aske
         try:
             if not name.isidentifier():
                 raise Unreadable("expected the name of a variable that students set")
+            if answer.notebook and not answer.notebook.endswith(".ipynb"):
+                raise Unreadable(f"notebook is {answer.notebook!r}: expected a path, such as {answer.notebook}.ipynb")
             own = _file_of(answer.notebook or answer.file, paths)
             if not own:
                 raise Unreadable("say where it stands: `notebook: analysis.ipynb`, or `in: answers.py`")

@@ -98,6 +98,7 @@ def test_names_become_rules(tmp_path):
         ('["softmax(x, -1)"', '["x"', 14, "(lines 4, 6,"),
         ("fails: softmax,", "", 14, "`fails` names the items"),
         ("notebook: analysis.ipynb, ", "", 12, "say where it stands"),
+        ("notebook: analysis.ipynb, ", "notebook: analysis, ", 12, "expected a path, such as analysis.ipynb"),
         ("title: Five functions", "title: Five functions\ntotal: 9", 3, "9"),
         ("points: 1}\n  one", "points: 1, mode: eval}\n  one", 9, "need a module"),
         ("points: 1}\n  one", "points: 1, properties: [casual(x)]}\n  one", 9, "did you mean 'causal'?"),
