@@ -16,15 +16,14 @@ the one that fills in most of what the manifest says it defines, among equals th
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from grader.assignment.assignment import ExpectedFile
 from grader.intake.names import is_source, student_ids, without_copy_mark, without_ids
+from grader.intake.sources import Definitions
 
-# Path → the names that the file defines, and whether something was written for each.
-Definitions = Callable[[str], Mapping[str, bool]]
 Ages = Mapping[str, float]  # path → time of change, where it is known
 
 _SAME_AGE = 60.0  # seconds: copying and unpacking shift times by less
@@ -91,9 +90,12 @@ class _Completeness:
 
     def replace_unfilled(self, file: ExpectedFile, paths: Sequence[str], found: dict[str, Match]) -> None:
         """A file in the right place that holds nothing gives way to a copy or another form of it that holds work, or to
-        whatever file does: a template's module beside the notebook in which its classes were written."""
+        whatever file does: a template's module beside the notebook in which its classes were written. One that passes
+        on what others define (`from own.code import table`) stays."""
         match = found.get(file.id)
         if match is None or not file.defines or not is_source(match.path) or self.filled(file, match.path):
+            return
+        if self.definitions.passed_on(match.path, file.defines, [path for path in paths if path != match.path]):
             return
         free = [path for path in paths if path not in {other.path for other in found.values()}]
         near = [other for reading in _READINGS[5:] for other in reading(file, free) if self.filled(file, other.path)]

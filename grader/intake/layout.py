@@ -79,7 +79,10 @@ def lay_out(candidate: Candidate, expected: ExpectedNames, target: Path, ledger:
     say_what_is_missing(expected, files, entries, ledger)
     digest = digest_of(target, originals)
     handed_in = {file.path: files[file.id] for file in expected.files if file.id in files} if claims else {}
-    contents = {name: originals.get(path) or (target / path).read_bytes() for name, path in handed_in.items()}
+    beside = {path: path for path in claims if path in paths and (target / path).is_file()}
+    contents = {
+        name: originals.get(path) or (target / path).read_bytes() for name, path in (beside | handed_in).items()
+    }
     ledger.notes += filter(None, [differing(claims, contents)])
     for file in expected.files:
         files.update(_as_notebook(file, files, target, ledger))

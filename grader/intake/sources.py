@@ -10,13 +10,14 @@ from __future__ import annotations
 import ast
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from grader.errors import SubmissionError
 from grader.parsing import notebooks
-from grader.parsing.statements import parse_source, split_statements
+from grader.parsing.cheap import Assignment, leaves
+from grader.parsing.statements import bound_names, parse_source, split_statements
 
 SOURCE_LIMIT = 1_000_000
 _COOKIE = re.compile(rb"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)")
@@ -119,11 +120,59 @@ class Definitions:
 
     def __call__(self, path: str) -> Defined:
         if path not in self._known:
-            file = self._root / path
-            cost = file.stat().st_size // (20 if file.suffix.lower() == ".ipynb" else 1)  # outputs are not parsed
-            self._left -= cost
-            self._known[path] = definitions_of(file) if self._left >= 0 else {}
+            self._known[path] = definitions_of(self._root / path) if self._affords(path) else {}
         return self._known[path]
+
+    def passed_on(self, path: str, names: Collection[str], paths: Sequence[str]) -> int:
+        """How many of `names` a file binds without defining them: it assigns them, or imports them.
+
+        What comes from one of `paths` where it is a hole of the template is not passed on.
+        """
+        bound = passed_on_by(self._root / path) if self._affords(path) else {}
+        return sum(self._is_given(bound, name, paths) for name in names)
+
+    def _is_given(self, bound: Mapping[str, tuple[str, str]], name: str, paths: Sequence[str]) -> bool:
+        modules = {bound[name][0]} if name in bound else {module for module, taken in bound.values() if taken == "*"}
+        original = bound[name][1] if name in bound else name
+        leads = [path for path in paths if any(module and _is_called(path, module) for module in modules)]
+        there = [self(path)[original] for path in leads if original in self(path)]
+        if there or name in bound:
+            return any(there) or not there
+        return any(self.passed_on(path, [name], [other for other in paths if other != path]) for path in leads)
+
+    def _affords(self, path: str) -> bool:
+        file = self._root / path
+        self._left -= file.stat().st_size // (20 if file.suffix.lower() == ".ipynb" else 1)  # outputs are not parsed
+        return self._left >= 0
+
+
+def _is_called(path: str, module: str) -> bool:
+    file = PurePosixPath(path)
+    return (file.parent.name if file.name == "__init__.py" else file.stem) == module.rpartition(".")[2]
+
+
+def passed_on_by(path: Path) -> Mapping[str, tuple[str, str]]:
+    """Name → the module and the name that it is imported from, ("", "") where it is assigned.
+
+    A star import is `*module`. The last binding counts: a name that is defined afterwards is not passed on. Empty if
+    the file cannot be read.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    try:
+        text = path.read_bytes().decode("utf-8-sig", "replace")
+        is_notebook = path.suffix.lower() == ".ipynb"
+        sources = [cell.source for cell in notebooks.read(text, path.name).code_cells] if is_notebook else [text]
+    except (OSError, SubmissionError):
+        return {}
+    for node in leaves(piece.node for source in sources for piece in split_statements(source) if piece.node):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            found |= {a.asname or (a.name + module if a.name == "*" else a.name): (module, a.name) for a in node.names}
+        elif isinstance(node, Assignment) and not (node.value is None or isinstance(node.value, ast.Constant)):
+            found |= dict.fromkeys(bound_names(node), ("", ""))
+        else:
+            found = {name: source for name, source in found.items() if name not in bound_names(node)}
+    return found
 
 
 def definitions_of(path: Path) -> Defined:

@@ -13,6 +13,7 @@ from grader.assignment.locate import Folders
 from grader.assignment.moments import instant, zone_of
 from grader.errors import UsageError
 from grader.intake import receipt
+from grader.kit.own_files import all_files, needed_by
 from grader.model import Submission
 from grader.recording.identity import SUBMISSIONS, Unusable, folder_digest
 from grader.recording.shelf import read_index
@@ -50,29 +51,37 @@ def closing(assignment: Assignment) -> Iterator[str]:
 
 
 def collect(assignment: Assignment, submission: Submission, template: Path, out: Path) -> Iterator[str]:
-    """Write the accepted files, under their names, and a receipt of their digests as a zip.
+    """Write the accepted files, what else they need of the student's own, and a receipt of their digests as a zip.
 
-    Yields what was written and what is missing, as sentences.
+    Accepted files have their names; where they need others, all stay where they lie, so that imports go on to work.
+    Yields what was written, what is left out and what is missing, as sentences.
 
     Raises UsageError when there is nothing, or it cannot be written.
     """
-    kept = {
-        file.path: path
+    root = submission.root
+    accepted = {
+        file.path: submission.files[file.id]
         for file in assignment.files
-        for path in [submission.root / submission.files.get(file.id, "")]
-        if file.id in submission.files and (file.required or not _untouched(path, file, template))
+        if file.id in submission.files
+        and (file.required or not _untouched(root / submission.files[file.id], file, template))
     }
-    if not kept:
+    if not accepted:
         raise UsageError(f"there is nothing to hand in: expected {', '.join(file.path for file in assignment.files)}")
+    own = needed_by(accepted.values(), root)
+    kept = {path if own else name: root / path for name, path in accepted.items()} | {path: root / path for path in own}
+    contents = {name: (root / path).read_bytes() for name, path in ({path: path for path in own} | accepted).items()}
     try:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, path in kept.items():
                 archive.write(path, name)
-            archive.writestr(receipt.NAME, receipt.receipt_of({name: path.read_bytes() for name, path in kept.items()}))
+            archive.writestr(receipt.NAME, receipt.receipt_of(contents))
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}") from None
     yield f"Wrote {out}: {', '.join(kept)}."
-    if missing := [file.path for file in assignment.files if file.required and file.path not in kept]:
+    if left := [path for path in all_files(root) if root / path not in kept.values()]:
+        more = f" and {len(left) - 8} more" if len(left) > 8 else ""
+        yield f"Left out, as no part of what is handed in: {', '.join(left[:8])}{more}."
+    if missing := [file.path for file in assignment.files if file.required and file.path not in accepted]:
         yield f"Not there: {', '.join(missing)}."
     for rule in assignment.rules:
         if rule.kind == "archive_name":

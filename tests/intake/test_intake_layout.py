@@ -185,6 +185,37 @@ def test_files_are_found_under_other_names(files, expected, note, tmp_path, one)
     assert note is None or any(note in entry for entry in result.notes), result.notes
 
 
+CODE = "from .helper import pairs\n\ndef table(text):\n    return pairs(text)\n\ndef back(codes):\n    return codes\n"
+HOLES = "def table(text):\n    raise NotImplementedError\n\ndef back(codes):\n    raise NotImplementedError\n"
+ADAPTERS = make_assignment(ExpectedFile(id="adapters", path="adapters.py", defines=("table", "back")))
+
+
+@pytest.mark.parametrize(
+    ("adapters", "more", "place"),
+    [
+        ("from own.code import back, table", {}, "adapters.py"),
+        ("from own.code import table as made\ntable = made", {}, "adapters.py"),
+        ("import own.code\ntable = own.code.table", {}, "adapters.py"),
+        ("try:\n    from own.code import table\nexcept ImportError:\n    pass", {}, "adapters.py"),
+        ("from os.path import *\nfrom own.code import *\nfrom re import *", {}, "adapters.py"),
+        ("from own import *", {"own/__init__.py": "from .code import table"}, "adapters.py"),
+        ("from own import table", {"own/__init__.py": "from .code import table"}, "adapters.py"),
+        (HOLES + "from own.code import table", {}, "adapters.py"),
+        (HOLES, {}, "own/code.py"),
+        ("from own.code import table\n" + HOLES, {}, "own/code.py"),  # the hole comes last
+        ("from os.path import *", {}, "own/code.py"),
+        ("table = None", {}, "own/code.py"),
+        ("from given import table", {"given.py": HOLES}, "own/code.py"),
+        ("import own", {}, "own/code.py"),
+    ],
+)
+def test_a_file_that_passes_on_what_another_defines_keeps_its_place(adapters, more, place, tmp_path, one) -> None:
+    files = {"adapters.py": adapters, "own/code.py": CODE, "own/helper.py": "def pairs(text):\n    return text\n"}
+    result = one(put(tmp_path / "s", files | more), assignment=ADAPTERS)
+    assert result.files == {"adapters": place}
+    assert any("since adapters.py is not filled in" in note for note in result.notes) == (place != "adapters.py")
+
+
 def test_a_stricter_reading_takes_its_file_first(tmp_path, one) -> None:
     course = make_assignment(
         ExpectedFile(id="a", path="one.ipynb", kind="notebook", other_names=("*.ipynb",)),

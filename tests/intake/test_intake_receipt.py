@@ -32,6 +32,15 @@ def test_lines_as_windows_ends_them_are_compared_as_they_were(one, tmp_path):
     assert not [note for note in found.notes if "receipt" in note]
 
 
+def test_what_lies_beside_the_work_is_compared_as_well(one, tmp_path):
+    mine = {**GOOD, "own/core.py": "x = 1\n", "own/words.txt": "a"}
+    receipt = receipt_of({name: content.encode() for name, content in mine.items()})
+    assert not [note for note in one(put(tmp_path / "ada", {**mine, NAME: receipt})).notes if "receipt" in note]
+    changed = {**mine, "own/core.py": "x = 2\n", NAME: receipt}
+    [note] = [note for note in one(put(tmp_path / "bob", changed)).notes if "receipt" in note]
+    assert "handed in: own/core.py differ" in note
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"a": 3}', "{}", "[" * 60000])
 def test_a_receipt_that_is_none_says_nothing(one, tmp_path, text):
     found = one(put(tmp_path / "ada", {**GOOD, NAME: text}))

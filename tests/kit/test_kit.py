@@ -133,6 +133,23 @@ def test_what_is_handed_in_is_what_is_accepted(kit, tmp_path):
         assert states == dict.fromkeys(ITEMS, "passed") | {"essay": "awaiting"}
 
 
+def test_the_students_own_package_is_collected_and_graded(kit, tmp_path):
+    work = lay_out_submission(tmp_path / "work")
+    (work / "own").mkdir()
+    (work / "layers.py").rename(work / "own" / "core.py")
+    (work / "layers.py").write_text("from own.core import Gate, softmax\n")
+    (work / "own" / "words.txt").write_text("data")
+    (work / "notes.txt").write_text("mine")
+    said, _ = python(kit / "collect_submission.py", work, "--out", tmp_path / "ada.zip", code=0)
+    assert "Left out, as no part of what is handed in: notes.txt." in said
+    with zipfile.ZipFile(tmp_path / "ada.zip") as packed:
+        own = {"own/core.py", "own/words.txt"}
+        assert set(packed.namelist()) == {"layers.py", "model.py", "tiny.ipynb", "kit-receipt.json"} | own
+    said, _ = python(kit / "check.py", tmp_path / "ada.zip", code=0)
+    assert "3 passed" in said
+    assert "receipt" not in said
+
+
 def test_what_is_missing_is_named(kit):
     (kit / "work" / "model.py").unlink()
     said, _ = python(kit / "collect_submission.py", code=1)
