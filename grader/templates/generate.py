@@ -49,7 +49,7 @@ def solutions_of(assignment: Assignment) -> dict[str, str]:
     """Relative path → text of the reference's Python files; one that is nothing but an answer is all solution."""
     texts = {name: _read(path) for name, path in _reference_files(assignment) if name.endswith(".py")}
     return {
-        name: f"# {BEGIN}\n{text}\n# {END}\n" if _is_answer(assignment, name, text) else text
+        name: f"{BEGIN}\n{text}\n{END}\n" if BEGIN not in text and _is_answer(assignment, name, text) else text
         for name, text in texts.items()
         if text is not None
     }

@@ -10,6 +10,8 @@ import pytest
 from grader.assignment.assignment import Assignment, ExpectedFile
 from grader.errors import AuthorError
 from grader.templates import data_of, proofs_of, stale, template_notebook, templates_of, write
+from grader.templates.generate import solutions_of
+from grader.templates.proofs import leaked
 
 LSTM = """import torch
 
@@ -95,6 +97,22 @@ def test_every_file_of_the_reference_yields_its_template(assignment):
     assert made["README.md"] == "# Read me\n"
     assert made["theory.yaml"] == "q1:\n"
     assert made["config.json"] == '{"a": 1}\n'
+
+
+SECRET = "total = sum(word.count * len(word) for word in words)"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("own.py", f'# BEGIN SOLUTION\n"""A module."""\n{SECRET}\n# END SOLUTION\n'),
+        ("optional.py", f"{SECRET}\n"),
+    ],
+)
+def test_a_file_that_is_no_part_of_the_template_is_all_solution(assignment, name, text):
+    (assignment.reference / name).write_text(text)
+    assert name not in templates_of(assignment)
+    assert [line for _, line in leaked(solutions_of(assignment)[name], f"# {SECRET}\n", name)] == [1]
 
 
 def test_binary_files_are_copied_unless_students_hand_them_in(assignment):

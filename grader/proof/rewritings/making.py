@@ -14,6 +14,7 @@ from grader.proof.changes.making import Change, Operator, changes_in
 from grader.proof.changes.source import Source
 from grader.proof.rewritings.forms import forms_of
 from grader.proof.rewritings.operators import OPERATORS, PLAIN
+from grader.proof.rewritings.patterns import has_torch
 from grader.templates.markers import BEGIN
 
 
@@ -26,7 +27,7 @@ def rewritings_of(assignment: Assignment, operators: Mapping[str, Operator] = OP
         for name, text in base.texts(assignment).items():
             if (base.key == REFERENCE and name not in own) or not _is_readable(text):
                 continue
-            fitting = operators if "torch" in text else {name: operators[name] for name in operators if name in PLAIN}
+            fitting = operators if has_torch(text) else {name: operators[name] for name in operators if name in PLAIN}
             for change in changes_in(Source(name, text), fitting, REWRITING, base.key):
                 key = (change.file, change.scope, change.operator, change.before, change.after)
                 if base.key == REFERENCE or key not in seen:

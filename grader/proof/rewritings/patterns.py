@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from grader.proof.changes.making import Operator
 from grader.proof.changes.source import ATOMS, Edit, Replacement, Source
 
+IMPORTED = re.compile(r"^(?:from|import) torch\b", re.MULTILINE)
 HOLE = re.compile(r"\b_[a-z]\b")
 TENSORS = {"_t", "_u"}
 ROOTS = {"torch", "nn", "F", "math", "np"}
@@ -20,6 +21,11 @@ LONGER = (("torch.nn.functional.", "F."), ("nn.functional.", "F."), ("torch.nn."
 LEFT_OUT = ("ctx", "type_comment", "kind", "type_params")
 
 Holes = dict[str, ast.expr]
+
+
+def has_torch(text: str) -> bool:
+    """Whether a file imports torch, whole or in part. One that only speaks of it is plain Python."""
+    return IMPORTED.search(text) is not None
 
 
 def spelt(*rows: tuple[str, str], inside: str = "") -> Operator:

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterator
 
 from grader.proof.changes.calls import attribute_of_self, called
-from grader.proof.changes.source import Edit, Replacement, Source
-from grader.proof.rewritings.patterns import above
+from grader.proof.changes.source import Edit, Function, Replacement, Source
+from grader.proof.rewritings.patterns import above, has_torch
 
 WITHOUT_GRADIENTS = ("generate", "evaluate", "prefix_generate", "generate_translation")
 
@@ -52,9 +52,42 @@ def property_made(source: Source, node: ast.AST) -> Iterator[Edit]:
     if name and function.name == "__init__" and isinstance(node.value, ast.Name) and node.value.id == name:
         if name in ("dropout", "encoder", "decoder"):
             return  # modules: a property hides what nn.Module stores under the same name
+        if not _is_free(source, outer, name):
+            return
         end, indent = source.span(function)[1], " " * function.col_offset
         made = f"\n\n{indent}@property\n{indent}def {name}(self):\n{indent}    return self._{name}\n"
+        if _is_set_elsewhere(source, outer, node.targets[0]):
+            made += f"\n{indent}@{name}.setter\n{indent}def {name}(self, value):\n{indent}    self._{name} = value\n"
         yield Edit((Replacement(*source.span(node.targets[0]), f"self._{name}"), Replacement(end, end, made)))
+
+
+def _is_free(source: Source, owner: ast.ClassDef, name: str) -> bool:
+    """Whether a class has room for a property: nothing in it is so called, no slots, nothing is deleted."""
+    attributes = [part for part in ast.walk(source.tree) if isinstance(part, ast.Attribute)]
+    if any(part.attr == f"_{name}" or (part.attr == name and isinstance(part.ctx, ast.Del)) for part in attributes):
+        return False
+    own = {part.name for part in owner.body if isinstance(part, ast.FunctionDef | ast.ClassDef)}
+    for part in owner.body:
+        if isinstance(part, ast.Assign | ast.AnnAssign):
+            targets = part.targets if isinstance(part, ast.Assign) else [part.target]
+            own |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return own.isdisjoint({name, "__slots__"})
+
+
+def _is_set_elsewhere(source: Source, owner: ast.ClassDef, target: ast.expr) -> bool:
+    """Whether something else than `target` gives an object of the class that attribute: `x.count += 1`."""
+    assert isinstance(target, ast.Attribute)
+    family = {owner.name}
+    for part in ast.walk(source.tree):  # classes stand below what they derive from
+        if isinstance(part, ast.ClassDef) and family & {ast.unparse(base).rsplit(".", 1)[-1] for base in part.bases}:
+            family.add(part.name)
+    for part in ast.walk(source.tree):
+        if isinstance(part, ast.Attribute) and part.attr == target.attr and isinstance(part.ctx, ast.Store):
+            inside = source.class_of(part)
+            of_others = attribute_of_self(part) is not None and inside is not None and inside.name not in family
+            if part is not target and not of_others:
+                return True
+    return False
 
 
 def helped(source: Source, node: ast.AST) -> Iterator[Edit]:
@@ -64,20 +97,48 @@ def helped(source: Source, node: ast.AST) -> Iterator[Edit]:
         return
     if not isinstance(source.parent(function), ast.ClassDef) or not isinstance(node.value, ast.Call | ast.BinOp):
         return
-    if called(node.value) == "super" or any(called(part) == "super" for part in ast.walk(node.value)):
+    text = _in_one_line(source, node.value)
+    if not text or any(_stays(part) for part in ast.walk(node.value)):
         return
-    text = " ".join(source.segment(node.value).split()) if "#" not in source.segment(node.value) else ""
-    known = {"self", *(argument.arg for argument in function.args.args)}
-    bound = {part.id for part in ast.walk(function) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    # What functions around the class bind is handed over as well: the helper stands outside of all of them.
+    around = [function, *(part for part in source.around(function) if isinstance(part, Function))]
+    bound = {"self", *(name for part in around for name in _bound(part))}
     read = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
     inner = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
-    names = ", ".join(sorted((read & (known | bound)) - inner))
-    if not text:
-        return
+    names = ", ".join(sorted((read & bound) - inner))
     helper = f"def finished({names}):\n    return {text}\n\n"
     yield Edit((above(source, node, helper), Replacement(*source.span(node.value), f"finished({names})")))
     helper = f"class Finish:\n    def __call__(self_, {names}):\n        return {text}\n\n"
     yield Edit((above(source, node, helper), Replacement(*source.span(node.value), f"Finish()({names})")))
+
+
+def _in_one_line(source: Source, value: ast.expr) -> str:
+    """The text of an expression without its line breaks; empty where that says something else."""
+    text = " ".join(source.segment(value).split())
+    try:
+        return text if ast.dump(ast.parse(text, mode="eval").body) == ast.dump(value) else ""
+    except SyntaxError:
+        return ""
+
+
+def _stays(part: ast.AST) -> bool:
+    """Whether code means something else outside of its method or class: `super()`, `yield`, a private `self.__name`."""
+    name = part.attr if isinstance(part, ast.Attribute) else part.id if isinstance(part, ast.Name) else ""
+    private = name.startswith("__") and (not name.endswith("__") or name == "__class__")
+    return private or called(part) == "super" or isinstance(part, ast.Yield | ast.YieldFrom | ast.Await)
+
+
+def _bound(function: Function) -> Iterator[str]:
+    """The names that a function binds: arguments, variables, and what it defines or imports."""
+    for part in ast.walk(function):
+        if isinstance(part, ast.arg):
+            yield part.arg
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            yield part.id
+        elif isinstance(part, ast.alias):
+            yield (part.asname or part.name).split(".")[0]
+        elif isinstance(part, Function | ast.ClassDef) and part is not function:
+            yield part.name
 
 
 def decorated(source: Source, node: ast.AST) -> Iterator[Edit]:
@@ -122,7 +183,9 @@ def under(source: Source, node: ast.AST) -> Iterator[Edit]:
     if '"""' in text and any(len(line) > 110 for line in text.split("\n")):
         return
     deeper = textwrap.indent(text, "    ")
-    yield Edit((Replacement(start, end, f"if torch.__version__:\n{deeper}"),))
+    yield Edit(
+        (Replacement(start, end, f"if {'torch.__version__' if has_torch(source.text) else '__name__'}:\n{deeper}"),)
+    )
     yield Edit((Replacement(start, end, f"try:\n{deeper}\nexcept NameError:\n    raise"),))
     yield Edit(
         (

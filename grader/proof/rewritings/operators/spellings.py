@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from grader.proof.rewritings.patterns import spelt
+import ast
+import re
+from collections.abc import Iterator
+
+from grader.proof.changes.calls import called
+from grader.proof.changes.source import Edit, Source
+from grader.proof.rewritings.patterns import has_torch, spelt
+
+SEQUENCES = (ast.List, ast.Tuple, ast.ListComp, ast.JoinedStr)
+MAKES_SEQUENCES = ("list", "tuple", "str", "bytes", "bytearray", "repr", "sorted", "join", "encode", "decode", "split")
 
 activation = spelt(
     ("torch.sigmoid(_a)", "torch.nn.functional.sigmoid(_a)"),
@@ -173,12 +182,43 @@ statistic = spelt(
     ("F.cosine_similarity(_a, _b, dim=_d)", "(F_normalize(_a, dim=_d) * F_normalize(_b, dim=_d)).sum(_d)".replace(
         "F_normalize", "torch.nn.functional.normalize")),
 )  # fmt: skip
-order = spelt(
-    ("_a * _b", "_b * _a"),
-    ("_t * _u", "torch.mul(_t, _u)"),
-    ("_t + _u", "torch.add(_t, _u)"),
+_turned = spelt(("_a * _b", "_b * _a"), inside="class")
+_of_tensors = spelt(("_t * _u", "torch.mul(_t, _u)"), ("_t + _u", "torch.add(_t, _u)"), inside="class")
+_of_anything = spelt(
+    ("_t * _u", "__import__('operator').mul(_t, _u)"),
+    ("_t + _u", "__import__('operator').add(_t, _u)"),
     inside="class",
 )
+
+
+def order(source: Source, node: ast.AST) -> Iterator[Edit]:
+    """Factors that change places, sums and products as functions: torch's only of what may be tensors."""
+    yield from _turned(source, node)
+    if isinstance(node, ast.BinOp):
+        yield from (_of_tensors if _may_be_tensors(source, node) else _of_anything)(source, node)
+
+
+def _may_be_tensors(source: Source, node: ast.BinOp) -> bool:
+    """Whether the class computes with torch, and no operand is a list or a text."""
+    owner = source.class_of(node)
+    if owner is None or not has_torch(source.text):
+        return False
+    if not owner.bases and not re.search(r"\b(?:torch|nn|F)\.", source.segment(owner)):
+        return False
+    top: ast.AST = node
+    while isinstance(above := source.parent(top), ast.BinOp):
+        top = above
+    return not _is_sequence(top)
+
+
+def _is_sequence(node: ast.AST) -> bool:
+    if isinstance(node, ast.BinOp):
+        return _is_sequence(node.left) or _is_sequence(node.right)
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str | bytes)
+    return isinstance(node, SEQUENCES) or called(node) in MAKES_SEQUENCES
+
+
 fresh = spelt(
     ("_x.new_zeros(_a, _b)", "torch.zeros(_a, _b)"),
     ("_x.new_zeros(_a, _b)", "torch.zeros((_a, _b), dtype=_x.dtype, device=_x.device)"),
