@@ -1,18 +1,15 @@
 """One Slurm for all tests of this folder, and what they grade through it."""
 
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 from one_node_slurm import Missing, Slurm, require_programs
-from tiny_assignment import ROOT, lay_out_submission, open_for_workers
+from tiny_assignment import lay_out_submission, open_for_workers
 
 SLOW = ("import torch\n", "import time\n\nimport torch\n\ntime.sleep(1.0)\n")
 WRONG = (".mean(dim=1)", ".mean(dim=1) * 2")
-SEED = "s"
 
 
 @pytest.fixture(scope="session")
@@ -39,22 +36,3 @@ def handed_in(tmp_path_factory):
         lay_out_submission(folder / f"student{number:02}", edits)
     (folder / "empty").mkdir()
     return folder
-
-
-def command(*arguments, assignments=ROOT):
-    return [sys.executable, "-m", "grader.cli", *map(str, arguments), "--assignments", str(assignments)]
-
-
-def run(slurm, *arguments, code=0, assignments=ROOT, **environment):
-    """The command line with this Slurm; what it said."""
-    done = subprocess.run(
-        command(*arguments, assignments=assignments),
-        env={**os.environ, **(slurm.environment if slurm else {}), **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout[-2000:] + done.stderr[-3000:]
-    return done.stdout + done.stderr
