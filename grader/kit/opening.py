@@ -53,7 +53,7 @@ def closing(assignment: Assignment) -> Iterator[str]:
 def collect(assignment: Assignment, submission: Submission, template: Path, out: Path) -> Iterator[str]:
     """Write the accepted files, what else they need of the student's own, and a receipt of their digests as a zip.
 
-    Accepted files have their names; where they need others, all stay where they lie, so that imports go on to work.
+    Accepted files have their names; where one needs another file, all stay as they are, so that imports go on to work.
     Yields what was written, what is left out and what is missing, as sentences.
 
     Raises UsageError when there is nothing, or it cannot be written.
@@ -68,7 +68,10 @@ def collect(assignment: Assignment, submission: Submission, template: Path, out:
     if not accepted:
         raise UsageError(f"there is nothing to hand in: expected {', '.join(file.path for file in assignment.files)}")
     own = needed_by(accepted.values(), root)
-    kept = {path if own else name: root / path for name, path in accepted.items()} | {path: root / path for path in own}
+    stay = own or any(not set(accepted.values()).isdisjoint(needed_by([path], root)) for path in accepted.values())
+    kept = {path if stay else name: root / path for name, path in accepted.items()} | {
+        path: root / path for path in own
+    }
     contents = {name: (root / path).read_bytes() for name, path in ({path: path for path in own} | accepted).items()}
     try:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

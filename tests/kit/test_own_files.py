@@ -1,10 +1,14 @@
 """Which files a student's work needs beside those that are asked for."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
+from tiny_assignment import tiny
 
+from grader.kit.opening import collect
 from grader.kit.own_files import needed_by
+from grader.model import Submission
 
 PACKAGE = {"own/__init__.py": "", "own/code.py": "from .helper import pairs", "own/helper.py": "", "own/rest.py": ""}
 NOTEBOOK = '{"cells": [{"cell_type": "code", "source": "%time 1\\nimport own.code"}], "metadata": {}, "nbformat": 4}'
@@ -60,6 +64,25 @@ def test_what_is_imported_is_needed_and_what_that_imports(text, tmp_path):
 )  # fmt: skip
 def test_own_files(files, expected, tmp_path):
     assert needed(tmp_path, files) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        ("from Layers import Gate\n", {"Layers.py", "model.py"}),  # by the name that it has here
+        ("from layers import Gate\n", {"layers.py", "model.py"}),
+        ("from layers import Gate\nimport own\n", {"Layers.py", "model.py", "own.py"}),
+    ],
+)
+def test_files_are_renamed_only_where_no_import_breaks(model, names, tmp_path):
+    work, (folders, assignment) = tmp_path / "work", tiny()
+    needed(work, {"model.py": model, "Layers.py": "class Gate: pass\n", "own.py": ""}, "model.py")
+    found = Submission(key="ada", root=work, digest="d", files={"layers": "Layers.py", "model": "model.py"})
+    said = list(collect(assignment, found, folders.template, tmp_path / "out.zip"))
+    with zipfile.ZipFile(tmp_path / "out.zip") as packed:
+        assert set(packed.namelist()) == names | {"kit-receipt.json"}
+    assert any(line.startswith("Left out") and "own.py" in line for line in said) == ("own.py" not in names)
+    assert any(line.startswith("Not there: tiny.ipynb") for line in said)
 
 
 def test_a_notebooks_cells_are_read(tmp_path):
