@@ -74,6 +74,26 @@ def _echo(like: Tensor, path: str, call: Call, number: int) -> Tensor:
     return _noise(like)
 
 
+def _echoed(value: object, path: str, call: Call) -> object:
+    """For a text, a number or a list of such: the input of that name, or the first alike; None if none is."""
+    if any(True for _ in tensors_in(value)):
+        return None
+    given, options = call.inputs_and_options()
+    named = given.get(path.rpartition(".")[2])
+    if type(named) is type(value):
+        return named
+    length = len(value) if isinstance(value, list) else 0
+    alike = (part for part in _parts([given, options]) if type(part) is type(value))
+    return next((part for part in alike if not isinstance(part, list) or len(part) == length), None)
+
+
+def _parts(value: object) -> Iterator[object]:
+    """What a tree is made of: its lists, texts and numbers."""
+    for entry in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield entry
+        yield from _parts(entry)
+
+
 def _entrywise(like: Tensor, path: str, call: Call, number: int) -> Tensor:
     """An entry depends on its place in the last axis alone: batches, positions and prefixes agree with one another."""
     if not like.dim():
@@ -212,6 +232,8 @@ class ForgingSide:
     def _forged(self, value: object, path: str, call: Call) -> object:
         if isinstance(value, Mapping):
             return {name: self._forged(entry, f"{path}.{name}", call) for name, entry in value.items()}
+        if self._forge is _echo and (known := _echoed(value, path, call)) is not None:
+            return known
         if isinstance(value, list):
             return [self._forged(entry, f"{path}[{place}]", call) for place, entry in enumerate(value)]
         self._number += 1

@@ -9,7 +9,8 @@ import torch
 from grader.assignment.locate import folders_below
 from grader.assignment.manifest import load
 from grader.judge.calls import make_call
-from grader.judge.forging import FORGERS, mixtures
+from grader.judge.forging import FORGERS, ForgingSide, mixtures
+from grader.judge.sides import Book
 from grader.model import Examination
 from grader.proof.demands import forgery_of, forgery_problems
 from grader.run.engine import Engine, Order
@@ -71,6 +72,32 @@ def test_adversaries_that_heed_what_a_property_asks_for():
     assert not distances.diagonal(dim1=1, dim2=2).any()
     echoed = forged("inputs echoed", make_call(probe, {"mask": mask, "out": mask.int()}, {}), like=torch.zeros(2, 3))
     assert torch.equal(echoed, mask), "by name, whatever its type"
+
+
+class Answers:
+    """A reference that answers the same to everything."""
+
+    def __init__(self, answer):
+        self._answer = answer
+
+    def run(self, probe, case, **options):
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("inputs", "answer", "echoed"),
+    [
+        ({"text": "a b", "more": "c"}, {"text": "other"}, {"text": "a b"}),
+        ({"words": ["a", "b"], "more": "c"}, {"out": "x"}, {"out": "a"}),
+        ({"ids": [3, 4], "size": 7}, {"ids": [1, 2, 5], "count": 2}, {"ids": [3, 4], "count": 3}),
+        ({"ids": [3, 4], "size": 7}, {"size": 2, "out": [0, 0]}, {"size": 7, "out": [3, 4]}),
+        ({"rate": 0.5, "flag": True}, {"out": 0.25, "right": False}, {"out": 0.5, "right": True}),
+        ({"x": torch.ones(2)}, {"out": "x", "empty": None, "more": ["y"]}, {"out": "", "empty": None, "more": [""]}),
+    ],
+)
+def test_texts_numbers_and_lists_are_echoed(inputs, answer, echoed):
+    side = ForgingSide(Answers(answer), Book(), FORGERS["inputs echoed"])
+    assert side.run(probe, inputs) == echoed
 
 
 def test_adversaries_tell_modes_from_inputs():
