@@ -10,10 +10,12 @@ own relative error says nothing. Integers, flags and strings must be equal.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy
 import torch
@@ -206,13 +208,24 @@ def differences(
         if len(actual) != len(expected):
             text = f"{path} should have {len(expected)} entries, it has {len(actual)}."
             return [_mismatch(path, "wrong length", text)]
-        return [
-            mismatch
-            for index, (mine, theirs) in enumerate(zip(actual, expected, strict=True))
-            for mismatch in differences(mine, theirs, rtol=rtol, atol=atol, path=f"{path}[{index}]")
-        ]
+        keyed, found = _is_keyed(expected), []
+        for index, (mine, theirs) in enumerate(zip(actual, expected, strict=True)):
+            inner = f"{path}[{index}]"
+            if keyed and _is_pair(mine) and mine[0] == theirs[0]:
+                inner, mine, theirs = f"{inner}[1] (for {theirs[0]})", mine[1], theirs[1]
+            found.extend(differences(mine, theirs, rtol=rtol, atol=atol, path=inner))
+        return found
     mismatch = _leaf_mismatch(path, actual, expected, rtol, atol)
     return [mismatch] if mismatch else []
+
+
+def _is_keyed(pairs: Sequence[Any]) -> bool:
+    """Whether pairs are, or read like, a dict with whole numbers as keys, sent in the order of digits."""
+    return all(map(_is_pair, pairs)) and all(f"{one[0]}," < f"{other[0]}," for one, other in itertools.pairwise(pairs))
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and type(value[0]) is int
 
 
 def _leaf_mismatch(

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.assignment.assignment import Tolerance
+from grader.calling import plain
 from grader.suite import Disagreement, assert_agrees, partial, require, require_close, require_different
 from grader.suite.agreement import PartialCredit, differences, reveals, tolerances
 
@@ -215,3 +216,18 @@ def test_the_judge_says_what_is_told_by_default():
         assert "should be 9" in text_of({"size": 7.0}, {"size": 9.0}, reveal=True)
     finally:
         reveals.reset(token)
+
+
+def test_the_values_of_whole_numbers_are_told_by_their_keys():
+    right = {number: chr(97 + number) for number in range(16)}
+    wrong = {**right, 2: "x", 12: ["y"]}
+    found = differences(plain(wrong), plain(right), path="out")
+    assert [line for mismatch in found for line in mismatch.lines] == [
+        "out[4][1] (for 12) should be a string, it is a list or tuple of 1.",
+        "out[8][1] (for 2) should be 'c', it is 'x'.",
+    ]
+    assert differences(plain(right), plain(right)) == []
+    (other_key,) = differences([[0, "a"], [3, "b"]], [[0, "a"], [1, "b"]], path="out")
+    assert other_key.lines == ("out[1][0] should be 1, it is 3.",)
+    (unsorted,) = differences([[5, 1], [4, 2]], [[5, 1], [4, 3]], path="pairs")
+    assert unsorted.lines == ("pairs[1][1] should be 3, it is 2.",)
