@@ -347,10 +347,8 @@ def _count(request: Request, assignment: Assignment) -> int:
 
 
 def _remember_people(found: Sequence[Submission | Refused], known: Sequence[Person], path: Path) -> None:
-    """Write who is behind the keys; people of an earlier call into the same folder stay."""
-    present = {entry.owner for entry in found}
-    before = [person for person in known if person.key not in present]
-    people.write([*before, *(person for entry in found for person in entry.people)], path)
+    """Write who is behind the keys; people of an earlier call into the same folder stay, as somebody corrected them."""
+    people.write(people.merged(known, [person for entry in found for person in entry.people]), path)
 
 
 def show(reports: Sequence[Report], out: Path, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from grader.course import sheets
@@ -63,6 +64,42 @@ def same(one: Person, other: Person) -> bool:
     if any(a and b for a, b in pairs):
         return any(a and comparable(a) == comparable(b) for a, b in pairs)
     return bool(one.name) and words_of(one.name) == words_of(other.name)
+
+
+def merged(known: Iterable[Person], found: Iterable[Person]) -> list[Person]:
+    """Who is known already, with what was found in the place of empty cells, and who is new.
+
+    What is known may have been corrected by hand, so it stands; a key gets another person only when more were found.
+    """
+    before, now = _by_key(known), _by_key(found)
+    return [
+        person
+        for key in before | now
+        for person in _together(list(dict.fromkeys(before.get(key, ()))), list(dict.fromkeys(now.get(key, ()))))
+    ]
+
+
+def _together(known: list[Person], found: list[Person]) -> list[Person]:
+    filled = [_filled(person, found) for person in known]
+    strangers = [person for person in found if not any(same(person, other) for other in known)]
+    return filled + strangers if len(found) > len(known) else filled
+
+
+def _filled(person: Person, found: Iterable[Person]) -> Person:
+    like = next((other for other in found if same(person, other)), person)
+    return replace(
+        person,
+        name=person.name or like.name,
+        email=person.email or like.email,
+        person_id=person.person_id or like.person_id,
+    )
+
+
+def _by_key(people: Iterable[Person]) -> dict[str, list[Person]]:
+    found: dict[str, list[Person]] = {}
+    for person in people:
+        found.setdefault(person.key, []).append(person)
+    return found
 
 
 def words_of(name: str) -> tuple[str, ...]:

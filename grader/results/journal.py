@@ -278,15 +278,25 @@ def _check_first(record: dict[str, Any], path: Path) -> None:
 
 
 def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    end = 0
+    """The lines, and where each ends, up to one that was still being written.
+
+    Raises UsageError where a damaged line stands before others: what it said is lost, and may have cost points.
+    """
+    end = damaged = 0
     with path.open("rb") as file:
-        for line in file:
+        for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
             try:
                 record = json.loads(line)
             except ValueError:
-                return
+                damaged = damaged or number
+                continue
+            if damaged:
+                raise UsageError(
+                    f"{path}, line {damaged} is damaged. Restore the file from a copy; without one, delete that line "
+                    "and all behind it: the same `grader grade` then judges what they said once more"
+                )
             end += len(line)
             yield record, end
 

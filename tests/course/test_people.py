@@ -14,6 +14,8 @@ from grader.course import people
 from grader.errors import UsageError
 from grader.model import Person
 
+Rows = list[tuple[str, str, str]]
+
 ADA = Person(key="101", name="Ada Lovelace", email="ada@example.edu", person_id="900000001")
 
 cell = st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=20).map(lambda text: " ".join(text.split()))
@@ -117,3 +119,24 @@ def test_what_a_spreadsheet_saves_is_read(encoding: str, mark: str, tmp_path: Pa
     text = "\r\n".join(mark.join(row) for row in rows)
     (tmp_path / "people.csv").write_bytes(text.encode(encoding))
     assert people.read(tmp_path / "people.csv") == (Person(key="101", name="Zoë", person_id="7"),)
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "expected"),
+    [
+        ([], [("ada", "", "1")], [("ada", "", "1")]),
+        ([("ada", "a@x.org", "u1")], [("ada", "", "1")], [("ada", "a@x.org", "u1")]),
+        ([("ada", "", "1")], [("ada", "a@x.org", "1")], [("ada", "a@x.org", "1")]),
+        ([("ada", "", "1")], [("ada", "", "1"), ("bob", "", "2")], [("ada", "", "1"), ("bob", "", "2")]),
+    ],
+)
+def test_what_somebody_corrected_stays(
+    known: list[tuple[str, str, str]], found: list[tuple[str, str, str]], expected: list[tuple[str, str, str]]
+) -> None:
+    def of(rows: Rows) -> list[Person]:
+        return [Person(key="k", name=name, email=email, person_id=person_id) for name, email, person_id in rows]
+
+    other = Person(key="z", name="zoe", email="", person_id="9")
+    assert people.merged([*of(known), other], of(found)) == (
+        [*of(expected), other] if known else [other, *of(expected)]
+    )

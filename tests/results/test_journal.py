@@ -307,3 +307,15 @@ def test_a_folder_that_cannot_be_is_a_usage_error(tmp_path, name):
         Journal(tmp_path / name, "tiny"),
     ):
         pass
+
+
+def test_damage_before_other_lines_is_told_and_nothing_is_written(tmp_path):
+    path = filled(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[2] = b"\x00" + lines[2][1:]
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(UsageError, match="line 3 is damaged"):
+        read(tmp_path)
+    with pytest.raises(UsageError, match="line 3 is damaged"), Journal(tmp_path, "tiny"):
+        pass
+    assert path.read_bytes() == b"".join(lines)
