@@ -182,10 +182,12 @@ def _roster(path: Path) -> tuple[Person, ...]:
 def _extensions(path: Path, says: CourseFile, roster: Sequence[Person]) -> tuple[Extension, ...]:
     problems: list[str] = []
     found: dict[tuple[str, str], Extension] = {}
+    one = {comparable(mark): person.email or person.person_id for person in roster for mark in _marks(person)}
     for line, cells in sheets.columns_of(path, "extensions", _EXTENSIONS, ("who", "assignment")):
         try:
             extension = _extension(line, cells, says, roster)
-            first = found.setdefault((comparable(extension.who), extension.assignment), extension)
+            who = comparable(extension.who)
+            first = found.setdefault((one.get(who, who), extension.assignment), extension)
             if first is not extension:
                 raise ValueError(
                     f"{extension.who} has an extension of {extension.assignment} in line {first.line} already"
@@ -208,14 +210,26 @@ def _extension(line: int, cells: Mapping[str, str], says: CourseFile, roster: Se
         raise ValueError(f"{slug} has no deadline that could be moved")
     due, days = cells.get("due", ""), sheets.as_id(cells.get("days", "0"))
     if due:
-        due = instant(due, zone_of(says.assignments[slug].zone)).isoformat()
+        due = _later(due, says.assignments[slug])
     elif not _DAYS.fullmatch(days) or not int(days):
         raise ValueError(f"the days are {cells['days']!r}, expected a whole number such as 2")
-    names = [name for person in roster for name in (person.person_id, person.email) if name]
+    names = [name for person in roster for name in _marks(person)]
     if roster and comparable(who) not in map(comparable, names):
         near = sheets.near(who, names)
         raise ValueError(f"nobody on the roster is called {who!r}{near}")
     return Extension(who=who, assignment=slug, due=due, days=int(days), reason=cells.get("reason", ""), line=line)
+
+
+def _later(due: str, deadline: Deadline) -> str:
+    """A new due time in UTC. Raises ValueError for one before the deadline that it moves."""
+    zone = zone_of(deadline.zone)
+    if (moved := instant(due, zone)) < instant(str(deadline.due), zone):
+        raise ValueError(f"the new due time {due} is before the deadline {deadline.due}; an extension moves it back")
+    return moved.isoformat()
+
+
+def _marks(person: Person) -> list[str]:
+    return [mark for mark in (person.person_id, person.email) if mark]
 
 
 def read_times(

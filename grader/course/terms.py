@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grader.assignment.assignment import Milestone
@@ -47,7 +47,7 @@ def granted(course: Course, slug: str, known: Sequence[Person], owners: Iterable
     """What the course grants to the submissions of these owners; `known` says who they are."""
     keys = list(dict.fromkeys(owners))
     behind: dict[str, list[Person]] = {key: [] for key in keys}
-    for person in known:
+    for person in completed(known, course.roster, keys):
         behind.setdefault(person.key, []).append(person)
     notices = _not_on_the_roster(course, behind, keys)
     deadline = course.says.assignments.get(slug)
@@ -63,9 +63,10 @@ def granted(course: Course, slug: str, known: Sequence[Person], owners: Iterable
     by_name = {comparable(extension.who): extension for extension in extensions}
     terms = {}
     for key in keys:
-        persons = behind[key] or [Person(key=key)]
+        persons = behind[key]
         names = set().union(*map(_names, persons))
         own = [entry for name, entry in by_name.items() if name in names]
+        _one_each(course, persons, by_name)
         due = max((_moved(entry, deadline) for entry in own), default="")
         days, left = _days(category, deadline, persons, used)
         terms[key] = Terms(
@@ -96,7 +97,8 @@ def owners_called(known: Sequence[Person], owners: Iterable[str]) -> Callable[[s
 def on_roster(roster: Sequence[Person]) -> Callable[[Person], Person | None]:
     """Who somebody is on the roster: by id or address, else a submission's key, or a name that nothing contradicts."""
     by_mark = {name: entry for entry in roster for name in _names(entry)}
-    by_name = {words_of(entry.name): entry for entry in roster if entry.name}
+    count = Counter(words_of(entry.name) for entry in roster)
+    by_name = {words: entry for entry in roster if count[words := words_of(entry.name)] == 1 and words}
 
     def find(person: Person) -> Person | None:
         marks = [name for name in (person.person_id, person.email) if name] or [person.key]
@@ -105,6 +107,23 @@ def on_roster(roster: Sequence[Person]) -> Callable[[Person], Person | None]:
         return found or (named if named is not None and same(named, person) else None)
 
     return find
+
+
+def completed(known: Sequence[Person], roster: Sequence[Person], owners: Iterable[str] = ()) -> tuple[Person, ...]:
+    """These people, and owners of whom nothing is known, with the id, address and name that the roster has of them."""
+    find, there = on_roster(roster), {person.key for person in known}
+    nameless = [Person(key=owner) for owner in owners if owner not in there]
+    return tuple(
+        replace(
+            person,
+            name=person.name or entry.name,
+            email=person.email or entry.email,
+            person_id=person.person_id or entry.person_id,
+        )
+        if (entry := find(person))
+        else person
+        for person in (*known, *nameless)
+    )
 
 
 def people_of(folder: Path) -> tuple[Person, ...]:
@@ -116,6 +135,17 @@ def people_of(folder: Path) -> tuple[Person, ...]:
 def course_beside(suite: Path) -> Path | None:
     """course.yaml beside the folder of a suite, or beside `test_suites` itself."""
     return next((path for folder in suite.parents[:2] if (path := folder / COURSE).is_file()), None)
+
+
+def _one_each(course: Course, persons: Sequence[Person], by_name: Mapping[str, Extension]) -> None:
+    """Raises UsageError for somebody who has two extensions, by id and by address."""
+    for person in persons:
+        names = _names(person if len(persons) == 1 else replace(person, key=""))
+        if len(twice := sorted({entry.line for name, entry in by_name.items() if name in names})) > 1:
+            raise UsageError(
+                f"{course.beside(course.says.extensions)}:{twice[1]}: {person.key} has an extension in line {twice[0]} "
+                "already; keep one of them"
+            )
 
 
 def _moved(extension: Extension, deadline: Deadline) -> str:
@@ -133,11 +163,11 @@ def _not_on_the_roster(
     if not course.roster:
         return ()
     find = on_roster(course.roster)
-    strange = {key: sum(find(person) is None for person in behind[key] or [Person(key=key)]) for key in keys}
+    strange = {key: sum(find(person) is None for person in behind[key]) for key in keys}
     return tuple(
         (
             key,
-            f"{count} of {len(behind[key]) or 1} behind {key} not on the roster ({course.says.roster}); see {PEOPLE}.",
+            f"{count} of {len(behind[key])} behind {key} not on the roster ({course.says.roster}); see {PEOPLE}.",
         )
         for key, count in strange.items()
         if count
@@ -171,10 +201,9 @@ def _used_before(
             notices.append(("", f"The late days used on {other} are not known and count as none: {where}."))
             continue
         spent = _spent(folder / SUMMARY)
-        known = people_of(folder)
+        known = completed(people_of(folder), course.roster, spent)
         for key, days in spent.items():
-            persons = [person for person in known if person.key == key] or [Person(key=key)]
-            for name in {name for person in persons for name in _names(person)}:
+            for name in {name for person in known if person.key == key for name in _names(person)}:
                 used[name] += days
     return used, tuple(notices)
 

@@ -14,6 +14,7 @@ from grader.model import Person, Report
 from grader.release import frozen
 from grader.reports import difference
 from grader.reports.words import points
+from grader.run.courses import known_in
 from grader.run.grading import reports_of
 
 LAYOUTS: Mapping[str, Callable[[gradebooks.Sheet, str], gradebooks.Layout]] = {
@@ -53,16 +54,13 @@ def released(folder: Path, assignment: Assignment) -> Released:
     if changed.changed or changed.only_before or changed.only_after:
         told = difference.text(changed).strip()
         raise UsageError(f"the scores are not those of release {release.number}; release them first:\n{told}")
-    path = folder / "people.csv"
-    known = people.read(path) if path.exists() else ()
     reports = {report.key: report for report in release.reports}
-    nameless = [Person(key=key) for key in reports if key not in {person.key for person in known}]
     return Released(
         folder=folder,
         title=assignment.title,
         reports=reports,
         tags=release.tags,
-        people=tuple(person for person in (*known, *nameless) if person.key in reports),
+        people=tuple(person for person in known_in(folder, reports) if person.key in reports),
     )
 
 

@@ -12,15 +12,14 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.course import dispositions, marks, people, sheets
 from grader.course.plan import TIMES_COLUMNS
+from grader.course.terms import PEOPLE, people_of
 from grader.errors import UsageError
 from grader.model import Person
 from grader.release import frozen, keeping
 from grader.reports.files import ATTEMPTS, CLASS, INTAKE, STAFF, write_text
 from grader.results import journal, log
-from grader.run.courses import TIMES
+from grader.run.courses import TIMES, known_in
 from grader.run.grading import scores_of
-
-PEOPLE = "people.csv"
 
 
 def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Path]:
@@ -31,12 +30,13 @@ def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Pat
     """
     scores_of(folder, assignment)  # what cannot be scored is told before anything goes
     released = frozen.read(folder)
-    known = people.read(folder / PEOPLE) if (folder / PEOPLE).exists() else ()
+    kept = people_of(folder)
+    known = known_in(folder, journal.read(folder).submissions)
     if called := [person for person in known if key in (person.email, person.person_id)]:
         key = called[0].key
         if any(person.key == key and person not in called for person in known):
             (folder / CLASS).unlink(missing_ok=True)
-            people.write([person for person in known if person not in called], folder / PEOPLE)
+            _cut_people(folder, kept, called, known)
             _cut_table(folder / TIMES, {called[0].email, called[0].person_id} - {""}, instead=key)
             keeping.keep(folder, assignment, who)
             return _naming(folder, called, ())
@@ -48,8 +48,7 @@ def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Pat
             raise UsageError(f"there is no submission {key!r} in {folder}{sheets.near(key, stored)}")
         _remove_files(folder, {key, *keys})
         _cut_journal(folder / journal.NAME, keys)
-    if gone:
-        people.write([person for person in known if person.key != key], folder / PEOPLE)
+    _cut_people(folder, kept, gone, known)
     words = {key, *keys, *(word for person in gone for word in (person.email, person.person_id) if word)}
     for path in (folder / INTAKE, folder / dispositions.NAME, folder / TIMES, *marks.files(folder).values()):
         _cut_table(path, words)
@@ -59,6 +58,13 @@ def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Pat
         frozen.write(replace(released, reports=left), folder)
     keeping.keep(folder, assignment, who, "forgot", {"submission": tag} if log.head(folder) else None)
     return _naming(folder, gone, {key, *keys})
+
+
+def _cut_people(folder: Path, kept: Sequence[Person], gone: Sequence[Person], known: Sequence[Person]) -> None:
+    """people.csv without them, and with no more than it had: `known` has its people first, in its order."""
+    left = [person for person, whole in zip(kept, known, strict=False) if whole not in gone]
+    if len(left) < len(kept):
+        people.write(left, folder / PEOPLE)
 
 
 def _remove_files(folder: Path, keys: Collection[str]) -> None:

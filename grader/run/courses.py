@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from grader.assignment.assignment import Assignment
 from grader.assignment.moments import zone_of
 from grader.course import sheets
 from grader.course.plan import Course, load, read_times
-from grader.course.terms import Terms, granted, owners_called, people_of
+from grader.course.terms import Terms, completed, granted, owners_called, people_of
 from grader.errors import UsageError
 from grader.model import Graded, Person
 from grader.reports import files
@@ -50,6 +50,12 @@ def held_by(folder: Path, assignment: Assignment, graded: list[Graded]) -> Held:
     )
 
 
+def known_in(folder: Path, owners: Iterable[str]) -> tuple[Person, ...]:
+    """Who is behind a folder's submissions, by people.csv and the roster; UsageError when the course is gone."""
+    course = remembered_course(folder)
+    return completed(people_of(folder), course.roster if course is not None else (), owners)
+
+
 def remember_course(folder: Path, assignment: Assignment, course: Path | None, times: Path | None) -> None:
     """Note in a results folder whose course it is of, and keep a list of times there: both hold from then on.
 
@@ -81,5 +87,6 @@ def _with_times(
     """The results with the times of a list in the place of the platform's."""
     keys = {entry.key: entry.owner for entry in graded}
     zone = course.zone if course is not None else zone_of(assignment.late.zone)
-    times = read_times(path, zone, keys, owners_called(people, keys.values()))
+    known = completed(people, course.roster if course is not None else (), keys.values())
+    times = read_times(path, zone, keys, owners_called(known, keys.values()))
     return [replace(entry, submitted_at=times.get(entry.key, entry.submitted_at)) for entry in graded]

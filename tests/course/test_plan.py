@@ -6,7 +6,7 @@ import pytest
 
 from grader.assignment.moments import zone_of
 from grader.course.plan import load, read_times
-from grader.course.terms import Terms, course_beside, granted, owners_called
+from grader.course.terms import Terms, completed, course_beside, granted, owners_called
 from grader.errors import AuthorError, UsageError
 from grader.model import Person
 
@@ -69,6 +69,33 @@ def test_a_group_has_the_late_days_of_its_poorest_member_and_the_latest_extensio
     }
 
 
+@pytest.mark.parametrize("known", [(), (Person(key="20102", person_id="20102"),)])
+def test_the_roster_says_whose_address_an_id_is(write, tmp_path, known):
+    results(tmp_path / "grades/hw1", {"7": 1}, "7,,ben@example.edu,\n")
+    assert granted(load(write()), "hw2", known, ["20102"]).terms == {
+        "20102": Terms(due="2024-03-30T16:00:00+00:00", days=3, left=3)
+    }
+    assert completed(known, load(write()).roster, ["20102"]) == (
+        Person(key="20102", name="Ben Bitdiddle", email="ben@example.edu", person_id="20102"),
+    )
+
+
+def test_nobody_is_told_by_a_name_that_two_have(write):
+    roster = load(write(roster=ROSTER + "20103,Lovelace Ada,ada3@example.edu\n")).roster
+    ada, ben = Person(key="1", name="Ada Lovelace"), Person(key="2", name="Ben Bitdiddle")
+    assert [person.person_id for person in completed([ada, ben], roster)] == ["", "20102"]
+
+
+def test_two_extensions_of_one_person_without_a_roster(write):
+    extensions = "who,assignment,due,days\n20101,hw2,,3\nada@example.edu,hw2,,9\n"
+    course = load(write(COURSE.replace("roster: roster.csv\n", ""), extensions=extensions))
+    ada = Person(key="17", person_id="20101", email="ada@example.edu")
+    with pytest.raises(UsageError, match=r"extensions\.csv:3: 17 has an extension in line 2 already"):
+        granted(course, "hw2", [ada], ["17"])
+    two = [Person(key="17", person_id="20101"), Person(key="17", email="ada@example.edu")]
+    assert granted(course, "hw2", two, ["17"]).terms["17"].due == "2024-04-01T03:59:00+00:00"
+
+
 def test_late_days_that_cannot_be_known_are_told(write):
     found = granted(load(write()), "hw2", PEOPLE[:2], ["17"])
     assert [text for _, text in found.notices if "hw1" in text and "summary.csv" in text]
@@ -112,6 +139,9 @@ def test_a_roster_comes_from_any_spreadsheet(write, roster):
         ({"roster": "id,id\n1,2\n"}, "roster.csv:1: expected one column person_id"),
         ({"extensions": EXTENSIONS + "20111,hw2,,1,\n"}, "csv:4: nobody on the roster is called '20111'; did"),
         ({"extensions": EXTENSIONS + "20101,hw2,,1,\n"}, "extensions.csv:4: 20101 has an extension of hw2 in line 2"),
+        ({"extensions": EXTENSIONS + "ADA@example.edu,hw2,,9,\n"}, "csv:4: ADA@example.edu has an extension of hw2 in"),
+        ({"extensions": EXTENSIONS + "20102,hw1,2024-03-08 12:00,,\n"},
+         "csv:4: the new due time 2024-03-08 12:00 is before the deadline 2024-03-08 23:59"),
         ({"extensions": EXTENSIONS + "20102,hw3,,1,\n"}, "extensions.csv:4: unknown assignment 'hw3'; did you mean"),
         ({"extensions": EXTENSIONS + "20102,hw1,,1.5,\n"}, "extensions.csv:4: the days are '1.5', expected a whole"),
         ({"extensions": EXTENSIONS + "20102,hw1,2024-03-31,1,\n"}, "extensions.csv:4: expected either a new due time"),

@@ -307,6 +307,20 @@ def test_a_table_for_mails_leads_to_each_feedback(released):
     assert len(rows) == 5
 
 
+def test_the_roster_gives_the_addresses_that_a_download_lacks(folder):
+    people.write([Person(key=p.key, person_id=p.person_id) for p in PEOPLE], folder / "people.csv")
+    rows = "".join(f"{p.person_id},{p.key},{p.email}\n" for p in PEOPLE)
+    (folder.parent / "roster.csv").write_text("id,name,e-mail\n" + rows)
+    (folder.parent / "course.yaml").write_text("roster: roster.csv\nassignments: {tiny: {}}\n")
+    (folder / "course.txt").write_text(f"{folder.parent / 'course.yaml'}\n")
+    settle.run(folder, [row.id for row in scored(folder).rows if row.must], "accepted", "kim", "seen", ASSIGNMENTS)
+    release.run(folder, "kim", False, True, ASSIGNMENTS)
+    code, content = run(folder, "mail")
+    assert code == 0
+    assert {row[0].split("@")[0]: row[3] for row in table(content)[1:]} == SCORES
+    assert "@" not in (folder / "people.csv").read_text()
+
+
 def test_moodles_gradebook_import(released):
     _, content = run(released, "moodle")
     rows = table(content)

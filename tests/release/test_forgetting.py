@@ -74,6 +74,24 @@ def test_what_still_names_them_is_told(released, capsys):
                                       "delete it or write it anew\n"  # fmt: skip
 
 
+@pytest.mark.parametrize("called", ["bob", "20102", "bob@example.edu"])
+def test_the_roster_says_who_an_address_is(released, called):
+    """people.csv has ids, the times have addresses; what the roster adds is not written."""
+    people.write([Person(key=p.key, person_id=p.person_id) for p in PEOPLE], released / "people.csv")
+    times = "".join(f"{p.email},2026-11-01T10:00:00+00:00\n" for p in PEOPLE[:2])
+    (released / "times.csv").write_text("who,time\n" + times)
+    rows = "".join(f"{p.person_id},{p.email}\n" for p in PEOPLE)
+    (released.parent / "roster.csv").write_text("id,e-mail\n" + rows)
+    (released.parent / "course.yaml").write_text("roster: roster.csv\nassignments: {tiny: {}}\n")
+    (released / "course.txt").write_text(f"{released.parent / 'course.yaml'}\n")
+    (released / "submissions" / "bob~2" / "layers.py").unlink()
+    (released / "submissions" / "bob~2").rmdir()
+    assert forget(released, TINY, called, "kim") == []
+    assert traces(released) == []
+    assert "ada@example.edu" in (released / "times.csv").read_text()
+    assert "@" not in (released / "people.csv").read_text()
+
+
 def test_nobody_is_forgotten_by_a_mistyped_key(released):
     before = {path: path.read_bytes() for path in released.rglob("*") if path.is_file()}
     with pytest.raises(UsageError, match=r"there is no submission 'bobb' in .*did you mean 'bob'"):
