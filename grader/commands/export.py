@@ -10,6 +10,7 @@ from grader.commands.shared import open_assignment
 from grader.course import sheets
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
 from grader.release import exporting
+from grader.reports.files import writable
 
 
 def run(
@@ -34,6 +35,7 @@ def run(
         raise UsageError(f"--anonymous: a file for {target} must say who is who; it is for --for csv")
     if sheet is not None and out.resolve() == sheet.resolve():
         raise UsageError(f"{out} is the export itself; give --out another name, so that it stays as it was")
+    writable(out)
     _, assignment = open_assignment(slug_of(folder), assignments)
     what = exporting.released(folder, assignment)
     if sheet is not None:
@@ -49,7 +51,10 @@ def run(
             f"grader: nothing was written, because of these {len(made.problems)}; --partial writes the others\n"
         )
         return EXIT_NO
-    out.parent.mkdir(parents=True, exist_ok=True)
-    sheets.write_private(out, made.text, made.encoding)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sheets.write_private(out, made.text, made.encoding)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}; name another file with --out") from None
     sys.stdout.write(f"{out}\n")
     return EXIT_DONE

@@ -12,6 +12,7 @@ from grader.commands.shared import open_assignment, recordings_for, require_refe
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
 from grader.model import CheckResult, Submission
 from grader.reports import full
+from grader.reports.files import writable
 from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import Contents, Stored, read
 from grader.run.engine import Trainings
@@ -33,6 +34,9 @@ def run(
 
     Returns 1 when the outcome is another one than reported.
     """
+    if script is not None:
+        writable(script)
+        writable(script.with_suffix(".npz"))
     folder, key = _place(report)
     contents = read(folder)
     if not contents.slug:

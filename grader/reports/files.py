@@ -139,8 +139,26 @@ def _check_keys(keys: Sequence[str]) -> None:
 _OWN = {
     "summary.csv", "items.csv", "attention.csv", INTAKE, CLASS, STAFF, ATTEMPTS, "submissions", "people.csv", "marks",
     "marks.csv", "voids.csv", "dispositions.csv", "released.json", "log.jsonl", "journal.jsonl", "suite.json",
-    "times.csv", "course.txt",
+    "times.csv", "course.txt", "similar.csv", "similar.html", ".cluster",
 }  # fmt: skip
+_PAGES = {"results.json", "report.json", "report.html"}
+_MARKS_OF_RESULTS = ("journal.jsonl", "log.jsonl", "released.json")
+
+
+def writable(target: Path, own: str = "") -> Path:
+    """A file that the user names to be written, itself; `own` is what the command itself keeps in a results folder.
+
+    Raises UsageError for a folder, and for anything else that the grader keeps in a results folder.
+    """
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder; name the file to be written in it")
+    place = target.resolve()
+    for folder in place.parents:
+        inside = place.relative_to(folder).as_posix().casefold()
+        kept = inside.split("/")[0] in _OWN or (inside.count("/") == 1 and inside.split("/")[1] in _PAGES)
+        if kept and inside != own and any((folder / name).exists() for name in _MARKS_OF_RESULTS):
+            raise UsageError(f"{target} is what the grader keeps in the results folder {folder}; name another file")
+    return target
 
 
 def _is_name(key: str) -> bool:

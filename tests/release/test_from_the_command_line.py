@@ -55,6 +55,13 @@ def test_the_story_of_a_release(folder, grader):
     grader("release", folder, "--open-points", "--only-rise")
 
     assert grader("audit", folder).count("fit; head") == 1
+    (nowhere := folder.parent / "file").write_text("")
+    assert "cannot be written" in grader("export", folder, "--for", "csv", "--out", nowhere / "x.csv", code=2)
+    assert "is a folder" in grader("export", folder, "--for", "csv", "--out", folder, code=2)
+    assert "the grader keeps" in grader("export", folder, "--for", "csv", "--out", folder / "journal.jsonl", code=2)
+    assert "the grader keeps" in grader("class", folder, "--out", folder / "log.jsonl", code=2)
+    script = ("--script", folder / "marks.csv")
+    assert "the grader keeps" in grader("replay", folder / "bob", "gate.forward", *script, code=2)
     grader("export", folder, "--for", "canvas", "--sheet", sheet, "--column", "4711", "--out", out)
     grader("export", folder, "--for", "mail", "--out", folder.parent / "mail.csv")
     assert "bob is forgotten" in grader("forget", folder, "bob", "--by", "kim")

@@ -348,3 +348,25 @@ def test_a_private_rule_shows_its_evidence_to_staff_only() -> None:
     staff = html.page(shown, staff=True)
     assert staff.count("models/RNN.py, line 3") == 1
     assert "nothing had been earned there" in staff
+
+
+KEPT = ("journal.jsonl", "log.jsonl", "marks.csv", "marks/kim.csv", "released.json", "summary.csv", "Journal.jsonl")
+
+
+@pytest.mark.parametrize("name", [*KEPT, "ada/report.json", "submissions/ada/x.py"])
+def test_what_the_grader_keeps_is_not_a_file_to_write(tmp_path, name):
+    (tmp_path / "journal.jsonl").write_text("{}\n")
+    (tmp_path / "elsewhere").symlink_to(tmp_path / name)
+    for path in (tmp_path / name, tmp_path / "elsewhere", tmp_path / "." / "x" / ".." / name):
+        with pytest.raises(UsageError, match="is what the grader keeps in the results folder"):
+            files.writable(path)
+
+
+def test_other_files_may_be_written(tmp_path):
+    (tmp_path / "journal.jsonl").write_text("{}\n")
+    assert files.writable(tmp_path / "upload.csv") == tmp_path / "upload.csv"
+    assert files.writable(tmp_path / "class.html", own="class.html")
+    (tmp_path / "elsewhere").mkdir()
+    assert files.writable(tmp_path / "elsewhere" / "marks.csv")
+    with pytest.raises(UsageError, match="is a folder; name the file"):
+        files.writable(tmp_path / "elsewhere")
