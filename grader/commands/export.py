@@ -45,11 +45,11 @@ def run(
     else:
         made = exporting.for_mails(what) if target == "mail" else exporting.for_import(what)
     sys.stderr.writelines(f"note: {sentence}\n" for sentence in made.notes)
-    sys.stderr.writelines(f"{sentence}\n" for sentence in made.problems)
-    if made.problems and not partial:
-        sys.stderr.write(
-            f"grader: nothing was written, because of these {len(made.problems)}; --partial writes the others\n"
-        )
+    sys.stderr.writelines(f"{sentence}\n" for sentence in (*made.problems, *made.refusals))
+    if made.refusals or (made.problems and not partial):
+        count = len(made.problems) + len(made.refusals)
+        advice = "name the right column, or make the points equal" if made.refusals else "--partial writes the others"
+        sys.stderr.write(f"grader: nothing was written, because of these {count}; {advice}\n")
         return EXIT_NO
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

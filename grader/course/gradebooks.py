@@ -23,7 +23,7 @@ LEFT = {"ex": "is excused there, and stays so", "n/a": "is not given this assign
 _CANVAS_COLUMN = re.compile(r"(?P<title>.*\S)\s*\((?P<number>\d+)\)", re.DOTALL)
 _TEST_STUDENTS = ("student, test", "test student")
 _TEST_LOGIN = re.compile(r"[0-9a-f]{40}")  # which the test student has in every language
-_PARTICIPANT = re.compile(r"\D+(\d+)")
+_PARTICIPANT = re.compile(r"\D+\s(\d+)")
 # "Grade" as Moodle's language packs translate it in the worksheet; another language names it with --column.
 _GRADE = (
     "grade", "bewertung", "note", "calificación", "qualificació", "valutazione", "nota", "cijfer", "betyg", "karakter",
@@ -65,12 +65,14 @@ class Sheet:
 class Layout:
     """Where what stands: the column to be filled, the columns that say who somebody is, the rows of students.
 
-    `possible`: the points that the sheet says the assignment has, by row (Moodle) or once for all (row 0: Canvas).
+    `numbered`: the first column may be Moodle's `Participant 12`. `possible`: the points that the sheet says the
+    assignment has, by row (Moodle) or once for all (row 0: Canvas).
     """
 
     column: int
     who: tuple[int, ...]
     students: tuple[int, ...]
+    numbered: bool = False
     possible: Mapping[int, Decimal] = field(default_factory=dict)
 
 
@@ -142,6 +144,7 @@ def moodle(sheet: Sheet, wanted: str) -> Layout:
         column=column,
         who=tuple(range(column)),
         students=students,
+        numbered=True,
         possible=possible if len(possible) == len(students) else {},
     )
 
@@ -154,7 +157,11 @@ def _only(sheet: Sheet, fitting: Sequence[int], wanted: str, known: Sequence[str
 
 
 def matched(sheet: Sheet, layout: Layout, people: Sequence[Person]) -> Matched:
-    """Who stands where: by id, by e-mail, or else by key, each in the one column that knows most of them."""
+    """Who stands where: by id, by e-mail, or else by key, each in the one column that knows most of them.
+
+    Raises UsageError for a row of which two columns are ids or addresses of different people.
+    """
+    _check_rows(sheet, layout, people)
     kinds = [[person.person_id for person in people], [person.email for person in people], [p.key for p in people]]
     places = [_places(sheet, layout, kind) for kind in kinds]
     rows: dict[int, int] = {}
@@ -181,6 +188,18 @@ def matched(sheet: Sheet, layout: Layout, people: Sequence[Person]) -> Matched:
     return Matched(rows=rows, problems=tuple(problems))
 
 
+def _check_rows(sheet: Sheet, layout: Layout, people: Sequence[Person]) -> None:
+    owners = {_form(mark): person.key for person in people for mark in (person.person_id, person.email) if mark}
+    for row in layout.students:
+        cells = [cell for column in layout.who if _form(cell := sheet.cell(row, column)) in owners]
+        if len(named := {owners[_form(cell)]: cell for cell in cells}) > 1:
+            told = " and ".join(f"{key} (by {cell})" for key, cell in named.items())
+            raise UsageError(
+                f"{sheet.path}:{sheet.lines[row]}: this row is of different people, {told}; export the sheet again, or "
+                "correct who it is"
+            )
+
+
 def _places(sheet: Sheet, layout: Layout, names: Sequence[str]) -> dict[str, list[int]]:
     """The rows by what stands in the column that knows most of these names."""
     wanted = {_form(name) for name in names if name}
@@ -189,7 +208,7 @@ def _places(sheet: Sheet, layout: Layout, names: Sequence[str]) -> dict[str, lis
     for column in layout.who:
         found: dict[str, list[int]] = {}
         for row in layout.students:
-            for form in _forms(sheet.cell(row, column)):
+            for form in _forms(sheet.cell(row, column), numbered=layout.numbered and column == 0):
                 found.setdefault(form, []).append(row)
         if (known := len(wanted & found.keys())) > score:
             best, score = found, known
@@ -200,11 +219,11 @@ def _form(name: str) -> str:
     return sheets.as_id(name).casefold()
 
 
-def _forms(cell: str) -> Iterator[str]:
+def _forms(cell: str, *, numbered: bool) -> Iterator[str]:
     """What a cell may be known by; Moodle writes a number behind a word of its language."""
     if cell:
         yield _form(cell)
-        if found := _PARTICIPANT.fullmatch(cell):
+        if numbered and (found := _PARTICIPANT.fullmatch(cell)):
             yield found[1]
 
 

@@ -29,6 +29,8 @@ COLUMNS = ("submission", "item", "points", "comment", "by")
 NEEDED = COLUMNS[:3]
 SHOWN = ("maximum", "title")  # written into the template to help its reader, and ignored when it comes back
 
+_ATTEMPT = re.compile(r"(?P<key>.+)~\d+")
+_LOOK_ALIKE = str.maketrans("OoIl", "0011")
 _NUMBER = re.compile(r"\+?(\d{1,6}([.,]\d{1,4})?|[.,]\d{1,4})")
 
 
@@ -154,9 +156,19 @@ def strangers(marks: Iterable[Mark], keys: Collection[str]) -> tuple[tuple[str, 
 
 
 def _stranger(name: str, key: str, lines: Sequence[int], keys: Collection[str]) -> str:
-    advice = sheets.near(key, keys).removeprefix("; ") or "the keys stand in summary.csv"
+    meant = _meant(key, keys)
+    advice = f"did you mean {meant!r}?" if meant else "the keys stand in summary.csv"
     where = f"line {lines[0]}" if len(lines) == 1 else f"lines {', '.join(map(str, lines))}"
     return f"{name}, {where}: there is no submission {key!r}, so these marks count for nobody; {advice}"
+
+
+def _meant(key: str, keys: Collection[str]) -> str:
+    """The key of which this is an attempt, or for which one character was mistaken; a near one is somebody else's."""
+    if (attempt := _ATTEMPT.fullmatch(key)) and attempt["key"] in keys:
+        return attempt["key"]
+    alike = [other for other in keys if other.translate(_LOOK_ALIKE) == key.translate(_LOOK_ALIKE)]
+    near = [other for other in alike if sum(a != b for a, b in zip(other, key, strict=True)) == 1]
+    return near[0] if len(near) == 1 else ""
 
 
 def template(reports: Sequence[Report], assignment: Assignment) -> str:

@@ -26,11 +26,12 @@ TARGETS = ("canvas", "moodle", "csv", "mail")
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """A file's text, sentences on who is in it only, or not in it, and others that stop nobody."""
+    """A file's text; sentences on who is in it only, or not in it; on what forbids it; and others that stop nobody."""
 
     text: str
     encoding: str = "utf-8"
     problems: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -88,16 +89,20 @@ def into_sheet(what: Released, target: str, path: Path, column: str) -> Export:
                 f"{path}:{sheet.lines[row]}: {report.key} has {word} points, and Moodle refuses more than {most}"
             )
     totals = {report.total for report in what.reports.values()}
-    problems += _totals(path, totals, layout.possible)
-    text = gradebooks.filled(sheet, layout, scores)
-    return Export(text=text, encoding=sheet.encoding, problems=tuple(problems), notes=tuple(notes))
+    return Export(
+        text=gradebooks.filled(sheet, layout, scores),
+        encoding=sheet.encoding,
+        problems=tuple(problems),
+        refusals=_totals(path, totals, layout.possible),
+        notes=tuple(notes),
+    )
 
 
-def _totals(path: Path, ours: set[Decimal], theirs: Mapping[int, Decimal]) -> list[str]:
+def _totals(path: Path, ours: set[Decimal], theirs: Mapping[int, Decimal]) -> tuple[str, ...]:
     """A total that is another one there makes other percentages of the same points."""
     other = sorted(set(theirs.values()) - ours)
     mine = " or ".join(points(total) for total in sorted(ours))
-    return [f"{path.name} says that {points(most)} points are possible, here they are {mine}" for most in other]
+    return tuple(f"{path.name} says that {points(most)} points are possible, here they are {mine}" for most in other)
 
 
 def for_import(what: Released) -> Export:

@@ -128,9 +128,19 @@ def test_strangers_are_found_with_their_lines():
     ]
     bob, zoe = marks.strangers(given, ["ann", "bob"])
     assert bob == ("bobo", "marks.csv, line 5: there is no submission 'bobo', so these marks count for nobody; "
-                           "did you mean 'bob'?")  # fmt: skip
+                           "the keys stand in summary.csv")  # fmt: skip
     assert zoe[0] == "zoe"
     assert "lines 2, 4" in zoe[1]
+
+
+@pytest.mark.parametrize(("key", "meant"), [
+    ("1O1", "101"), ("101~1", "101"), ("l01", "101"), ("lO1", ""), ("102", ""), ("10l1", ""), ("1l0", "110"),
+    ("kim~x", ""),
+])  # fmt: skip
+def test_a_key_is_suggested_only_where_nobody_else_can_be_meant(key, meant):
+    given = [Mark(submission=key, item="proof", points=Decimal(1), line=2, file="marks.csv")]
+    [(_, sentence)] = marks.strangers(given, ["111", "101", "110", "kim"])
+    assert sentence.endswith(f"; did you mean {meant!r}?" if meant else "; the keys stand in summary.csv")
 
 
 def class_of_markers(folder: Path, **files: str) -> Path:

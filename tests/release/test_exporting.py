@@ -98,6 +98,10 @@ def test_every_encoding_comes_back_as_it_was(released, encoding, newline):
     code, content = run(released, "canvas", given_sheet(released, text.encode(encoding)), column="777")
     assert code == 1
     assert content is None, "100 points there, 10 here"
+    assert run(released, "canvas", given_sheet(released, text.encode(encoding)), column="777", partial=True) == (
+        1,
+        None,
+    )
     code, content = run(released, "canvas", given_sheet(released, text.encode(encoding)), column="4711")
     assert code == 0
     expected = (GOLDEN / "canvas.filled.csv").read_text("utf-8").replace("\n", newline)
@@ -230,6 +234,20 @@ def test_every_member_of_a_group_has_its_points(folder):
     assert (got["881"], got["882"]) == ("9", "9")
 
 
+def test_a_number_behind_letters_is_no_id(folder):
+    """Canvas's ID column knows most: a SIS id `u20102` is nobody, and neither is one that is another's ID."""
+    persons = [Person(key=p.key, person_id=str(int(p.person_id) - 19220)) for p in PEOPLE]  # 881 to 885
+    people.write(persons, folder / "people.csv")
+    settle.run(folder, [row.id for row in scored(folder).rows if row.must], "accepted", "kim", "seen", ASSIGNMENTS)
+    release.run(folder, "kim", False, True, ASSIGNMENTS)
+    text = canvas_text().replace('Bobby""",882,20102', 'Bobby""",881,u882').replace("885,20105.0", "905,885")
+    for name in ("881", "882", "883", "884"):
+        text = text.replace(f",20{int(name) - 780},", f",u{name},").replace(f",020{int(name) - 780},", f",u{name},")
+    assert run(folder, "canvas", given_sheet(folder, text), column="4711") == (1, None)
+    _, content = run(folder, "canvas", given_sheet(folder, text), column="4711", partial=True)
+    assert [row[6] for row in table(content)[3:]] == ["", "3.50", "7", "EX", "-", ""]
+
+
 def test_an_id_of_another_column_is_nobody(folder):
     """881 is one student's Canvas number; a person of that SIS id is somebody else."""
     persons = [Person(key="ada", person_id="881"), *(person for person in PEOPLE if person.key != "ada")]
@@ -248,7 +266,9 @@ def test_an_id_of_another_column_is_nobody(folder):
     (lambda text: "Name,Points\nAda,3\n", "", "expected Canvas's own export"),
     (lambda text: "", "4711", "an empty file"),
     (lambda text: text.replace('"Ng, Eve"', '"Ng, Eve'), "4711", "line 8: a quote is not closed"),
-    (lambda text: text.replace("881,20101,ada@example.edu", "881,20101,bob@example.edu"), "4711", None),
+    (lambda text: text.replace("881,20101,ada@example.edu", "881,20101,bob@example.edu"), "4711",
+     "sheet.csv:4: this row is of different people, ada (by 20101) and bob (by bob@example.edu)"),
+    (lambda text: text.replace("885,20105.0,eve", "885,,bob"), "4711", None),
     (lambda text: text.replace('"Test, Cyd",883,020103,cyd@example.edu,"CS 7643, A",,"",,,', "Cyd,883,020103"),
      "4711", "sheet.csv:6: 3 cells, expected 10"),
 ])  # fmt: skip
@@ -256,7 +276,7 @@ def test_sheets_that_cannot_be_filled_in(released, change, column, said, capsys)
     sheet = given_sheet(released, change(canvas_text()))
     if said is None:
         assert run(released, "canvas", sheet, column=column) == (1, None)
-        assert "bob fits the lines 4, 5" in capsys.readouterr().err
+        assert "bob fits the lines 5, 9" in capsys.readouterr().err
         return
     with pytest.raises(UsageError) as caught:
         run(released, "canvas", sheet, column=column)
