@@ -23,5 +23,6 @@ def run(folder: Path, by: str, only_rise: bool, open_points: bool, assignments: 
         advice = "decide rows with `grader settle`, points in marks.csv (--open-points releases without them)"
         sys.stderr.write(f"grader: not released, because of these {len(outcome.refused)}; {advice}\n")
         return EXIT_NO
-    sys.stdout.write(f"{folder}: release {outcome.number}\n")
+    again = "; it had been stopped, and all results are written now" if outcome.completed else ""
+    sys.stdout.write(f"{folder}: release {outcome.number}{again}\n")
     return EXIT_DONE

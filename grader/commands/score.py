@@ -7,6 +7,7 @@ from pathlib import Path
 from grader.commands.grade import finish
 from grader.commands.shared import course_for, open_assignment
 from grader.errors import UsageError
+from grader.results import log
 from grader.results.journal import slug_in
 from grader.run.courses import remember_course
 
@@ -22,6 +23,7 @@ def run(
     """Rebuild all result files of a folder. Returns the exit code."""
     slug = slug_of(folder)
     _, assignment = open_assignment(slug, assignments)
+    log.head(folder)  # a log that is broken is told before anything is written
     remember_course(folder, assignment, course_for(folder, slug, assignments, course), times)
     return finish(folder, assignment, lenient=lenient, as_json=as_json)
 

@@ -10,11 +10,13 @@ from grader.commands.shared import open_assignment, who
 from grader.course import voids
 from grader.errors import UsageError
 from grader.reports.files import write_text
+from grader.results import log
 
 
 def run(folder: Path, item: str, how: str, by: str, why: str, assignments: Path | None) -> int:
     """Write voids.csv, and the scores with it; `how` "" takes a void back. Returns the exit code."""
     _, assignment = open_assignment(slug_of(folder), assignments)
+    log.head(folder)  # a log that is broken is told before anything is written
     path = folder / voids.NAME
     before = voids.read(path, assignment)
     kept = [void for void in before if void.item != item]

@@ -23,13 +23,16 @@ def audit(folder: Path, assignment: Assignment, head: str = "") -> list[str]:
     entries, broken = log.examine(folder)
     if broken:
         return [broken]
-    if not entries:
+    cut = log.missing(folder, entries)
+    if not entries and not cut:
         raise UsageError(f"{folder} has no {log.NAME}: nothing was decided or released there, or the log was deleted")
     known = {entry.digest for entry in entries}
     strange = [head] if head and not any(digest.startswith(head) for digest in known) else []
     found = [
         f"no line of the log has the digest {name}: lines were cut off, or all was written anew" for name in strange
     ]
+    if cut:
+        return [*found, cut]
     found += _sources(folder, assignment, entries)
     scores = scores_of(folder, assignment)
     for path, text in texts(scores.reports, others=scores.others, notices=scores.notices):

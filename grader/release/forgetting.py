@@ -44,11 +44,10 @@ def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Pat
         stored = writer.contents.submissions
         keys = {name for name, entry in stored.items() if (entry.facts.get("of") or name) == key}
         gone = [person for person in known if person.key == key]
-        if not keys and not gone:
+        if not keys and not gone and not (released and key in released.tags):
             raise UsageError(f"there is no submission {key!r} in {folder}{sheets.near(key, stored)}")
         _remove_files(folder, {key, *keys})
         _cut_journal(folder / journal.NAME, keys)
-    _cut_people(folder, kept, gone, known)
     words = {key, *keys, *(word for person in gone for word in (person.email, person.person_id) if word)}
     for path in (folder / INTAKE, folder / dispositions.NAME, folder / TIMES, *marks.files(folder).values()):
         _cut_table(path, words)
@@ -57,6 +56,7 @@ def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Pat
         left = tuple(report for report in released.reports if report.key != key)
         frozen.write(replace(released, reports=left), folder)
     keeping.keep(folder, assignment, who, "forgot", {"submission": tag} if log.head(folder) else None)
+    _cut_people(folder, kept, gone, known)  # last, so that the same command finishes what was stopped
     return _naming(folder, gone, {key, *keys})
 
 

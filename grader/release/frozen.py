@@ -15,23 +15,27 @@ from grader.errors import UsageError
 from grader.model import CheckResult, Line, Report
 from grader.reports import full
 from grader.reports.files import write_text
+from grader.results import log
 
-NAME = "released.json"
+NAME = log.RELEASED
 FORMAT = "grader-release"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """Release `number` of a class; `reports` hold points and states only."""
+    """Release `number` of a class; `reports` hold points and states only; `log`: its lines before, and its head."""
 
     number: int
     when: str
     who: str
     reports: tuple[Report, ...]
     tags: Mapping[str, str]
+    log: tuple[int, str] | None = None
 
 
-def freeze(reports: Sequence[Report], before: Release | None, who: str, when: str) -> Release:
+def freeze(
+    reports: Sequence[Report], before: Release | None, who: str, when: str, entries: Sequence[log.Entry]
+) -> Release:
     """These scores as the next release; tags stay what they were."""
     tags = before.tags if before else {}
     return Release(
@@ -40,6 +44,7 @@ def freeze(reports: Sequence[Report], before: Release | None, who: str, when: st
         who=who,
         reports=tuple(map(_bare, reports)),
         tags={report.key: tags.get(report.key) or secrets.token_hex(8) for report in reports},
+        log=(len(entries), entries[-1].digest if entries else ""),
     )
 
 
@@ -54,7 +59,8 @@ def read(folder: Path) -> Release | None:
         entries = data["submissions"]
         reports = tuple(full.parse(entry["report"], str(path)) for entry in entries.values())
         tags = {key: str(entry["tag"]) for key, entry in entries.items()}
-        found = Release(number=data["number"], when=data["when"], who=data["who"], reports=reports, tags=tags)
+        said = tuple(data["log"]) if data.get("log") else None
+        found = Release(number=data["number"], when=data["when"], who=data["who"], reports=reports, tags=tags, log=said)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         known = False
     if not known:
@@ -68,6 +74,7 @@ def write(release: Release, folder: Path) -> None:
         report.key: {"tag": release.tags[report.key], "report": full.content(report)} for report in release.reports
     }
     data = {"format": FORMAT, "version": 1, "number": release.number, "when": release.when, "who": release.who}
+    data |= {"log": release.log} if release.log else {}
     write_text(folder / NAME, json.dumps({**data, "submissions": entries}, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -12,6 +12,7 @@ from grader.assignment.assignment import Assignment
 from grader.course import dispositions, marks, voids
 from grader.model import Report
 from grader.release import frozen
+from grader.reports.files import texts
 from grader.reports.words import points
 from grader.results import journal, log
 from grader.run.courses import COURSE_PATH, TIMES, remembered_course
@@ -31,17 +32,33 @@ def keep(
     """Score a folder, tell its log what was done, and write all results.
 
     With `facts` it is a decision, with which a log begins; without, it is told if there is a log and something changed.
+    A release that released.json holds and the log does not tell of is told first, though the command was stopped.
     """
     scores = scores_of(folder, assignment)
-    entries = log.read(folder)
-    if entries or facts is not None:
+    entries, head = log.read(folder), ""
+    untold = log.untold(folder, entries)
+    if entries or untold or facts is not None:
         state = {"sources": sources(folder), "manifest": manifest(assignment), "scores": figures(scores.reports)}
-        if facts is not None or any(entries[-1].facts.get(name) != state[name] for name in state):
+        if untold and (now := frozen.read(folder)):
+            told_of = {"release": now.number, "submissions": len(now.reports)}
+            head = log.append(folder, now.who, "released", {**told_of, **state})
+        changed = not untold and any(entries[-1].facts.get(name) != state[name] for name in state) if entries else False
+        if facts is not None or changed:
             head = log.append(folder, who, what, {**(facts or {}), **state})
+        if head:
             told = [[replace(report, log=head) for report in part] for part in (scores.reports, scores.others)]
             scores = replace(scores, reports=told[0], others=told[1])
     write_results(folder, scores)
     return scores
+
+
+def stale(folder: Path, scores: Scores) -> bool:
+    """Whether a file of results is not what these scores give, as a command leaves it that was stopped."""
+    expected = texts(scores.reports, others=scores.others, notices=scores.notices)
+    return any(
+        log.digest(folder / path) != hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+        for path, text in expected
+    )
 
 
 def sources(folder: Path) -> dict[str, str]:

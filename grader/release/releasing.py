@@ -19,11 +19,15 @@ from grader.run.grading import Scores, scores_of
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """`refused`: why nothing was released, one sentence each. `changed`: against the release before."""
+    """`refused`: why nothing was released, one sentence each. `changed`: against the release before.
+
+    `completed`: these scores were frozen before, by a command that was stopped.
+    """
 
     number: int
     refused: tuple[str, ...]
     changed: difference.Difference | None
+    completed: bool = False
 
 
 def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, open_points: bool) -> Outcome:
@@ -31,14 +35,17 @@ def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, 
 
     Raises UsageError for a broken log, for marks that do not count, and when nothing changed since the last release.
     """
-    log.read(folder)
+    entries = log.read(folder)
     scores, before = scores_of(folder, assignment), frozen.read(folder)
     if scores.unused:
         raise UsageError("\n".join(sentence for _, sentence in scores.unused))
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    release = frozen.freeze(scores.reports, before, who, now)
+    release = frozen.freeze(scores.reports, before, who, now, entries)
     changed = difference.compare(before.reports, release.reports) if before else None
     if before and changed and not (changed.changed or changed.only_before or changed.only_after):
+        if log.untold(folder, entries) or keeping.stale(folder, scores):
+            keeping.keep(folder, assignment, who)
+            return Outcome(number=before.number, refused=(), changed=None, completed=True)
         raise UsageError(
             f"these scores were released on {before.when} by {before.who} (release {before.number}), and nothing "
             "changed since"
@@ -47,8 +54,7 @@ def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, 
     refused += _fallen(changed) if only_rise and changed else []
     if not refused:
         frozen.write(release, folder)
-        facts = {"release": release.number, "submissions": len(release.reports)}
-        keeping.keep(folder, assignment, who, "released", facts)
+        keeping.keep(folder, assignment, who)
     return Outcome(number=release.number, refused=tuple(refused), changed=changed)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from grader.errors import GraderError, UsageError
 from grader.results.journal import lock
 
 NAME = "log.jsonl"
+RELEASED = "released.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +38,9 @@ class Entry:
 
 
 def read(folder: Path) -> list[Entry]:
-    """The whole log. Raises UsageError, with the line, where the chain is broken."""
+    """The whole log. Raises UsageError where the chain is broken, or lacks what a release or a page tells of."""
     entries, broken = examine(folder)
-    if broken:
+    if broken := broken or missing(folder, entries):
         raise UsageError(f"{broken}; nothing was done. `grader audit {folder}` says what was altered")
     return entries
 
@@ -67,6 +68,56 @@ def examine(folder: Path) -> tuple[list[Entry], str]:
     if lines[-1]:
         return entries, f"{path}: line {len(lines)} was cut short; restore the file from a copy, or delete that line"
     return entries, ""
+
+
+def missing(folder: Path, entries: Sequence[Entry]) -> str:
+    """What the release, or a page of results, knows of the log and the log does not hold; "" when there is all."""
+    return _against_release(folder, entries) or _against_page(folder, entries)
+
+
+def _against_release(folder: Path, entries: Sequence[Entry]) -> str:
+    path, last = folder / RELEASED, _last_release(entries)
+    if not path.exists():
+        return f"{path} is not there, and the log tells of release {last}; restore it from a copy" if last else ""
+    try:
+        frozen = json.loads(path.read_bytes())
+        number, (line, digest) = int(frozen["number"]), frozen.get("log") or (None, "")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return f"{path}: this is not a release of the grader; restore it from a copy"
+    # A release that was stopped stands in the file, and not yet in the log.
+    fits = last == number or (last < number and line == len(entries))
+    if fits and (not line or [entry.digest for entry in entries[line - 1 : line]] == [digest]):
+        return ""
+    return (
+        f"{folder / NAME} does not hold what {RELEASED} says of release {number}: one was cut or written anew; restore "
+        "both from a copy"
+    )
+
+
+def _against_page(folder: Path, entries: Sequence[Entry]) -> str:
+    """One page is enough: all that a command wrote, whole or in part, name lines of the log."""
+    for path in folder.glob("*/report.json"):
+        try:
+            digest = json.loads(path.read_bytes())["log"]
+        except (OSError, ValueError, LookupError, TypeError):
+            return ""  # the audit names a page that is damaged
+        if not digest or any(entry.digest == digest for entry in entries):
+            return ""
+        return (
+            f"{path} names a line of the log that is not there ({digest[:16]}): lines were cut off {folder / NAME}; "
+            "restore it from a copy"
+        )
+    return ""
+
+
+def untold(folder: Path, entries: Sequence[Entry]) -> bool:
+    """Whether the log does not tell yet of the release that stands in released.json."""
+    path = folder / RELEASED
+    return path.exists() and bool(json.loads(path.read_bytes())["number"] > _last_release(entries))
+
+
+def _last_release(entries: Sequence[Entry]) -> int:
+    return max((entry.facts["release"] for entry in entries if "release" in entry.facts), default=0)
 
 
 def head(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 from class_examples import ASSIGNMENTS, PEOPLE, scored
@@ -13,8 +14,10 @@ from grader.commands import release, settle
 from grader.course import people
 from grader.errors import UsageError
 from grader.model import Person
+from grader.release import frozen
 from grader.release.auditing import audit
 from grader.release.forgetting import forget
+from grader.reports import files
 from grader.results import log
 
 _, TINY = tiny()
@@ -115,3 +118,23 @@ def test_one_of_two_who_handed_in_together_takes_only_the_name(released):
     assert audit(released, TINY) == []
     forget(released, TINY, "zoe@example.edu", "kim")
     assert not (released / "bob").exists(), "the last one takes the work along"
+
+
+@pytest.mark.parametrize("stop", ["released.json", "report.json", "summary.csv"])
+def test_what_was_stopped_is_finished_by_the_same_command(released, monkeypatch, stop):
+    shutil.rmtree(released / "submissions" / "bob~2")
+    written = files.write_text
+
+    def stopped(path, text):
+        if path.name == stop:
+            raise KeyboardInterrupt
+        written(path, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_text", stopped)
+        patch.setattr(frozen, "write_text", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            forget(released, TINY, "bob", "kim")
+    assert forget(released, TINY, "bob", "kim") == []
+    assert traces(released) == []
+    assert audit(released, TINY) == []

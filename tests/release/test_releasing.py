@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from class_examples import ASSIGNMENTS, PEOPLE, score_by_key, scored
+from tiny_assignment import tiny
 
 from grader.commands import diff, release, score, settle, void
 from grader.errors import UsageError
-from grader.release import frozen
+from grader.release import frozen, keeping
+from grader.release.auditing import audit
+from grader.reports import files
 from grader.results import log
 
 
@@ -108,6 +113,78 @@ def test_the_log_tells_of_every_change_and_its_head_is_in_every_feedback(release
     for key in score_by_key(released):
         assert entries[-1].digest[:16] in (released / key / "report.html").read_text()
         assert entries[-1].digest in (released / key / "results.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "lines", "said"),
+    [
+        ((log.NAME,), 0, "does not hold what released.json says of release 2"),
+        ((log.NAME,), 1, "does not hold what released.json says of release 2"),
+        ((log.NAME,), 2, "names a line of the log that is not there"),
+        ((log.NAME,), 3, "names a line of the log that is not there"),
+        ((frozen.NAME,), None, "is not there, and the log tells of release 2"),
+        ((log.NAME, frozen.NAME), None, "names a line of the log that is not there"),
+    ],
+)
+def test_a_log_that_lost_lines_stops_everything_before_anything_is_written(released, names, lines, said):
+    mark(released, "bob,gate.forward,1")
+    freeze(released)
+    mark(released, "bob,gate.forward,2")
+    score.run(released, False, False, ASSIGNMENTS)
+    assert len(log.read(released)) == 4
+    text = (released / log.NAME).read_bytes().splitlines(keepends=True)
+    for name in names:
+        (released / name).unlink()
+    if lines is not None:
+        (released / log.NAME).write_bytes(b"".join(text[:lines]))
+    before = {path: path.read_bytes() for path in released.rglob("*") if path.is_file()}
+    for command in (
+        lambda: freeze(released),
+        lambda: score.run(released, False, False, ASSIGNMENTS),
+        lambda: void.run(released, "gate.gradients", "out", "kim", "wrong", ASSIGNMENTS),
+        lambda: diff.run(released, released, ASSIGNMENTS),
+    ):
+        with pytest.raises(UsageError, match=said):
+            command()
+    assert {path: path.read_bytes() for path in released.rglob("*") if path.is_file()} == before
+    [found] = audit(released, tiny()[1])
+    assert re.search(said, found)
+
+
+@pytest.mark.parametrize("stop", ["log", "pages", "half"])
+def test_a_release_that_was_stopped_is_completed_by_the_same_command(released, monkeypatch, capsys, stop):
+    mark(released, "bob,gate.forward,1")
+    written = files.write_text
+
+    def stopped(path, text):
+        if stop == "pages" or path.name == "summary.csv":
+            raise KeyboardInterrupt
+        written(path, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_text", stopped)
+        if stop == "log":
+            patch.setattr(log, "append", lambda *_: stopped(released / "summary.csv", ""))
+        with pytest.raises(KeyboardInterrupt):
+            freeze(released)
+    assert frozen.read(released).number == 2
+    assert freeze(released) == 0
+    assert "release 2; it had been stopped, and all results are written now" in capsys.readouterr().out
+    assert audit(released, tiny()[1]) == []
+    assert [entry.facts["release"] for entry in log.read(released) if entry.what == "released"] == [1, 2]
+    with pytest.raises(UsageError, match="nothing changed since"):
+        freeze(released)
+
+
+def test_what_follows_a_release_that_was_stopped_tells_of_it(released, monkeypatch):
+    mark(released, "bob,gate.forward,1")
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping, "keep", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            freeze(released)
+    void.run(released, "gate.gradients", "out", "kim", "wrong", ASSIGNMENTS)
+    assert [entry.what for entry in log.read(released)][2:] == ["released", "voided"]
+    assert freeze(released) == 0
 
 
 def test_grading_alone_writes_no_log(folder):
