@@ -37,6 +37,7 @@ class Reading:
     lines: dict[Where, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
     also: tuple[str, ...] = ()  # keys of the manifest that somebody else reads
+    whole: str = "the manifest"  # what the file is called
 
     def bad(self, line: int, message: str) -> Any:
         """Note a problem and stand in for the value."""
@@ -49,6 +50,13 @@ class Reading:
             if where[:end] in self.lines:
                 return self.lines[where[:end]]
         return 1
+
+    def name(self, where: Where) -> str:
+        """`items[3].points`: the place as an author would say it; lists count from 1 like people do."""
+        text = ""
+        for step in where:
+            text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
+        return text or self.whole
 
 
 def suggestion(word: str, known: list[str] | tuple[str, ...]) -> str:
@@ -76,14 +84,6 @@ def build(hint: Any, node: Node, where: Where, reading: Reading, **given: object
     return _scalar(hint, node, where, reading)
 
 
-def _name(where: Where) -> str:
-    """`items[3].points`: the place as an author would say it; lists count from 1 like people do."""
-    text = ""
-    for step in where:
-        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
-    return text or "the manifest"
-
-
 def _is_null(node: Node) -> bool:
     return isinstance(node, Scalar) and node.is_null
 
@@ -94,13 +94,15 @@ def _required(entry: dataclasses.Field[Any]) -> bool:
 
 def _record(hint: Any, node: Node, where: Where, reading: Reading, given: dict[str, object]) -> Any:
     if not isinstance(node, Table):
-        return reading.bad(node.line, f"{_name(where)}: expected keys and values ({', '.join(_keys(hint, given))})")
+        return reading.bad(
+            node.line, f"{reading.name(where)}: expected keys and values ({', '.join(_keys(hint, given))})"
+        )
     hints = get_type_hints(hint)
     known = [*_keys(hint, given), *(reading.also if not where else ())]
     for key in node.entries:
         if key not in known:
             expected = f"unknown key {key!r}, expected one of {', '.join(known)}"
-            reading.bad(node.key_lines[key], f"{_name(where)}: {expected}{suggestion(key, known)}")
+            reading.bad(node.key_lines[key], f"{reading.name(where)}: {expected}{suggestion(key, known)}")
     values: dict[str, Any] = dict(given)
     complete = True
     for entry in dataclasses.fields(hint):
@@ -112,7 +114,7 @@ def _record(hint: Any, node: Node, where: Where, reading: Reading, given: dict[s
             reading.lines[(*where, entry.name)] = node.key_lines[key]
         if written is None or (_is_null(written) and not _required(entry)):
             if _required(entry):
-                reading.bad(node.line, f"{_name(where)}: the key {key!r} is missing")
+                reading.bad(node.line, f"{reading.name(where)}: the key {key!r} is missing")
                 complete = False
             continue
         values[entry.name] = build(hints[entry.name], written, (*where, entry.name), reading)
@@ -141,19 +143,19 @@ def _one_of(words: tuple[str, ...], node: Node, where: Where, reading: Reading) 
         return node.text
     shown = repr(node.text) if isinstance(node, Scalar) else "a list or mapping"
     near = suggestion(node.text, words) if isinstance(node, Scalar) else ""
-    return reading.bad(node.line, f"{_name(where)} is {shown}, expected one of {', '.join(words)}{near}")
+    return reading.bad(node.line, f"{reading.name(where)} is {shown}, expected one of {', '.join(words)}{near}")
 
 
 def _list(hint: Any, node: Node, where: Where, reading: Reading) -> Any:
     if not isinstance(node, Many):
-        return reading.bad(node.line, f"{_name(where)}: expected a list, such as [a, b]")
+        return reading.bad(node.line, f"{reading.name(where)}: expected a list, such as [a, b]")
     values = tuple(build(hint, entry, (*where, index), reading) for index, entry in enumerate(node.entries))
     return BAD if any(value is BAD for value in values) else values
 
 
 def _mapping(hint: Any, node: Node, where: Where, reading: Reading) -> Any:
     if not isinstance(node, Table):
-        return reading.bad(node.line, f"{_name(where)}: expected keys and values")
+        return reading.bad(node.line, f"{reading.name(where)}: expected keys and values")
     values = {key: build(hint, entry, (*where, key), reading) for key, entry in node.entries.items()}
     return BAD if any(value is BAD for value in values.values()) else values
 
@@ -180,11 +182,11 @@ def _plain(node: Node, where: Where, reading: Reading) -> Any:
 def _scalar(hint: Any, node: Node, where: Where, reading: Reading) -> Any:
     read, expected = _SCALARS[hint]
     if not isinstance(node, Scalar):
-        return reading.bad(node.line, f"{_name(where)}: expected {expected}, not a list or mapping")
+        return reading.bad(node.line, f"{reading.name(where)}: expected {expected}, not a list or mapping")
     value = read(node)
     if value is BAD:
         shown = "empty" if node.is_null else repr(node.text)
-        return reading.bad(node.line, f"{_name(where)} is {shown}, expected {expected}")
+        return reading.bad(node.line, f"{reading.name(where)} is {shown}, expected {expected}")
     return value
 
 

@@ -83,9 +83,9 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise AuthorError("the manifest is missing; `grader new <slug>` writes a first one", path) from None
     except OSError as error:
-        raise AuthorError(f"the manifest cannot be read: {error.strerror}", path) from None
+        raise AuthorError(f"this file cannot be read: {error.strerror}", path) from None
     if len(content) > MAX_BYTES:
-        raise AuthorError(f"the manifest is larger than {MAX_BYTES // 1024} KiB, expected a page or two", path)
+        raise AuthorError(f"this file is larger than {MAX_BYTES // 1024} KiB, expected a page or two", path)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

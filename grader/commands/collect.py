@@ -75,7 +75,7 @@ def _deadlines(
             raise UsageError(f"--due: {error}") from None
     _, assignment = open_assignment(slug, assignments)
     place = course_for(out, slug, assignments, given)
-    course = None if place is None else load(place)
+    course = None if place is None else load(place, assignment)
     late = (course.applied(assignment) if course is not None else assignment).late
     if late.due is None:
         raise UsageError(f"{slug} has no deadline in course.yaml or its manifest: give --due TIME")

@@ -142,7 +142,7 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
         )
     place = course_for(out, request.slug, request.assignments, request.course)
     if place is not None:
-        course = load_course(place)
+        course = load_course(place, assignment)
         assignment, request = course.applied(assignment), replace(request, groups=request.groups or course.groups)
     if request.groups is not None:
         read_groups(request.groups, assignment.tracks)  # whatever can be wrong is found before anything is written

@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import tzinfo
+from difflib import get_close_matches
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment, Late
@@ -72,6 +73,9 @@ class CourseFile:
     categories: dict[str, Category] = field(default_factory=dict)
 
 
+_KEYS = tuple(entry.name for entry in fields(CourseFile))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Extension:
     """A deadline of somebody's own: a new one, or `days` more. `who` is a key, an id or an address."""
@@ -111,18 +115,28 @@ class Course:
         return replace(assignment, late=Late(**{entry.name: getattr(found, entry.name) for entry in fields(Late)}))
 
 
-def load(path: Path) -> Course:
-    """Read and check course.yaml and its lists. Raises AuthorError or UsageError with file, line and near names."""
+def load(path: Path, graded: Assignment | None = None) -> Course:
+    """Read and check course.yaml and its lists. Raises AuthorError or UsageError with file, line and near names.
+
+    Among them: that the assignment that is `graded` is written in another way there.
+    """
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file; expected a course.yaml")
-    root, reading = read(path), Reading()
+    root, reading = read(path), Reading(whole=path.name)
     if not isinstance(root, Table) or "assignments" not in root.entries:
-        raise AuthorError("expected `assignments:` with a deadline for each; see docs/instructor.md", path, 1)
+        lines = root.key_lines if isinstance(root, Table) else {}
+        wrong = next((key for key in lines if key not in _KEYS and suggestion(key, ["assignments"])), None)
+        instead = f"unknown key {wrong!r}; did you mean 'assignments'? " if wrong else ""
+        expected = f"{instead}expected `assignments:` with a deadline for each; see docs/instructor.md"
+        raise AuthorError(expected, path, lines[wrong] if wrong else 1)
     says = build(CourseFile, root, (), reading)
     stop_at(reading, path)
     assert says is not BAD
     says = replace(says, assignments={slug: _inheriting(entry, says) for slug, entry in says.assignments.items()})
     _check(says, reading)
+    if graded is not None and (meant := _misspelt(graded, says)):
+        line = reading.line("assignments", meant)
+        reading.bad(line, f"unknown assignment {meant!r}; did you mean {graded.slug!r}, which has no deadline here?")
     course = Course(path=path.resolve(), says=says)
     for name in ("roster", "groups", "extensions"):
         listed = course.beside(getattr(says, name))
@@ -133,6 +147,15 @@ def load(path: Path) -> Course:
     people = _roster(lists[0]) if lists[0] else ()
     extensions = _extensions(lists[1], says, people) if lists[1] else ()
     return replace(course, roster=people, extensions=extensions, groups=course.beside(says.groups))
+
+
+def _misspelt(graded: Assignment, says: CourseFile) -> str:
+    """The entry that must mean the assignment: near it, and no other assignment's name; another number is another."""
+    known = {manifest.parent.name for manifest in graded.suite.parent.glob("*/assignment.yaml")}
+    numbers = re.findall(r"\d+", graded.slug)
+    others = [slug for slug in says.assignments if slug not in known and re.findall(r"\d+", slug) == numbers]
+    near = get_close_matches(graded.slug, others, n=1, cutoff=0.75)
+    return near[0] if near and graded.slug not in says.assignments else ""
 
 
 def _inheriting(entry: Deadline, says: CourseFile) -> Deadline:

@@ -34,7 +34,7 @@ class Held:
 
 def held_by(folder: Path, assignment: Assignment, graded: list[Graded]) -> Held:
     """What a results folder and its course say beside the journal. Raises UsageError or AuthorError."""
-    people, course = people_of(folder), remembered_course(folder)
+    people, course = people_of(folder), remembered_course(folder, assignment)
     if (path := folder / TIMES).exists():
         graded = _with_times(graded, path, people, course, assignment)
     if course is None:
@@ -61,7 +61,7 @@ def remember_course(folder: Path, assignment: Assignment, course: Path | None, t
 
     Raises UsageError or AuthorError, before anything is written, for what cannot be read or concerns nobody.
     """
-    says = load(course) if course is not None else remembered_course(folder)
+    says = load(course, assignment) if course is not None else remembered_course(folder, assignment)
     if times is not None and (graded := read(folder).graded()):
         _with_times(graded, times, people_of(folder), says, assignment)
     if course is not None:
@@ -70,13 +70,13 @@ def remember_course(folder: Path, assignment: Assignment, course: Path | None, t
         sheets.write_private(folder / TIMES, sheets.text_of(times, "times", old_windows=True))
 
 
-def remembered_course(folder: Path) -> Course | None:
+def remembered_course(folder: Path, graded: Assignment | None = None) -> Course | None:
     """The course that a results folder was last scored by; None for none. Raises UsageError when it is gone."""
     path = folder / COURSE_PATH
     if not path.exists():
         return None
     try:
-        return load(Path(path.read_text(encoding="utf-8").strip()))
+        return load(Path(path.read_text(encoding="utf-8").strip()), graded)
     except UsageError as error:
         raise UsageError(f"{error} (the course that {path} names; --course names another)") from None
 

@@ -1,8 +1,10 @@
 """course.yaml, the roster, extensions and times: what they say, and what is wrong with them, by file and line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tiny_assignment import tiny
 
 from grader.assignment.moments import zone_of
 from grader.course.plan import load, read_times
@@ -170,6 +172,12 @@ def test_what_is_wrong_with_a_list(write, more, words):
         ('due: "2024-05-02T12:00:00+02:00"', "grace_hours: 1, action: zero", "course.yaml:9: a late policy needs a"),
         ('+02:00"', '+02:00", late_days: 1', "late_days are of a category's budget"),
         ('+02:00"', '+02:00", early: [{due: 2024-05-02 12:00, points: 1}]', "is not before the deadline"),
+        (
+            "roster: roster.csv",
+            "rooster: roster.csv",
+            "course.yaml:2: course.yaml: unknown key 'rooster', expected one of",
+        ),
+        ("assignments:", "assignment:", "course.yaml:6: unknown key 'assignment'; did you mean 'assignments'?"),
         ("late_days: 4", "late_days: -4", "course.yaml:5: homework: expected 0 late days or more"),
     ],
 )
@@ -178,6 +186,26 @@ def test_what_is_wrong_with_the_course(write, old, new, words):
     with pytest.raises(AuthorError) as error:
         load(write(COURSE.replace(old, new, 1)))
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(("entry", "other", "said"), [
+    ("tiney", "", "course.yaml:9: unknown assignment 'tiney'; did you mean 'tiny', which has no deadline here?"),
+    ("tiny2", "", ""), ("tin", "tin", ""), ("rnn", "", ""),
+])  # fmt: skip
+def test_the_assignment_that_is_graded_is_not_misspelt(write, tmp_path, entry, other, said):
+    """Though extensions.csv writes it rightly. Another assignment's name is no misspelling, nor another number."""
+    for slug in ("tiny", *filter(None, [other])):
+        (tmp_path / "suites" / slug).mkdir(parents=True)
+        (tmp_path / "suites" / slug / "assignment.yaml").write_text("")
+    graded = replace(tiny()[1], suite=tmp_path / "suites" / "tiny")
+    path = write(COURSE.replace("exam:", f"{entry}:"), extensions="who,assignment,days\n20101,hw2,2\n")
+    if not said:
+        assert entry in load(path, graded).says.assignments
+        return
+    write(path.read_text(), extensions="who,assignment,days\n20101,tiny,2\n")
+    with pytest.raises(AuthorError) as error:
+        load(path, graded)
+    assert said in str(error.value)
 
 
 # --- times ------------------------------------------------------------------------------------------------------------
