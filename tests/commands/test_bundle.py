@@ -62,7 +62,8 @@ def test_wheels_go_along_and_choose_the_versions(tmp_path):
     grader(*arguments, "--out", tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert archive.read("wheelhouse/torch.whl") == b"wheel"
-        assert b"==" not in archive.read("requirements.txt")
+        wanted = archive.read("requirements.txt").decode().splitlines()
+        assert not [line for line in wanted if "==" in line.partition(";")[0]]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_training_on_a_gpu_reports_its_name_and_memory(made_up, handed_in):  #
         seats = engine.seats
         [graded] = judge_all(engine, [handed_in], seed="s", items=items, jobs=64)
     assert seats == 15 * 1024 // (3 * (1200 + 800))
-    assert graded.results["classifier.shape"].status == "passed"
+    assert graded.results["classifier.shape"].status == "passed", graded.results["classifier.shape"].message
     result = graded.results["classifier.learns"]
     assert (result.status, result.message) == ("passed", "")
     figures = result.figures[FIGURES]
