@@ -16,6 +16,7 @@ from grader.model import CheckResult, Line, Report
 from grader.reports import full
 from grader.reports.files import write_text
 from grader.results import log
+from grader.scoring.entries import VOIDED
 
 NAME = log.RELEASED
 FORMAT = "grader-release"
@@ -100,4 +101,5 @@ def _bare(report: Report) -> Report:
 
 def _bare_line(line: Line) -> Line:
     result = line.result and CheckResult(item=line.item, status=line.result.status, credit=line.result.credit)
-    return replace(line, title="", message="", hint="", comment="", result=result)
+    comment = VOIDED if line.comment.endswith(VOIDED) else ""
+    return replace(line, title="", message="", hint="", comment=comment, result=result)

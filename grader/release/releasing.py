@@ -41,7 +41,7 @@ def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, 
         raise UsageError("\n".join(sentence for _, sentence in scores.unused))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     release = frozen.freeze(scores.reports, before, who, now, entries)
-    changed = difference.compare(before.reports, release.reports) if before else None
+    changed = difference.compare(before.reports, scores.reports) if before else None
     if before and changed and not (changed.changed or changed.only_before or changed.only_after):
         if log.untold(folder, entries) or keeping.stale(folder, scores):
             keeping.keep(folder, assignment, who)

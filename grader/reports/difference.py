@@ -9,11 +9,13 @@ from typing import Literal
 
 from grader.model import Line, Report
 from grader.reports.words import STATE_WORDS, points
+from grader.scoring.entries import TAKEN_OUT, VOIDED
 
-Why = Literal["result", "weight", "mark", "rule", "counted", "added", "removed"]
+Why = Literal["result", "weight", "void", "mark", "rule", "counted", "added", "removed"]
 WHY_WORDS: dict[Why, str] = {
     "result": "the check ended otherwise",
     "weight": "the item's points changed",
+    "void": "the item was voided, or a void was taken back",
     "mark": "a person's mark changed",
     "rule": "rules or limits took something else",
     "counted": "it counts now, or no longer",
@@ -59,7 +61,7 @@ class Difference:
 
 
 def compare(before: Sequence[Report], after: Sequence[Report]) -> Difference:
-    """What changed from one run to the other. Texts and times do not count as changes, points and states do."""
+    """What changed from one run to the other. Texts, times and states do not count as changes, points do."""
     old, new = {report.key: report for report in before}, {report.key: report for report in after}
     both = sorted(old.keys() & new.keys())
     changes = [change for key in both if (change := _change(old[key], new[key])) is not None]
@@ -81,7 +83,8 @@ def text(difference: Difference) -> str:
     for label, keys in (("only before", difference.only_before), ("only after", difference.only_after)):
         if keys:
             lines.append(f"{label}: {', '.join(keys)}")
-    lines.append(f"{len(difference.changed)} changed, {difference.unchanged} unchanged")
+    same = sum(change.before == change.after and not _opened(change) for change in difference.changed)
+    lines.append(f"{len(difference.changed) - same} changed, {difference.unchanged + same} unchanged")
     return "\n".join(lines) + "\n"
 
 
@@ -139,9 +142,13 @@ def _item_change(name: str, old: Line | None, new: Line | None, why: tuple[Why, 
 
 
 def _why(old: Line | None, new: Line | None) -> tuple[Why, ...]:
-    """All reasons, the deepest first; empty when neither points nor state changed."""
+    """All reasons, the deepest first; empty when the points are what they were."""
     if old is None or new is None:
         return ("added",) if old is None else ("removed",)
+    if (old.score, old.maximum, old.counted) == (new.score, new.maximum, new.counted):
+        return ()
+    if _is_void(old) != _is_void(new):
+        return ("void",)
     why: list[Why] = []
     if _verdict(old) != _verdict(new):
         why.append("result")
@@ -158,6 +165,10 @@ def _why(old: Line | None, new: Line | None) -> tuple[Why, ...]:
 
 def _is_cut(line: Line) -> bool:
     return line.score is not None and line.earned is not None and line.score < line.earned
+
+
+def _is_void(line: Line) -> bool:
+    return line.comment.endswith(VOIDED) or line.message == TAKEN_OUT
 
 
 def _verdict(line: Line) -> tuple[str, float] | None:

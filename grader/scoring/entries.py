@@ -17,6 +17,10 @@ REFUSED = "The submission could not be taken in, so nothing was run."
 CONTRADICTION = "The check ended with a status and a credit that contradict each other."
 
 
+VOIDED = "(full marks for everybody)"
+TAKEN_OUT = "Taken out of the total for everybody."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One item with its outcome. `earned is None`: open. `in_place`: it counts unless a choice leaves it out.
@@ -64,14 +68,14 @@ def entries(
 def _voided(row: Entry, void: Void) -> Entry:
     """The row as it counts for everybody alike."""
     if void.how == "out":
-        return replace(row, in_place=False, message="Taken out of the total for everybody.", comment=void.why)
+        return replace(row, in_place=False, message=TAKEN_OUT, comment=void.why)
     return replace(
         row,
         state="marked",
         earned=row.item.points,
         final=True,
         voided=True,
-        comment=f"{void.why} (full marks for everybody)",
+        comment=f"{void.why} {VOIDED}",
     )
 
 

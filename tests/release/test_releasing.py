@@ -82,6 +82,26 @@ def test_a_release_is_the_baseline_of_diff(released, capsys):
     assert "1 changed, 4 unchanged" in said
 
 
+def test_a_void_is_called_one_and_counted_where_it_gave_points(released, capsys):
+    void.run(released, "gate.forward", "full", "kim", "the handout was wrong", ASSIGNMENTS)
+    capsys.readouterr()
+    voided = "    gate.forward: 0 → 2 (failed → marked): the item was voided, or a void was taken back\n"
+    for command in (lambda: diff.run(released, None, ASSIGNMENTS), lambda: freeze(released)):
+        command()
+        said = capsys.readouterr().out
+        assert said.startswith(f"bob: 7 → 9\n{voided}")
+        assert "ada" not in said
+        assert "2 changed, 3 unchanged\n" in said
+    void.run(released, "gate.forward", "", "kim", "", ASSIGNMENTS)
+    capsys.readouterr()
+    diff.run(released, None, ASSIGNMENTS)
+    assert "gate.forward: 2 → 0 (marked → failed): the item was voided, or a void" in capsys.readouterr().out
+    void.run(released, "gate.forward", "out", "kim", "not taught", ASSIGNMENTS)
+    capsys.readouterr()
+    diff.run(released, None, ASSIGNMENTS)
+    assert "a person's mark" not in capsys.readouterr().out
+
+
 def test_nothing_released_is_no_baseline(folder):
     with pytest.raises(UsageError, match="was not released"):
         diff.run(folder, None, ASSIGNMENTS)
