@@ -20,7 +20,7 @@ def run(folder: Path, by: str, only_rise: bool, open_points: bool, assignments: 
         sys.stdout.write(difference.text(outcome.changed))
     if outcome.refused:
         sys.stderr.writelines(f"{sentence}\n" for sentence in outcome.refused)
-        advice = "decide rows with `grader settle`, points in marks.csv (--open-points releases without them)"
+        advice = "; ".join(outcome.advice)
         sys.stderr.write(f"grader: not released, because of these {len(outcome.refused)}; {advice}\n")
         return EXIT_NO
     again = "; it had been stopped, and all results are written now" if outcome.completed else ""

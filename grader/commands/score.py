@@ -8,8 +8,11 @@ from grader.commands.grade import finish
 from grader.commands.shared import course_for, open_assignment
 from grader.errors import UsageError
 from grader.results import log
+from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import slug_in
 from grader.run.courses import remember_course
+
+NOT_BEGUN = "{}: nothing was judged yet; the same `grader grade` command continues"
 
 
 def run(
@@ -31,6 +34,8 @@ def run(
 def slug_of(folder: Path) -> str:
     """The assignment of a results folder. Raises UsageError when it is none."""
     slug = slug_in(folder)
+    if not slug and (folder / JOURNAL).exists():
+        raise UsageError(NOT_BEGUN.format(folder))
     if not slug:
         raise UsageError(f"{folder} holds no journal; give a folder that `grader grade` wrote")
     return slug

@@ -9,8 +9,10 @@ from pathlib import Path
 from grader.cluster import showing
 from grader.cluster.following import Following
 from grader.cluster.task import is_open, load
-from grader.errors import EXIT_DONE, EXIT_GRADER, UsageError
+from grader.commands.score import NOT_BEGUN, slug_of
+from grader.errors import EXIT_DONE, EXIT_GRADER
 from grader.reports.words import plural
+from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import Contents, in_use, read
 
 
@@ -38,8 +40,10 @@ def run(folder: Path) -> int:
 
 def _of_journal(folder: Path) -> int:
     contents = read(folder)
-    if not contents.slug:
-        raise UsageError(f"{folder} holds no journal; give a folder that `grader grade` wrote")
+    if not contents.slug and (folder / JOURNAL).exists():
+        sys.stdout.write(f"{NOT_BEGUN.format(folder)}\n")
+        return EXIT_DONE
+    slug_of(folder)
     writing = in_use(folder)
     sys.stdout.write("\n".join(_lines(contents, writing)) + "\n")
     return EXIT_DONE

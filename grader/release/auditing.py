@@ -50,7 +50,7 @@ def _sources(folder: Path, assignment: Assignment, entries: Sequence[log.Entry])
             change = "was deleted" if name not in now else "was changed" if name in then else "is new"
             yield f"{name} {change} {since}; if that is meant, `grader score` takes it in"
     if last.facts.get("manifest") != keeping.manifest(assignment):
-        yield f"the manifest gives other points {since}; if that is meant, `grader score` takes it in"
+        yield f"the items or rules of the manifest changed {since}; if that is meant, `grader score` takes it in"
 
 
 def _altered(folder: Path, path: Path, text: str, heads: set[str]) -> Iterator[str]:

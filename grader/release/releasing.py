@@ -28,6 +28,7 @@ class Outcome:
     refused: tuple[str, ...]
     changed: difference.Difference | None
     completed: bool = False
+    advice: tuple[str, ...] = ()
 
 
 def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, open_points: bool) -> Outcome:
@@ -50,12 +51,17 @@ def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, 
             f"these scores were released on {before.when} by {before.who} (release {before.number}), and nothing "
             "changed since"
         )
-    refused = [*_undecided(scores), *([] if open_points else _open(scores))]
-    refused += _fallen(changed) if only_rise and changed else []
+    reasons = {
+        "decide rows with `grader settle`": _undecided(scores),
+        "give points in marks.csv (--open-points releases without them)": [] if open_points else _open(scores),
+        "without --only-rise scores may fall": _fallen(changed) if only_rise and changed else [],
+    }
+    refused = [sentence for sentences in reasons.values() for sentence in sentences]
     if not refused:
         frozen.write(release, folder)
         keeping.keep(folder, assignment, who)
-    return Outcome(number=release.number, refused=tuple(refused), changed=changed)
+    advice = tuple(word for word, sentences in reasons.items() if sentences)
+    return Outcome(number=release.number, refused=tuple(refused), changed=changed, advice=advice)
 
 
 def _undecided(scores: Scores) -> list[str]:

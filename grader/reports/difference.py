@@ -147,7 +147,7 @@ def _why(old: Line | None, new: Line | None) -> tuple[Why, ...]:
         return ("added",) if old is None else ("removed",)
     if (old.score, old.maximum, old.counted) == (new.score, new.maximum, new.counted):
         return ()
-    if _is_void(old) != _is_void(new):
+    if _void(old) != _void(new):
         return ("void",)
     why: list[Why] = []
     if _verdict(old) != _verdict(new):
@@ -167,8 +167,8 @@ def _is_cut(line: Line) -> bool:
     return line.score is not None and line.earned is not None and line.score < line.earned
 
 
-def _is_void(line: Line) -> bool:
-    return line.comment.endswith(VOIDED) or line.message == TAKEN_OUT
+def _void(line: Line) -> str:
+    return VOIDED if line.comment.endswith(VOIDED) else TAKEN_OUT if line.message == TAKEN_OUT else ""
 
 
 def _verdict(line: Line) -> tuple[str, float] | None:

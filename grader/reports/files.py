@@ -105,7 +105,7 @@ def write_text(path: Path, text: str) -> None:
                 Path(name).unlink()
             raise
     except OSError as error:
-        advice = "the journal beside it holds everything: `grader score` writes the results anew"
+        advice = "make room, or see to the folder's permissions, and run the same command again"
         raise GraderError(f"{path}: the result cannot be written: {error.strerror}; {advice}") from None
 
 

@@ -104,7 +104,7 @@ def test_another_manifest_is_told_from_tampering(released):
     from decimal import Decimal
 
     heavier = replace(TINY, items=(replace(TINY.items[0], points=Decimal(3)), *TINY.items[1:]))
-    assert audit(released, heavier)[0].startswith("the manifest gives other points since line 2")
+    assert audit(released, heavier)[0].startswith("the items or rules of the manifest changed since line 2")
 
 
 def test_without_a_log_there_is_nothing_to_audit(folder):

@@ -12,7 +12,7 @@ from tiny_assignment import tiny
 
 from grader.assignment.assignment import Needs
 from grader.cli import main
-from grader.commands import grade
+from grader.commands import grade, status
 from grader.errors import UsageError
 from grader.run.engine import Trainings
 
@@ -86,3 +86,10 @@ def test_judging_again_what_this_call_cannot_judge_is_refused():
     with pytest.raises(UsageError, match=r"gate\.forward: this call trains nothing, or has no GPU"):
         grade._require_something_to_do(assignment, ["gate.forward"], Trainings())
     grade._require_something_to_do(assignment, ["gate.forward", "gate.gradients"], Trainings())
+
+
+def test_a_run_that_judged_nothing_yet_goes_on_by_the_same_command(tmp_path, grader):
+    (tmp_path / "journal.jsonl").write_text("")
+    said = "nothing was judged yet; the same `grader grade` command continues"
+    assert said in grader("score", tmp_path, code=2)
+    assert status.run(tmp_path) == 0

@@ -370,3 +370,9 @@ def test_other_files_may_be_written(tmp_path):
     assert files.writable(tmp_path / "elsewhere" / "marks.csv")
     with pytest.raises(UsageError, match="is a folder; name the file"):
         files.writable(tmp_path / "elsewhere")
+
+
+def test_what_cannot_be_written_is_not_said_to_be_kept(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GraderError, match=r"cannot be written: .*; make room, .* run the same command again"):
+        files.write_text(tmp_path / "file" / "voids.csv", "item,how,by,why\n")
