@@ -7,7 +7,9 @@ A module for each kind of user holds the arguments; what a command does is below
 
 from __future__ import annotations
 
+import atexit
 import errno
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -87,3 +89,5 @@ def main() -> None:
         traceback.print_exc()
         sys.stderr.write("grader: this is a fault of the grader, not of a submission; no points were lost by it\n")
         sys.exit(EXIT_GRADER)
+    finally:  # a second Ctrl-C would break into what is cleaned up at exit
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)

@@ -391,3 +391,12 @@ def test_no_process_is_started_for_what_runs_nothing(arguments, monkeypatch):
     monkeypatch.setattr(launch, "launch", lambda: pytest.fail("torch is imported for nothing"))
     with cli.launched_ahead(arguments) as launched:
         assert launched is None
+
+
+def test_a_second_interrupt_does_not_break_into_what_is_cleaned_up() -> None:
+    code = (
+        "import atexit, os, signal, sys; from grader.cli import main; sys.argv = ['grader', '--version']; "
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT); main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
