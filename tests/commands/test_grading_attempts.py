@@ -74,7 +74,8 @@ def test_a_mistyped_key_in_marks_is_told_with_its_line(tmp_path) -> None:
     shutil.copytree(ROOT.parent / "results_of_0_1", folder)
     (folder / "marks.csv").write_bytes("submission;item;points\r\nadda;essay;1\r\n".encode("utf-16"))
     _, errors = grader("score", folder)
-    sentence = "marks.csv, line 2: there is no submission 'adda', so these marks count for nobody; did you mean 'ada'?"
+    sentence = "marks.csv, line 2: there is no submission 'adda', so these marks count for nobody; "
+    sentence += "the keys stand in summary.csv"
     assert sentence in errors
     assert {"submission": "adda", "what": sentence} in rows(folder / "attention.csv")
 

@@ -112,7 +112,7 @@ def test_nothing_released_is_no_baseline(folder):
 def test_marks_of_nobody_stop_a_release(folder):
     decide_all(folder)
     mark(folder, "adda,essay,1")
-    with pytest.raises(UsageError, match=r"there is no submission 'adda'.*did you mean 'ada'"):
+    with pytest.raises(UsageError, match=r"there is no submission 'adda'"):
         freeze(folder)
 
 
