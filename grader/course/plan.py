@@ -17,7 +17,7 @@ An assignment's entry takes all keys of `late` in a manifest, and stands in its 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import tzinfo
 from difflib import get_close_matches
@@ -25,7 +25,8 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment, Late
 from grader.assignment.deadlines import check_late
-from grader.assignment.manifest import stop_at
+from grader.assignment.locate import SUITES
+from grader.assignment.manifest import MANIFEST, stop_at
 from grader.assignment.moments import instant, zone_of
 from grader.assignment.types import BAD, Reading, build, suggestion
 from grader.assignment.yaml import Table, read
@@ -134,7 +135,8 @@ def load(path: Path, graded: Assignment | None = None) -> Course:
     assert says is not BAD
     says = replace(says, assignments={slug: _inheriting(entry, says) for slug, entry in says.assignments.items()})
     _check(says, reading)
-    if graded is not None and (meant := _misspelt(graded, says)):
+    existing = _existing(path, graded)
+    if graded is not None and (meant := _misspelt(graded.slug, says, existing)):
         line = reading.line("assignments", meant)
         reading.bad(line, f"unknown assignment {meant!r}; did you mean {graded.slug!r}, which has no deadline here?")
     course = Course(path=path.resolve(), says=says)
@@ -145,17 +147,48 @@ def load(path: Path, graded: Assignment | None = None) -> Course:
     stop_at(reading, path)
     lists = [course.beside(name) for name in (says.roster, says.extensions)]
     people = _roster(lists[0]) if lists[0] else ()
-    extensions = _extensions(lists[1], says, people) if lists[1] else ()
+
+    def unknown(slug: str, here: str) -> str:
+        if meant := _misspelt(slug, says, existing) if slug in existing else "":
+            there = f"{path}:{reading.line('assignments', meant)}"
+            return f"{there}: unknown assignment {meant!r}; did you mean {slug!r}, as {here} writes it?"
+        return f"{here}: {_unknown(slug, path.name, says, existing)}"
+
+    extensions = _extensions(lists[1], says, people, unknown) if lists[1] else ()
     return replace(course, roster=people, extensions=extensions, groups=course.beside(says.groups))
 
 
-def _misspelt(graded: Assignment, says: CourseFile) -> str:
-    """The entry that must mean the assignment: near it, and no other assignment's name; another number is another."""
-    known = {manifest.parent.name for manifest in graded.suite.parent.glob("*/assignment.yaml")}
-    numbers = re.findall(r"\d+", graded.slug)
-    others = [slug for slug in says.assignments if slug not in known and re.findall(r"\d+", slug) == numbers]
-    near = get_close_matches(graded.slug, others, n=1, cutoff=0.75)
-    return near[0] if near and graded.slug not in says.assignments else ""
+def _existing(path: Path, graded: Assignment | None) -> set[str]:
+    """The assignments that there are: beside course.yaml, and beside the one that is graded."""
+    suites = [path.parent, path.parent / SUITES, *([graded.suite.parent] if graded is not None else [])]
+    return {manifest.parent.name for folder in suites for manifest in folder.glob(f"*/{MANIFEST}")}
+
+
+def _misspelt(slug: str, says: CourseFile, existing: Set[str]) -> str:
+    """The entry that must mean an assignment: near it, and no other assignment's name; another number is another."""
+    others = [name for name in says.assignments if name not in existing and _numbers(name) == _numbers(slug)]
+    near = get_close_matches(slug, others, n=1, cutoff=0.75)
+    return near[0] if near and slug not in says.assignments else ""
+
+
+def _unknown(slug: str, course: str, says: CourseFile, existing: Set[str]) -> str:
+    """What is said of an assignment that a list names and the course does not have."""
+    has = f"{course} has {', '.join(says.assignments)}"
+    if slug in existing:
+        return f"{course} has no deadline for {slug!r}; give it one there, or correct the name here ({has})"
+    near = _near(slug, says.assignments)
+    return f"unknown assignment {slug!r}" + (f"; did you mean {near!r}?" if near else f"; {has}: write one of them")
+
+
+def _near(slug: str, known: Iterable[str]) -> str:
+    """The name that is meant, however its letters are written; another number at its end is another assignment."""
+    folded = {name.casefold(): name for name in known if _numbers(name)[-1:] == _numbers(slug)[-1:]}
+    found = get_close_matches(slug.casefold(), list(folded), n=1)
+    return folded[found[0]] if found else ""
+
+
+def _numbers(slug: str) -> list[str]:
+    return re.findall(r"\d+", slug)
 
 
 def _inheriting(entry: Deadline, says: CourseFile) -> Deadline:
@@ -202,19 +235,24 @@ def _roster(path: Path) -> tuple[Person, ...]:
     return tuple(people)
 
 
-def _extensions(path: Path, says: CourseFile, roster: Sequence[Person]) -> tuple[Extension, ...]:
+def _extensions(
+    path: Path, says: CourseFile, roster: Sequence[Person], unknown: Callable[[str, str], str]
+) -> tuple[Extension, ...]:
+    """Who has one. `unknown` says what is wrong, and where, with an assignment that a line names. Raises UsageError."""
     problems: list[str] = []
     found: dict[tuple[str, str], Extension] = {}
     one = {comparable(mark): person.email or person.person_id for person in roster for mark in _marks(person)}
     for line, cells in sheets.columns_of(path, "extensions", _EXTENSIONS, ("who", "assignment")):
+        if (slug := cells.get("assignment", "")) not in says.assignments:
+            problems.append(unknown(slug, f"{path}:{line}"))
+            continue
         try:
             extension = _extension(line, cells, says, roster)
             who = comparable(extension.who)
             first = found.setdefault((one.get(who, who), extension.assignment), extension)
             if first is not extension:
-                raise ValueError(
-                    f"{extension.who} has an extension of {extension.assignment} in line {first.line} already"
-                )
+                before = f"an extension of {extension.assignment} in line {first.line} already"
+                raise ValueError(f"{extension.who} has {before}; keep one, or correct whose or what the other is")
         except ValueError as error:
             problems.append(f"{path}:{line}: {error}")
     _stop(problems)
@@ -223,10 +261,7 @@ def _extensions(path: Path, says: CourseFile, roster: Sequence[Person]) -> tuple
 
 def _extension(line: int, cells: Mapping[str, str], says: CourseFile, roster: Sequence[Person]) -> Extension:
     """Raises ValueError."""
-    who, slug = sheets.as_id(cells.get("who", "")), cells.get("assignment", "")
-    if slug not in says.assignments:
-        near = suggestion(slug, list(says.assignments)) or f"; the course has {', '.join(says.assignments)}"
-        raise ValueError(f"unknown assignment {slug!r}{near}")
+    who, slug = sheets.as_id(cells.get("who", "")), cells["assignment"]
     if bool(cells.get("due")) == bool(cells.get("days")):
         raise ValueError("expected either a new due time or a number of days")
     if says.assignments[slug].due is None:

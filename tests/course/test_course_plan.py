@@ -144,7 +144,10 @@ def test_a_roster_comes_from_any_spreadsheet(write, roster):
         ({"extensions": EXTENSIONS + "ADA@example.edu,hw2,,9,\n"}, "csv:4: ADA@example.edu has an extension of hw2 in"),
         ({"extensions": EXTENSIONS + "20102,hw1,2024-03-08 12:00,,\n"},
          "csv:4: the new due time 2024-03-08 12:00 is before the deadline 2024-03-08 23:59"),
-        ({"extensions": EXTENSIONS + "20102,hw3,,1,\n"}, "extensions.csv:4: unknown assignment 'hw3'; did you mean"),
+        ({"extensions": EXTENSIONS + "20102,hw3,,1,\n"},
+         "extensions.csv:4: unknown assignment 'hw3'; course.yaml has hw1, hw2, exam: write one of them"),
+        ({"extensions": EXTENSIONS + "20102,HW-1,,1,\n"}, "csv:4: unknown assignment 'HW-1'; did you mean 'hw1'?"),
+        ({"extensions": EXTENSIONS + "20102,,,1,\n"}, "extensions.csv:4: unknown assignment ''; course.yaml has hw1"),
         ({"extensions": EXTENSIONS + "20102,hw1,,1.5,\n"}, "extensions.csv:4: the days are '1.5', expected a whole"),
         ({"extensions": EXTENSIONS + "20102,hw1,2024-03-31,1,\n"}, "extensions.csv:4: expected either a new due time"),
         ({"extensions": EXTENSIONS + "20102,hw1,2024-03-10 02:30,,\n"}, "csv:4: '2024-03-10 02:30' is left out"),
@@ -206,6 +209,25 @@ def test_the_assignment_that_is_graded_is_not_misspelt(write, tmp_path, entry, o
     with pytest.raises(AuthorError) as error:
         load(path, graded)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(("suites", "named", "said"), [
+    ({"exam_b"}, "exam_b", "{course}:9: unknown assignment 'exam'; did you mean 'exam_b', as {list}:4 writes it?"),
+    ({"exam_b", "exam"}, "exam_b",
+     "{list}:4: course.yaml has no deadline for 'exam_b'; give it one there, or correct the name here"),
+    ({"exam"}, "exam_b", "{list}:4: unknown assignment 'exam_b'; did you mean 'exam'?"),
+    ({"hw3", "hw1", "hw2"}, "hw3", "{list}:4: course.yaml has no deadline for 'hw3'; give it one there"),
+])  # fmt: skip
+@pytest.mark.parametrize("graded", [None, tiny()[1]])
+def test_another_assignments_name_is_corrected_where_it_is_wrong(write, tmp_path, graded, suites, named, said):
+    """What exists is written rightly; what stands in neither file's assignments is the list's own slip."""
+    for slug in suites:
+        (tmp_path / "test_suites" / slug).mkdir(parents=True)
+        (tmp_path / "test_suites" / slug / "assignment.yaml").write_text("")
+    with pytest.raises(UsageError) as error:
+        load(write(extensions=EXTENSIONS + f"20102,{named},,1,\n"), graded)
+    files = {"course": tmp_path / "course.yaml", "list": tmp_path / "extensions.csv"}
+    assert str(error.value).startswith(said.format(**files))
 
 
 # --- times ------------------------------------------------------------------------------------------------------------
