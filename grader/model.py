@@ -227,6 +227,10 @@ DOUBT_REASON = "in doubt"  # it passed, and something contradicts it: a person d
 
 NARROW_REASON = "misses narrowly"  # twice: a person decides
 
+UNREADABLE_REASON = "file unreadable"
+# What a message says of a file, or of a name in it; one slip takes all that hangs on it, so staff are told.
+NOT_IMPORTED, NOT_READ = " cannot be imported: ", " cannot be read: "
+
 Status = Literal["passed", "failed", "not_attempted", "skipped", "grader_error"]
 STATUSES: tuple[Status, ...] = ("passed", "failed", "not_attempted", "skipped", "grader_error")
 

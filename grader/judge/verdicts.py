@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from grader.model import (
     KILLED_REASON,
     SELF_KILLED_REASON,
+    UNREADABLE_REASON,
     Died,
     Malformed,
     NotImplementedYet,
@@ -22,7 +23,7 @@ from grader.suite.agreement import Disagreement
 from grader.text import one_line
 
 MAX_MISMATCHES = 4
-REASONS = {"UnreadableFile": "file unreadable", "UnusableResult": "wrong type"}
+REASONS = {"UnreadableFile": UNREADABLE_REASON, "UnusableResult": "wrong type"}
 KILLED = signal_name(9)
 FROM_OUTSIDE = "The system does that when the machine's memory runs out, and so does code that kills itself."
 BY_ITSELF = "Code that kills its own process does that, or that goes on when its processor time is up."

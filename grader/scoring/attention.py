@@ -8,7 +8,19 @@ from decimal import Decimal
 
 from grader.assignment.assignment import Assignment
 from grader.course.terms import Terms
-from grader.model import DATA_REASON, KILLED_REASON, SELF_KILLED_REASON, Applied, Graded, Line, Report
+from grader.model import (
+    DATA_REASON,
+    KILLED_REASON,
+    NOT_IMPORTED,
+    NOT_READ,
+    SELF_KILLED_REASON,
+    UNREADABLE_REASON,
+    Applied,
+    CheckResult,
+    Graded,
+    Line,
+    Report,
+)
 from grader.scoring.breaches import LATE
 from grader.scoring.lateness import Lateness
 from grader.text import one_line
@@ -38,6 +50,7 @@ def attention(
         *_errors(lines),
         *_killed(lines),
         *_without_data(lines),
+        *_unread(lines, assignment.total),
         *_rules(lines, applied),
         *_unknown_rules(graded, assignment),
         *_zero_score(lines, total),
@@ -112,6 +125,26 @@ def _without_data(lines: Sequence[Line]) -> list[str]:
     [first, *others] = dict.fromkeys(one_line(line.result.staff, 300) for line in found if line.result)
     more = f" (and {len(others)} more)" if others else ""
     return [f"Not trained for want of data: {_listed([line.item for line in found])}. {first}{more}"]
+
+
+def _unread(lines: Sequence[Line], total: Decimal) -> list[str]:
+    """Files, or names in them, that Python could not read or import: one slip may have cost half of the work."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.counted and line.result is not None and line.state in ("failed", "not_attempted"):
+            first = line.result.message.partition("\n")[0].removeprefix("Not attempted: ")
+            if _is_unread(line.result, first):
+                found.setdefault(one_line(first, 300), []).append(line)
+    sentences = []
+    for first, hit in found.items():
+        lost = sum((line.maximum - (line.earned or 0) for line in hit), Decimal(0))
+        share = f"{lost.normalize():f} of {_points(total)} ({100 * lost / total:.0f} %)" if total else _points(lost)
+        sentences.append(f"{first.rstrip('.')}. {share} hang on it: {_listed([line.item for line in hit])}.")
+    return sentences
+
+
+def _is_unread(result: CheckResult, first: str) -> bool:
+    return result.reason == UNREADABLE_REASON or NOT_IMPORTED in first or NOT_READ in first
 
 
 def _is_alone(entry: Applied, lines: Sequence[Line]) -> bool:

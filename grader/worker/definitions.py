@@ -28,6 +28,7 @@ from grader.parsing.statements import (
     Statement,
     bound_names,
     definition_kind,
+    is_placeholder,
     split_statements,
     strip_magics,
     written_file,
@@ -160,8 +161,10 @@ def note_broken(piece: Statement, place: str, taken: Definitions) -> None:
     """Note a piece that does not parse, and what it would have defined."""
     where = f"{place}line {piece.error_line or piece.first_line}"
     taken.notes.append(f"{where}: {piece.error}")
+    hole = next(filter(is_placeholder, piece.source.split("\n")), "")
     for name in defined_by(piece.source):
-        taken.failures[name] = SyntaxError(f"{piece.error} ({where})")
+        taken.failures[name] = failure = SyntaxError(f"{piece.error} ({where})")
+        failure.text = hole
 
 
 class _Taker:

@@ -16,6 +16,7 @@ from typing import NoReturn, TypeVar
 import torch
 
 from grader.errors import SubmissionError
+from grader.model import NOT_IMPORTED, NOT_READ
 from grader.parsing.notebooks import code_sources
 from grader.parsing.statements import is_placeholder
 from grader.probing import MAX_CANDIDATES, BindingError, short
@@ -51,7 +52,7 @@ class LoadFailure(Exception):
         self.path = path
         self.error = error
         self._trace = error.__traceback__
-        super().__init__(f"{path} cannot be imported: {type(error).__name__}: {error}")
+        super().__init__(f"{path}{NOT_IMPORTED}{type(error).__name__}: {error}")
 
     def again(self) -> LoadFailure:
         """The same failure, to be raised once more: without the frames that it has passed through meanwhile."""
@@ -86,7 +87,8 @@ class LoadedFile:
         failure = taken.failures.get(name)
         if isinstance(failure, SyntaxError) and (taken.broken is None or is_placeholder(failure.text or "")):
             # An unfilled template cell does not parse: nothing was attempted there.
-            return MissingDefinition(f"{name} in {self._path} is not filled in: {failure.msg}")
+            said = " is not filled in: " if is_placeholder(failure.text or "") else NOT_READ
+            return MissingDefinition(f"{name} in {self._path}{said}{failure.msg}")
         if failure is not None:
             return LoadFailure(self._path, failure)
         if taken.broken is not None:

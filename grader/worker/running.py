@@ -17,6 +17,7 @@ from types import TracebackType
 import numpy
 import torch
 
+from grader.model import NOT_IMPORTED
 from grader.parsing.statements import is_placeholder
 from grader.probing import MAX_CHOICES
 from grader.text import clean
@@ -134,7 +135,7 @@ def attempt(work: Work, probe: Probe, modules: Modules, files: StudentFiles) -> 
         return raised(
             failure.error,
             files,
-            prefix=f"{failure.path} cannot be imported: ",
+            prefix=f"{failure.path}{NOT_IMPORTED}",
             suffix=said_besides(failure.error, modules, files),
         )
     except NotImplementedError as error:

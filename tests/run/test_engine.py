@@ -190,7 +190,7 @@ ROWS = [
     ("exits_when_imported", (), (), None, ""),
     ("no_notebook", (), ("count.right", "rates.decrease"), "count.right", "tiny.ipynb was not handed in"),
     ("no_json", ("count.right", "rates.decrease"), (), "count.right", "tiny.ipynb cannot be read as a notebook"),
-    ("broken_cell", (), ("count.right",), "count.right", "count_right in tiny.ipynb is not filled in"),
+    ("broken_cell", (), ("count.right",), "count.right", "count_right in tiny.ipynb cannot be read: SyntaxError"),
     ("wrong_signature", GATE, (), "gate.forward", "takes 2 positional arguments but 3 were given"),
     ("constructor_raises", GATE, (), "gate.forward",
      r"ValueError: too wide\n +layers.py:14 in __init__: raise ValueError"),

@@ -10,7 +10,15 @@ from rubric import NEEDS_F, assignment, graded, item, passed, rule
 
 from grader.assignment.assignment import Budget, Cap, Choice, Late, Track, Training
 from grader.errors import UsageError
-from grader.model import DATA_REASON, KILLED_REASON, SELF_KILLED_REASON, CheckResult, Mark, Violation
+from grader.model import (
+    DATA_REASON,
+    KILLED_REASON,
+    SELF_KILLED_REASON,
+    UNREADABLE_REASON,
+    CheckResult,
+    Mark,
+    Violation,
+)
 from grader.scoring import score
 
 
@@ -380,6 +388,23 @@ def test_a_rule_that_takes_more_than_one_items_points_from_what_passes_comes_fir
     assert "7 points by a rule alone (not taken)" in score(found, rubric, lenient=True).attention[0]
     one = score(graded(passed("a"), passed("b", 0.0), broken=("r",)), rubric).attention
     assert not any("alone" in sentence for sentence in one), "one item's points are no more than the rule's own"
+
+
+def test_a_file_that_cannot_be_read_needs_attention_with_the_share_that_hangs_on_it():
+    rubric = assignment(item("a"), item("b"), item("c", "5"), item("d", "1"))
+    syntax = "SyntaxError: hw.py cannot be imported: '(' was never closed\n  hw.py:3: f("
+    broken = [passed(name, 0.0, reason="SyntaxError", message=syntax) for name in "ab"]
+    hole = CheckResult(item="d", status="not_attempted", message="Not attempted: d in nb.ipynb is not filled in: x")
+    assert score(graded(*broken, passed("c"), hole), rubric).attention == (
+        "SyntaxError: hw.py cannot be imported: '(' was never closed. 4 of 10 points (40 %) hang on it: a, b.",
+    )
+    cell = "d in nb.ipynb cannot be read: SyntaxError: invalid syntax (cell 2, line 1)"
+    lost = CheckResult(item="d", status="not_attempted", message=f"Not attempted: {cell}")
+    notebook = passed("c", 0.0, reason=UNREADABLE_REASON, message="nb.ipynb cannot be read as a notebook")
+    assert score(graded(passed("a"), passed("b"), notebook, lost), rubric).attention == (
+        "nb.ipynb cannot be read as a notebook. 5 of 10 points (50 %) hang on it: c.",
+        f"{cell}. 1 of 10 points (10 %) hang on it: d.",
+    )
 
 
 def test_ambiguous_bindings_unknown_rules_and_weak_sandboxes_need_attention():

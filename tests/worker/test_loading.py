@@ -221,10 +221,10 @@ def test_a_broken_cell_costs_only_what_it_defines(load):
         notebook("def f():\n    return 1", "def broken(:\n    pass", "def g(x):\n    x = # your code"), kind="notebook"
     )
     assert use(modules)["values"] == {"out": 1}
-    for name in ("broken", "g"):
+    for name, said in (("broken", "cannot be read"), ("g", "is not filled in")):
         answer = run(modules, lambda m, name=name: {"out": getattr(m["m"], name)(1)})
         assert answer["status"] == "not_implemented"
-        assert answer["what"].startswith(f"{name} in m.ipynb is not filled in: ")
+        assert answer["what"].startswith(f"{name} in m.ipynb {said}: ")
         assert "(cell " in answer["what"]
 
 
