@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grader.cli.options import Assignments, By, Device, Folder, Jobs, Recording, Training, Why, end
+from grader.cli.options import Assignments, By, Container, Device, Folder, Image, Jobs, Recording, Training, Why, end
 
 app = typer.Typer()
 
@@ -85,6 +85,8 @@ def regrade(
     device: Device = "cpu",
     training: Training = None,
     recording: Recording = None,
+    container: Container = False,
+    image: Image = None,
     assignments: Assignments = None,
 ) -> None:
     """Judge stored submissions again.
@@ -102,6 +104,8 @@ def regrade(
             device=device,
             training=training,
             recording=recording,
+            container=container,
+            image=image,
             assignments=assignments,
         )
     )

@@ -9,8 +9,10 @@ import typer
 
 from grader.cli.options import (
     Assignments,
+    Container,
     Course,
     Device,
+    Image,
     Jobs,
     Json,
     NoCache,
@@ -78,10 +80,8 @@ def grade(
     groups: Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")] = None,
     course: Course = None,
     times: Times = None,
-    container: Annotated[bool, typer.Option("--container", help="Grade in a container (Docker or Podman).")] = False,
-    image: Annotated[
-        str | None, typer.Option("--image", help="The container's image (default: what `make image` builds).")
-    ] = None,
+    container: Container = False,
+    image: Image = None,
     single: Annotated[
         bool, typer.Option("--single", help="Each path is one submission, whatever it looks like.")
     ] = False,

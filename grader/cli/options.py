@@ -51,6 +51,10 @@ Times = Annotated[
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run the reference, and keep nothing of it.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Submissions judged side by side (0: one per processor).")]
+Container = Annotated[bool, typer.Option("--container", help="Judge in a container (Docker or Podman).")]
+Image = Annotated[
+    str | None, typer.Option("--image", help="The container's image (default: what `make image` builds).")
+]
 Folder = Annotated[Path, typer.Argument(help="A results folder.")]
 By = Annotated[str, typer.Option("--by", help="Who decides (default: your user name).")]
 Why = Annotated[str, typer.Option("--why", help="The reason, for whoever asks later.")]

@@ -50,6 +50,7 @@ from grader.run.grading import (
     Progress,
     automatic_items,
     grade_into,
+    idle_items,
     new_seed,
     scores_of,
     taken_in,
@@ -167,10 +168,7 @@ def results_folder(request: Request) -> Path:
 
 def _require_something_to_do(assignment: Assignment, items: Sequence[str], trainings: Trainings) -> None:
     """Raises UsageError when this call can judge none of the items that are to be judged again."""
-    wanted = [assignment.item(name) for name in items]
-    if all(
-        (one.training and trainings.source == "off") or (one.needs.gpu and trainings.device == "cpu") for one in wanted
-    ):
+    if set(items) <= idle_items(assignment, trainings):
         raise UsageError(
             f"{', '.join(items)}: this call trains nothing, or has no GPU; say --training, or --device cuda"
         )
@@ -236,6 +234,7 @@ def _judge_in_containers(run: _Run, whole: _Class, tell: Callable[[Progress], No
         image=request.image or "",
         shard=whole.part,
         recording=request.recording,
+        again=_again(run),
     )
     grade_in_containers(run.journal, run.assignment, run.folders, whole.taken, wanted, run.out, tell)
 
@@ -258,9 +257,15 @@ def _judge_here(run: _Run, whole: _Class, launched: Launched | None, tell: Calla
         recordings=recordings_for(request.recording, request.no_cache),
         shard=whole.part,
         hidden_anywhere=bool(request.only),
-        again=run.items if request.stored or (request.stored is not None and request.only) else (),
+        again=_again(run),
         answers=None if request.answers is None else answers_in(request.answers, run.assignment).contents,
     )
+
+
+def _again(run: _Run) -> tuple[str, ...]:
+    """The items that are judged again, whatever is known of them: all of one author's, or those that were named."""
+    request = run.request
+    return run.items if request.stored is not None and (request.stored or request.only) else ()
 
 
 def _class_of(run: _Run) -> _Class:

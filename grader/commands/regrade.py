@@ -23,6 +23,8 @@ def run(
     device: str,
     training: str | None,
     recording: Path | None,
+    container: bool = False,
+    image: str | None = None,
     assignments: Path | None,
 ) -> int:
     """Judge again what is stored in a folder. Returns the exit code."""
@@ -48,6 +50,8 @@ def run(
         groups=None,
         json=False,
         assignments=assignments,
+        container=container,
+        image=image,
         recording=recording,
         stored=key,
     )

@@ -11,6 +11,7 @@ Nothing else that a container leaves behind is looked at. A folder that an inter
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -47,14 +48,26 @@ class Exchange:
         return {f"{OUT}/{NAME}": self.folder / NAME, f"{OUT}/{SUITE}": self.folder / SUITE}
 
 
-def open_exchange(out: Path, journal_file: Path, submissions: Sequence[Submission], folders: Folders) -> Exchange:
-    """Lay everything out anew. The results folder is its owner's alone, so what lies in it may be readable."""
+def open_exchange(
+    out: Path,
+    journal_file: Path,
+    submissions: Sequence[Submission],
+    folders: Folders,
+    *,
+    again: Collection[str] = (),
+) -> Exchange:
+    """Lay everything out anew. The results folder is its owner's alone, so what lies in it may be readable.
+
+    Results of `again` are kept back, so that they are missing in the container: it judges them, and a container that
+    takes the place of a dead one only those that are missing still.
+    """
     folder = out / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir(mode=0o755)
-        for name, source in ((NAME, journal_file), (SUITE, None)):
-            (folder / name).write_bytes(b"" if source is None else source.read_bytes())
+        known = _without(journal_file.read_bytes(), {entry.key for entry in submissions}, again)
+        for name, content in ((NAME, known), (SUITE, b"")):
+            (folder / name).write_bytes(content)
             (folder / name).chmod(0o666)
         copy_assignment(folders, folder / "assignments")
         for entry in submissions:
@@ -67,6 +80,18 @@ def open_exchange(out: Path, journal_file: Path, submissions: Sequence[Submissio
     except OSError as error:
         raise GraderError(f"{folder}: {error.strerror}; make room, and run the same command again") from None
     return Exchange(folder, Follower(folder / NAME, (folder / NAME).stat().st_size))
+
+
+def _without(journal: bytes, keys: Collection[str], items: Collection[str]) -> bytes:
+    """A journal without what it says of these items of these submissions."""
+    if not items:
+        return journal
+    lines = [(line, json.loads(line)) for line in journal.splitlines(keepends=True)]
+    return b"".join(
+        line
+        for line, record in lines
+        if record["kind"] != "result" or record["key"] not in keys or record["result"]["item"] not in items
+    )
 
 
 def _linked(source: Path, target: Path) -> None:

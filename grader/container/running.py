@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ from grader.reports.files import write_text
 from grader.results.following import Follower
 from grader.results.journal import NAME, Contents, Journal
 from grader.run.engine import Order, Trainings
-from grader.run.grading import Progress
+from grader.run.grading import Progress, idle_items
 from grader.sandbox.gpu import VISIBLE
 from grader.text import clean
 
@@ -52,7 +52,8 @@ NOTE = "note: "  # how the command line begins what it remarks
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What is to be judged, and how. `only` are the items named on the command line, `items` what they stand for."""
+    """What is to be judged, and how. `only` are the items named on the command line, `items` what they stand for;
+    those of `again` are judged whatever is known of them."""
 
     seed: str
     items: tuple[str, ...]
@@ -62,6 +63,7 @@ class Wanted:
     image: str = ""
     shard: Mapping[str, object] | None = None
     recording: Path | None = None
+    again: Collection[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,8 @@ def grade_in_containers(
         with explained(image):
             _remove_left_over(client, run.label)
             run.recover()
-            run.exchange = open_exchange(out, out / NAME, present, folders)
+            again = set(wanted.again) - idle_items(assignment, wanted.trainings)
+            run.exchange = open_exchange(out, out / NAME, present, folders, again=again)
             box = _box(assignment, wanted, image, run, runtime_for(client, wanted.trainings.device))
             _until_done(client, box, run)
         run.take(every=True)

@@ -58,6 +58,15 @@ def trainings_of(assignment: Assignment, source: Source, data: Path | None = Non
     return Trainings(source=source, data=data, device=device, seconds=seconds)
 
 
+def idle_items(assignment: Assignment, trainings: Trainings) -> set[str]:
+    """Items that a run cannot judge, so that what is known of them stays: trainings that are off, or want a GPU."""
+    return {
+        item.id
+        for item in assignment.items
+        if (item.training is not None and trainings.source == "off") or (item.needs.gpu and trainings.device == "cpu")
+    }
+
+
 def taken_in(contents: Contents, workspace: Path) -> Iterator[Submission]:
     """The submissions that a journal names and whose files lie below `workspace`, without those that were refused."""
     for key, stored in sorted(contents.submissions.items()):
@@ -127,9 +136,7 @@ def grade_into(
         stamps = {name: stamp(facts.digest, seed, engine.versions) for name, facts in engine.items.items()}
         wanted = {name: stamps.get(name, "") for name in items}
         trained = {item.id for item in assignment.items if item.training is not None}
-        idle = trained if trainings.source == "off" else set[str]()
-        if trainings.device == "cpu":
-            idle |= {item.id for item in assignment.items if item.needs.gpu}
+        idle = idle_items(assignment, trainings)
         work = []
         for entry in present:
             keep = idle | kept.get(entry.key, set())

@@ -67,6 +67,21 @@ def test_what_it_finished_is_adopted_once_and_in_full(held):
     assert not exchange.journal.follow()
 
 
+def test_what_is_judged_again_is_missing_in_the_container_and_the_rest_is_there(held, tmp_path):
+    journal, assignment, present, exchange = held
+    judge(exchange, assignment.slug, "ada")
+    judge(exchange, assignment.slug, "bob")
+    for key in ("ada", "bob"):
+        adopt(journal, back(exchange, assignment, present), {key}, present, assignment)
+    folders, _ = tiny()
+    again = open_exchange(tmp_path / "out", tmp_path / "out" / NAME, present[:1], folders, again=ITEMS[:1])
+    inside = read(again.folder).submissions
+    assert inside["ada"].finished
+    assert ITEMS[0] not in inside["ada"].results
+    assert ITEMS[0] in inside["bob"].results, "whose work is not judged again"
+    assert ITEMS[0] in read(tmp_path / "out").submissions["ada"].results, "until it comes back, the old one counts"
+
+
 def test_what_died_with_two_containers_is_the_graders_error(held):
     _, assignment, present, exchange = held
     judge(exchange, assignment.slug, "bob", finish=False)

@@ -6,11 +6,18 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tiny_assignment import ITEMS, copy_of_the_assignment, edit, lay_out_submission, open_for_workers
 
+from grader.commands import regrade
+from grader.container import running
+from grader.container.box import ASSIGNMENTS, OUT, SUBMISSIONS
 from grader.results import log
+from grader.results.journal import NAME
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading a class needs Linux")
 
@@ -61,3 +68,77 @@ def test_one_item_one_student_and_what_a_repaired_test_touches(tmp_path):
 
     assert "did you mean 'bob'" in grader(root, "regrade", out, "bobb", code=2)
     assert "no automatic item 'scorer.backward'" in grader(root, "regrade", out, "bob", "scorer.backward", code=2)
+
+
+class Inside:
+    """A container that is none: what it would run is run here, on what it would be given."""
+
+    def __init__(self, root: Path, mounts, command) -> None:
+        given = {mount["Target"]: mount["Source"] for mount in mounts}
+        room = open_for_workers(root)
+        (room / NAME).symlink_to(given[f"{OUT}/{NAME}"])
+        places = {OUT: str(room), SUBMISSIONS: given[SUBMISSIONS], ASSIGNMENTS: given[ASSIGNMENTS]}
+        self.command = [places.get(word, word) for word in command]
+        self.status, self.attrs = "created", {}
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "grader.cli", *self.command]
+        self._done = subprocess.run(command, capture_output=True, timeout=300, check=False)
+        self.attrs = {"State": {"ExitCode": self._done.returncode}}
+
+    def reload(self) -> None:
+        self.status = "exited"
+
+    def logs(self, tail: int) -> bytes:
+        return self._done.stderr
+
+    def remove(self, force: bool, v: bool) -> None:
+        pass
+
+
+def test_a_container_judges_again_what_was_asked_and_keeps_the_rest(tmp_path, monkeypatch):
+    pytest.importorskip("docker", reason="the Docker SDK is not installed")
+    root = copy_of_the_assignment(open_for_workers(tmp_path) / "assignments")
+    for key in ("ada", "bob"):
+        lay_out_submission(tmp_path / "in" / key)
+    out = tmp_path / "out"
+    grader(root, "grade", "tiny", tmp_path / "in", "--out", out, "--seed", "s", "--jobs", "2")
+    made = []
+
+    def create(*, mounts, command, **rest):
+        room = tmp_path / f"inside{len(made)}"
+        room.mkdir()
+        made.append(Inside(room, mounts, command))
+        return made[-1]
+
+    @contextmanager
+    def engine():
+        yield SimpleNamespace(containers=SimpleNamespace(create=create, list=lambda **found: []), info=dict)
+
+    monkeypatch.setattr(running, "engine", engine)
+    monkeypatch.setattr(running, "require_image", lambda *arguments: None)
+
+    def again(key, *items):
+        before = last_results(out)
+        options = {"jobs": 1, "device": "cpu", "training": None, "recording": None, "assignments": root}
+        assert regrade.run(out, key, items, container=True, image="mine", **options) == 0
+        now = last_results(out)
+        assert {place: found["credit"] for place, (found, _) in now.items()} == {
+            place: found["credit"] for place, (found, _) in before.items()
+        }
+        return {place for place in now if now[place] != before[place]}
+
+    assert again("bob", "scorer.forward") == {("bob", "scorer.forward")}
+    assert again("ada") == {("ada", item) for item in ITEMS}
+    assert again("") == set(), "nothing is stale"
+    assert len(made) == 3
+
+
+def last_results(folder):
+    """The last result of every item in the journal, and how long it took: judged twice, it took another time."""
+    records = map(json.loads, (folder / "journal.jsonl").read_text().splitlines())
+    return {
+        (record["key"], record["result"]["item"]): (record["result"], record["result"]["seconds"])
+        for record in records
+        if record["kind"] == "result"
+    }
