@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
+from grader.course import forgotten
 from grader.errors import UsageError
 from grader.model import Report
 from grader.release import frozen, keeping
@@ -33,6 +34,8 @@ def audit(folder: Path, assignment: Assignment, head: str = "") -> list[str]:
     ]
     if cut:
         return [*found, cut]
+    if any(entry.begun for entry in forgotten.read(folder)):
+        found.append("a `grader forget` was stopped before its end; say it again")
     found += _sources(folder, assignment, entries)
     scores = scores_of(folder, assignment)
     for path, text in texts(scores.reports, others=scores.others, notices=scores.notices):

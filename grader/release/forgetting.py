@@ -1,19 +1,25 @@
-"""A person is removed from a results folder; its log stays whole, because it knows submissions by tags alone."""
+"""A person is removed from a results folder; its log stays whole, because it knows submissions by tags alone.
+
+What is known of the person goes in an order that can be stopped anywhere: forgotten.json says first that it begins,
+tables and files follow, then the journal, from which everything else is made, and the names last. Whoever says the
+same again, by whatever name is known still, goes on where it was stopped.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-from collections.abc import Collection, Sequence, Set
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
-from grader.course import dispositions, marks, people, sheets
+from grader.course import dispositions, forgotten, marks, people, sheets
+from grader.course.forgotten import Begun, Forgotten
 from grader.course.plan import TIMES_COLUMNS
 from grader.course.terms import PEOPLE, people_of
-from grader.errors import UsageError
+from grader.errors import GraderError, UsageError
 from grader.model import Person
 from grader.release import frozen, keeping
 from grader.reports.files import ATTEMPTS, CLASS, INTAKE, STAFF, write_text
@@ -21,43 +27,102 @@ from grader.results import journal, log
 from grader.run.courses import TIMES, known_in
 from grader.run.grading import scores_of
 
+FORGOT = "forgot"
 
-def forget(folder: Path, assignment: Assignment, key: str, who: str) -> list[Path]:
-    """Remove all that belongs to `key`, and return the files that still name it or its people.
+
+@dataclass(frozen=True, kw_only=True)
+class _Meant:
+    """Who is to be forgotten: a submission with all its attempts and people, or (`whole` False) people of it alone."""
+
+    key: str
+    keys: frozenset[str] = frozenset()
+    gone: tuple[Person, ...] = ()
+    whole: bool = True
+
+
+def forget(folder: Path, assignment: Assignment, name: str, who: str) -> list[Path]:
+    """Remove all that belongs to a key, and return the files that still name it or its people.
 
     An id or e-mail address is that person; where others handed in the same work, only the name goes. Raises
     UsageError for an unknown key, a broken log, and what cannot be scored; nothing was removed then.
     """
     scores_of(folder, assignment)  # what cannot be scored is told before anything goes
+    listed = forgotten.read(folder)
+    stored = journal.read(folder).submissions
+    kept, known = people_of(folder), known_in(folder, stored)
+    meant = _who_is_meant(folder, name, known, stored)
+    if meant is None:
+        entry = next((entry for entry in listed if entry.is_called(name)), None)
+        if entry is None:
+            raise UsageError(f"there is no submission {name!r} in {folder}{sheets.near(name, stored)}")
+        meant = _Meant(key=name, keys=frozenset({name}))  # a file that the grader did not write may still name it
+    else:
+        entry = _begin(folder, meant, listed)
+        _remove_work(folder, assignment, meant) if meant.whole else _remove_names(folder, meant)
+    if entry.begun is not None:
+        _tell(folder, assignment, who, entry, entry.begun)
+        _cut_people(folder, kept, meant.gone, known)
+        forgotten.write(forgotten.finished(forgotten.read(folder), entry), folder)
+    return _naming(folder, meant.gone, meant.keys)
+
+
+def _who_is_meant(
+    folder: Path, name: str, known: Sequence[Person], stored: Mapping[str, journal.Stored]
+) -> _Meant | None:
+    """None when nothing of them is there, or not any more."""
+    called = tuple(person for person in known if name in (person.email, person.person_id))
+    key = called[0].key if called else name
+    if any(person.key == key and person not in called for person in known) and called:
+        return _Meant(key=key, gone=called, whole=False)
+    keys = {attempt for attempt, entry in stored.items() if (entry.facts.get("of") or attempt) == key}
+    gone = tuple(person for person in known if person.key == key)
     released = frozen.read(folder)
-    kept = people_of(folder)
-    known = known_in(folder, journal.read(folder).submissions)
-    if called := [person for person in known if key in (person.email, person.person_id)]:
-        key = called[0].key
-        if any(person.key == key and person not in called for person in known):
-            (folder / CLASS).unlink(missing_ok=True)
-            _cut_people(folder, kept, called, known)
-            _cut_table(folder / TIMES, {called[0].email, called[0].person_id} - {""}, instead=key)
-            keeping.keep(folder, assignment, who)
-            return _naming(folder, called, ())
-    with journal.Journal(folder, assignment.slug) as writer:
-        stored = writer.contents.submissions
-        keys = {name for name, entry in stored.items() if (entry.facts.get("of") or name) == key}
-        gone = [person for person in known if person.key == key]
-        if not keys and not gone and not (released and key in released.tags):
-            raise UsageError(f"there is no submission {key!r} in {folder}{sheets.near(key, stored)}")
-        _remove_files(folder, {key, *keys})
-        _cut_journal(folder / journal.NAME, keys)
-    words = {key, *keys, *(word for person in gone for word in (person.email, person.person_id) if word)}
-    for path in (folder / INTAKE, folder / dispositions.NAME, folder / TIMES, *marks.files(folder).values()):
-        _cut_table(path, words)
-    tag = released.tags.get(key, "") if released else ""
-    if released and tag:
-        left = tuple(report for report in released.reports if report.key != key)
-        frozen.write(replace(released, reports=left), folder)
-    keeping.keep(folder, assignment, who, "forgot", {"submission": tag} if log.head(folder) else None)
-    _cut_people(folder, kept, gone, known)  # last, so that the same command finishes what was stopped
-    return _naming(folder, gone, {key, *keys})
+    if not keys and not gone and not (released and key in released.tags):
+        return None
+    return _Meant(key=key, keys=frozenset({key, *keys}), gone=gone)
+
+
+def _begin(folder: Path, meant: _Meant, listed: Sequence[Forgotten]) -> Forgotten:
+    """Say in forgotten.json that it begins; or what it says, where a command was stopped."""
+    released = frozen.read(folder) if meant.whole else None
+    begun = Begun(released.tags.get(meant.key, "") if released else "", len(log.read(folder)))
+    entry = forgotten.entry_of(meant.key if meant.whole else "", meant.gone, forgotten.salt_of(listed), begun)
+    for other in listed:
+        if other.begun and other.key == entry.key and (entry.key or other.people == entry.people):
+            return other
+    forgotten.write([*(other for other in listed if replace(other, begun=begun) != entry), entry], folder)
+    return entry
+
+
+def _tell(folder: Path, assignment: Assignment, who: str, entry: Forgotten, begun: Begun) -> None:
+    """Write all results, and a line of the log for a submission, unless a command that was stopped did."""
+    lines = log.read(folder)
+    told = any(line.what == FORGOT and line.facts.get("submission") == begun.tag for line in lines[begun.lines :])
+    if lines and entry.key and not told:
+        keeping.keep(folder, assignment, who, FORGOT, {"submission": begun.tag})
+    else:
+        keeping.keep(folder, assignment, who)
+
+
+def _remove_work(folder: Path, assignment: Assignment, meant: _Meant) -> None:
+    """Everything but the names: last the journal, which says whose the rest is."""
+    words = meant.keys | {word for person in meant.gone for word in (person.email, person.person_id) if word}
+    with journal.Journal(folder, assignment.slug):
+        for path in (folder / INTAKE, folder / dispositions.NAME, folder / TIMES, *marks.files(folder).values()):
+            _cut_table(path, words)
+        _remove_files(folder, meant.keys)
+        released = frozen.read(folder)
+        if released and meant.key in released.tags:
+            left = tuple(report for report in released.reports if report.key != meant.key)
+            frozen.write(replace(released, reports=left), folder)
+        _cut_journal(folder / journal.NAME, meant.keys)
+
+
+def _remove_names(folder: Path, meant: _Meant) -> None:
+    """The names alone of people whose work is others' as well."""
+    (folder / CLASS).unlink(missing_ok=True)
+    words = {word for person in meant.gone for word in (person.email, person.person_id) if word}
+    _cut_table(folder / TIMES, words, instead=meant.key)
 
 
 def _cut_people(folder: Path, kept: Sequence[Person], gone: Sequence[Person], known: Sequence[Person]) -> None:
@@ -68,11 +133,17 @@ def _cut_people(folder: Path, kept: Sequence[Person], gone: Sequence[Person], kn
 
 
 def _remove_files(folder: Path, keys: Collection[str]) -> None:
-    (folder / CLASS).unlink(missing_ok=True)  # it may name everybody; `grader class` makes it anew
-    for base in (folder, folder / "submissions", folder / ATTEMPTS):
-        for key in keys:
-            shutil.rmtree(base / key, ignore_errors=True)
-            (base / STAFF / f"{key}.html").unlink(missing_ok=True)
+    try:
+        (folder / CLASS).unlink(missing_ok=True)  # it may name everybody; `grader class` makes it anew
+        for base in (folder, folder / "submissions", folder / ATTEMPTS):
+            for key in keys:
+                if (base / key).exists():
+                    shutil.rmtree(base / key)
+                (base / STAFF / f"{key}.html").unlink(missing_ok=True)
+    except OSError as error:
+        raise GraderError(
+            f"{error.filename} cannot be removed: {error.strerror}; see to it, and say it again"
+        ) from None
 
 
 def _cut_journal(path: Path, keys: Collection[str]) -> None:

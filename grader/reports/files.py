@@ -139,7 +139,7 @@ def _check_keys(keys: Sequence[str]) -> None:
 _OWN = {
     "summary.csv", "items.csv", "attention.csv", INTAKE, CLASS, STAFF, ATTEMPTS, "submissions", "people.csv", "marks",
     "marks.csv", "voids.csv", "dispositions.csv", "released.json", "log.jsonl", "journal.jsonl", "suite.json",
-    "times.csv", "course.txt", "similar.csv", "similar.html", ".cluster",
+    "times.csv", "course.txt", "forgotten.json", "similar.csv", "similar.html", ".cluster",
 }  # fmt: skip
 _PAGES = {"results.json", "report.json", "report.html"}
 _MARKS_OF_RESULTS = ("journal.jsonl", "log.jsonl", "released.json")

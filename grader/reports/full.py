@@ -136,8 +136,14 @@ def _expect(kind: type, data: Any) -> Any:
 
 
 def _record(hint: Any, data: Any) -> Any:
-    hints = get_type_hints(hint)
+    hints = _hints(hint)
     return hint(**{key: _value(hints[key], entry) for key, entry in _expect(dict, data).items()})
+
+
+@functools.cache
+def _hints(record: type) -> dict[str, Any]:
+    """Made once: every one of a report's hundreds of records asks for them."""
+    return get_type_hints(record)
 
 
 def _tuple(arguments: tuple[Any, ...], data: Any) -> tuple[Any, ...]:

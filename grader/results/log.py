@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,11 +142,24 @@ def append(folder: Path, who: str, what: str, facts: Mapping[str, Any]) -> str:
         first = {"number": len(entries) + 1, "when": now, "who": who, "what": what}
         record = {**first, **facts, "previous": entries[-1].digest if entries else ""}
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        os.write(fd, line + b"\n")
-        os.fsync(fd)
+        _write(fd, line + b"\n", path)
     finally:
         os.close(fd)
     return hashlib.sha256(line).hexdigest()
+
+
+def _write(fd: int, line: bytes, path: Path) -> None:
+    """A whole line or nothing: a disk that is nearly full takes a part of it, and a part would break the chain."""
+    whole = os.fstat(fd).st_size
+    try:
+        while line:
+            line = line[os.write(fd, line) :]
+        os.fsync(fd)
+    except OSError as error:
+        with suppress(OSError):
+            os.ftruncate(fd, whole)
+        advice = "make room, and run the same command again"
+        raise GraderError(f"{path}: the log cannot be written: {error.strerror}; {advice}") from None
 
 
 def digest(path: Path) -> str:

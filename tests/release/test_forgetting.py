@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
+import sys
+import traceback
 
 import pytest
 from class_examples import ASSIGNMENTS, PEOPLE, scored
@@ -11,13 +15,11 @@ from tiny_assignment import tiny
 
 from grader.commands import forget as command
 from grader.commands import release, settle
-from grader.course import people
-from grader.errors import UsageError
+from grader.course import forgotten, people
+from grader.errors import GraderError, UsageError
 from grader.model import Person
-from grader.release import frozen
 from grader.release.auditing import audit
 from grader.release.forgetting import forget
-from grader.reports import files
 from grader.results import log
 
 _, TINY = tiny()
@@ -120,21 +122,80 @@ def test_one_of_two_who_handed_in_together_takes_only_the_name(released):
     assert not (released / "bob").exists(), "the last one takes the work along"
 
 
-@pytest.mark.parametrize("stop", ["released.json", "report.json", "summary.csv"])
-def test_what_was_stopped_is_finished_by_the_same_command(released, monkeypatch, stop):
+# --- stopped anywhere -------------------------------------------------------------------------------------------------
+
+CHANGES = {"os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "os.truncate", "os.mkdir"}
+
+
+def stopped_at(number, full, folder, name):
+    """Forget in a process that is killed before its `number`th change of the disk, or finds it full from then on.
+
+    Whether it came to its end.
+    """
+    if (child := os.fork()) == 0:
+        code = 1
+        try:
+            code = _until_change(number, full, lambda: forget(folder, TINY, name, "kim"))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, 9), "an error of its own"
+    return code == 0
+
+
+def _until_change(number, full, work):
+    left = [number]
+
+    def watch(event, arguments):
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if not (writes or event in CHANGES):
+            return
+        left[0] -= 1
+        if full and left[0] <= 0 and writes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0]))
+        if not full and left[0] == 0:
+            os._exit(9)
+
+    sys.addaudithook(watch)
+    try:
+        work()
+    except (GraderError, OSError) as error:  # the command line has a sentence for either
+        if "No space left" not in str(error):
+            raise
+        return 9
+    return 0
+
+
+@pytest.mark.parametrize("first", [1, 3], ids=["killed", "full"])  # every other change, to be quick
+@pytest.mark.parametrize("known", ["a key alone", "people.csv", "one of two"])
+def test_what_was_stopped_anywhere_is_finished_by_the_same_command(released, tmp_path, known, first):
+    name = "bob@example.edu" if known == "one of two" else "bob"
+    if known == "a key alone":
+        (released / "people.csv").unlink()
+        (released / "times.csv").write_text("id,time\nbob,2026-11-01T10:00:00+00:00\n")
+    if known == "one of two":
+        people.write([*PEOPLE, Person(key="bob", name="Zoe Quist", email="zoe@example.edu")], released / "people.csv")
+    (released / "intake.csv").write_text("path,fate,submission,why\nada.zip,graded,ada,\n")
     shutil.rmtree(released / "submissions" / "bob~2")
-    written = files.write_text
-
-    def stopped(path, text):
-        if path.name == stop:
-            raise KeyboardInterrupt
-        written(path, text)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "write_text", stopped)
-        patch.setattr(frozen, "write_text", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            forget(released, TINY, "bob", "kim")
-    assert forget(released, TINY, "bob", "kim") == []
-    assert traces(released) == []
-    assert audit(released, TINY) == []
+    for number in range(first, 1000, 4):
+        folder = shutil.copytree(released, tmp_path / str(number))
+        ended = stopped_at(number, first == 3, folder, name)
+        log.read(folder)  # the chain is whole at every moment
+        if not ended:
+            assert forget(folder, TINY, name, "kim") == [], number
+        if known == "one of two":
+            assert {p.name for p in people.read(folder / "people.csv") if p.key == "bob"} == {"Zoe Quist"}
+            assert "bob@" not in (folder / "times.csv").read_text()
+        else:
+            assert traces(folder) == [], number
+        assert audit(folder, TINY) == [], number
+        told = [entry.what for entry in log.read(folder)].count("forgot")
+        assert told == (0 if known == "one of two" else 1), number
+        assert not any(entry.begun for entry in forgotten.read(folder))
+        shutil.rmtree(folder)
+        if ended:
+            assert number > 10
+            return
+    pytest.fail("it never came to its end")
