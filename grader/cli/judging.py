@@ -92,6 +92,10 @@ def grade(
     answers: Annotated[
         Path | None, typer.Option("--answers", help="Take over what these results judged of the very same files.")
     ] = None,
+    remember: Annotated[
+        list[str] | None,
+        typer.Option("--remember", help="Take in again who was forgotten (key, id, e-mail)."),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -149,6 +153,7 @@ def grade(
         submitted_at=submitted_at,
         taken=taken,
         answers=answers,
+        remember=tuple(remember or ()),
         recording=recording,
         no_cache=no_cache,
         shard=shard,

@@ -33,14 +33,16 @@ from grader.commands.shared import (
     who,
 )
 from grader.container.running import Wanted, grade_in_containers
-from grader.course import people
+from grader.course import forgotten, people
+from grader.course.forgotten import Forgotten
 from grader.course.plan import load as load_course
 from grader.errors import EXIT_DONE, GraderError, UsageError
 from grader.intake.groups import read_groups
-from grader.model import Person, Refused, Report, Submission
+from grader.model import Report, Submission
 from grader.platforms.answers import answers_in
 from grader.release.keeping import keep
 from grader.reports import files, gradescope, html, terminal
+from grader.reports.words import plural
 from grader.results import log
 from grader.results.journal import Journal
 from grader.results.sharding import Shard
@@ -93,6 +95,7 @@ class Request:
     shard: str | None = None
     stored: str | None = None  # whose stored submissions are judged again; "": everybody's
     stage: Path | None = None
+    remember: tuple[str, ...] = ()  # who was forgotten here and is to be taken in again
     items: tuple[str, ...] = ()  # exactly these; unlike `only` they are not named by a person, and lift no protection
 
 
@@ -312,6 +315,7 @@ def _take(
     """Take the submissions in, and write who they are of and what became of every file."""
     workspace.mkdir(exist_ok=True, mode=0o700)
     known = people.read(out / "people.csv") if (out / "people.csv").exists() else ()
+    gone = _forgotten(out, request.remember)
     taken = intake.take_all(
         request.paths,
         assignment,
@@ -322,10 +326,31 @@ def _take(
         earlier=intake.Earlier(people=known, attempts=journal.contents.attempts()),
         compare=True,
         choose=choose,
+        shut_out=forgotten.recognised(gone),
     )
-    _remember_people(taken.found, known, out / "people.csv")
+    found = [person for entry in taken.found for person in entry.people]
+    # People of an earlier call into the same folder stay, as somebody corrected them.
+    people.write(people.merged(known, forgotten.remaining(gone, found)), out / "people.csv")
     files.write_intake(out, taken.fates)
-    return taken
+    if not taken.shut_out:
+        return taken
+    for key in taken.shut_out:
+        sys.stderr.write(f"note: {key} was forgotten in {out} and is not taken in again; --remember {key} does so\n")
+    count = len(taken.shut_out)
+    told = f"Handed in by somebody who was forgotten here, and not taken in again: {plural(count, 'submission')}."
+    return replace(taken, notices=(*taken.notices, told))
+
+
+def _forgotten(out: Path, remember: Collection[str]) -> tuple[Forgotten, ...]:
+    """Who was forgotten in a results folder, less those who are to be known again; they are struck off its list."""
+    listed = forgotten.read(out)
+    for name in remember:
+        if not any(entry.is_called(name) for entry in listed):
+            sys.stderr.write(f"note: --remember {name}: nobody of that key, id or address was forgotten in {out}\n")
+    left = forgotten.without(listed, remember)
+    if left != listed:
+        forgotten.write(left, out)
+    return left
 
 
 def _require_same_shard(journal: Journal, shard: Shard | None, seed: str | None) -> None:
@@ -349,11 +374,6 @@ def _count(request: Request, assignment: Assignment) -> int:
     with tempfile.TemporaryDirectory() as workspace:
         found = intake.take(request.paths, assignment, Path(workspace).resolve(), groups=request.groups)
     return sum(isinstance(entry, Submission) for entry in found)
-
-
-def _remember_people(found: Sequence[Submission | Refused], known: Sequence[Person], path: Path) -> None:
-    """Write who is behind the keys; people of an earlier call into the same folder stay, as somebody corrected them."""
-    people.write(people.merged(known, [person for entry in found for person in entry.people]), path)
 
 
 def show(reports: Sequence[Report], out: Path, as_json: bool) -> None:

@@ -11,10 +11,12 @@ from grader.assignment.assignment import Assignment
 from grader.commands.grade import SUBMISSIONS, SUITE, finish
 from grader.commands.score import slug_of
 from grader.commands.shared import course_for, open_assignment
-from grader.course import dispositions, marks, people
+from grader.course import dispositions, forgotten, marks, people
+from grader.course.forgotten import Forgotten
 from grader.course.voids import NAME as VOIDS
 from grader.errors import UsageError
 from grader.reports.files import merge_intake, write_text
+from grader.results.journal import read
 from grader.results.log import head
 from grader.results.merging import Merged, merge
 from grader.run.courses import COURSE_PATH, TIMES, remember_course
@@ -44,10 +46,11 @@ def combine(
     markers = _markers_of(folders, assignment)
     decided = [path for folder in folders if (path := folder / dispositions.NAME).exists()]
     decisions = dispositions.united(decided)
+    gone = _forgotten(folders)
     merged = merge(folders, out)
     logs = [f"the log of {folder} is not merged; the next release begins one" for folder in folders if head(folder)]
     sys.stderr.write("".join(f"note: {warning}\n" for warning in (*merged.warnings, *logs)))
-    _bring_people(folders, out)
+    _bring_people(folders, out, gone)
     merge_intake(out, folders)
     _bring_files(folders, merged, out)
     for path in given:
@@ -60,10 +63,28 @@ def combine(
     return finish(out, assignment, lenient=lenient, as_json=as_json)
 
 
-def _bring_people(folders: Sequence[Path], out: Path) -> None:
+def _forgotten(folders: Sequence[Path]) -> tuple[Forgotten, ...]:
+    """Who was forgotten in any folder. Raises UsageError where another one still has their work."""
+    listed = {folder: forgotten.read(folder) for folder in folders}
+    everybody = tuple(entry for entries in listed.values() for entry in entries)
+    for folder in folders if everybody else ():
+        for key, stored in read(folder).submissions.items():
+            owner = stored.facts.get("of") or key
+            where = [str(other) for other, entries in listed.items() if forgotten.recognised(entries)(owner, ())]
+            if where:
+                raise UsageError(
+                    f"{folder} has the work of {owner}, who was forgotten in {where[0]}: say `grader forget {folder} "
+                    f"{owner}`, or delete {forgotten.NAME} in {where[0]} if they are to be known again"
+                )
+    return everybody
+
+
+def _bring_people(folders: Sequence[Path], out: Path, gone: Sequence[Forgotten]) -> None:
     files = [folder / "people.csv" for folder in folders if (folder / "people.csv").exists()]
     if files:
-        people.write([person for file in files for person in people.read(file)], out / "people.csv")
+        found = [person for file in files for person in people.read(file)]
+        people.write(forgotten.remaining(gone, found), out / "people.csv")
+    forgotten.write(gone, out)
 
 
 def _bring_files(folders: Sequence[Path], merged: Merged, out: Path) -> None:

@@ -46,11 +46,15 @@ class Earlier:
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """Everything that was taken in: submissions, the fate of every file and folder, and sentences for staff."""
+    """Everything that was taken in: submissions, the fate of every file and folder, and sentences for staff.
+
+    `shut_out`: keys of owners whose work was not to be taken in.
+    """
 
     found: tuple[Submission | Refused, ...]
     fates: tuple[Fate, ...]
     notices: tuple[str, ...] = ()
+    shut_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def take_all(
     earlier: Earlier = Earlier(),
     compare: bool = False,
     choose: Callable[[Sequence[str]], Collection[str]] = list,
+    shut_out: Callable[[str, Sequence[Person]], bool] = lambda owner, people: False,
 ) -> Taken:
     """Take in every submission at `paths` and lay its files out in `workspace/<key>/`.
 
@@ -92,9 +97,9 @@ def take_all(
     for a student's own folder and for Gradescope. `submitted_at` is when they were handed in, where the source does not
     say it. An attempt that `earlier` has with the same content keeps its key;
     another one of the same owner gets a key of its own. `compare`: make fingerprints, by which equal work of different
-    people is found. `choose` gets the keys of all owners and returns those whose attempts are taken; what becomes of
-    the others' files is not told. Raises UsageError for a path that does not exist or a groups file that cannot be
-    read.
+    people is found. `choose` gets the keys of all owners and returns those whose attempts are taken; `shut_out` says of
+    a chosen one, by key and people, that it is not to be taken all the same. What becomes of the others' files is not
+    told. Raises UsageError for a path that does not exist or a groups file that cannot be read.
     """
     known_groups = () if groups is None else read_groups(groups, assignment.tracks)
     _must_exist(paths)
@@ -123,6 +128,8 @@ def take_all(
         fates: list[Fate] = []
         keyed = list(with_keys(found, assignment.slug, earlier.people))
         chosen = set(choose(list(dict.fromkeys(owner for owner, _ in keyed))))
+        out = dict.fromkeys(owner for owner, other in keyed if owner in chosen and shut_out(owner, other.people))
+        chosen -= out.keys()
         others = {entry.origin for owner, other in keyed if owner not in chosen for entry in _all_of(other)}
         for number, (owner, candidate) in enumerate(keyed):
             if owner not in chosen:
@@ -131,7 +138,10 @@ def take_all(
             fates += its_fates
             taken.setdefault(entry.key, entry)
         mine = accounted([entry for entry in listed if entry.origin not in others], fates)
-        return Taken(found=_people_twice(tuple(taken.values()), keyed), fates=mine, notices=notices)
+        known = [(owner, candidate) for owner, candidate in keyed if owner not in out]
+        return Taken(
+            found=_people_twice(tuple(taken.values()), known), fates=mine, notices=notices, shut_out=tuple(out)
+        )
 
 
 def _must_exist(paths: Sequence[Path]) -> None:
