@@ -173,13 +173,21 @@ def export(
     column: Annotated[
         str, typer.Option("--column", help="The sheet's column: title, number or both (default: where there is one).")
     ] = "",
+    comments: Annotated[
+        str,
+        typer.Option("--comments", help="The column of comments in Moodle's worksheet, where it is not recognised."),
+    ] = "",
+    no_comments: Annotated[
+        bool, typer.Option("--no-comments", help="Write points alone into Moodle's worksheet.")
+    ] = False,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="csv: no keys and no names.")] = False,
     partial: Annotated[bool, typer.Option("--partial", help="Write it although somebody is missing.")] = False,
     assignments: Assignments = None,
 ) -> None:
     """Write released scores for the course system.
 
-    Fills one column of the sheet that it exported, and leaves every other byte as it was.
+    Fills a column of the sheet that it exported – and that of comments, in Moodle's – and leaves every other byte as it
+    was.
     """
     from grader.commands import export as command
 
@@ -190,6 +198,7 @@ def export(
             out,
             sheet=sheet,
             column=column,
+            comments=None if no_comments else comments,
             anonymous=anonymous,
             partial=partial,
             assignments=assignments,

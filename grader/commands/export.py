@@ -20,6 +20,7 @@ def run(
     *,
     sheet: Path | None,
     column: str,
+    comments: str | None = "",
     anonymous: bool,
     partial: bool,
     assignments: Path | None,
@@ -29,8 +30,10 @@ def run(
         raise UsageError(
             f"--for {target!r}: expected one of {', '.join(exporting.TARGETS)}{sheets.near(target, exporting.TARGETS)}"
         )
-    if (sheet is None and target == "canvas") or (sheet is not None and target not in exporting.LAYOUTS):
+    if (sheet is None and target == "canvas") or (sheet is not None and target not in exporting.SHEETS):
         raise UsageError("--for canvas fills in its own export, and --for moodle may: name it with --sheet")
+    if comments and (target != "moodle" or sheet is None):
+        raise UsageError("--comments names a column of Moodle's grading worksheet: give it with --for moodle --sheet")
     if anonymous and target != "csv":
         raise UsageError(f"--anonymous: a file for {target} must say who is who; it is for --for csv")
     if sheet is not None and out.resolve() == sheet.resolve():
@@ -39,7 +42,7 @@ def run(
     _, assignment = open_assignment(slug_of(folder), assignments)
     what = exporting.released(folder, assignment)
     if sheet is not None:
-        made = exporting.into_sheet(what, target, sheet, column)
+        made = exporting.into_sheet(what, target, sheet, column, comments)
     elif target == "csv":
         made = exporting.table(what, anonymous=anonymous)
     else:

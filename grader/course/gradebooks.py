@@ -1,4 +1,4 @@
-"""The instructor's own export of a gradebook, with one column filled in and every other byte as it was.
+"""The instructor's own export of a gradebook: a column filled in – in Moodle two – and every other byte as it was.
 
 Canvas: `Student, ID, SIS User ID, SIS Login ID, Section`, then assignments as `Title (number)`; below, a row of the
 points possible, and perhaps one about posting. Moodle's grading worksheet: `Identifier` (`Participant 12`), names,
@@ -23,12 +23,13 @@ LEFT = {"ex": "is excused there, and stays so", "n/a": "is not given this assign
 _CANVAS_COLUMN = re.compile(r"(?P<title>.*\S)\s*\((?P<number>\d+)\)", re.DOTALL)
 _TEST_STUDENTS = ("student, test", "test student")
 _TEST_LOGIN = re.compile(r"[0-9a-f]{40}")  # which the test student has in every language
-_PARTICIPANT = re.compile(r"\D+\s(\d+)")
+_PARTICIPANT = re.compile(r"\D+(\d+)")  # `Participant 31`, `Teilnehmer/in31`
 # "Grade" as Moodle's language packs translate it in the worksheet; another language names it with --column.
 _GRADE = (
     "grade", "bewertung", "note", "calificación", "qualificació", "valutazione", "nota", "cijfer", "betyg", "karakter",
     "ocena", "not", "оценка", "оцінка", "ציון", "الدرجة", "评分", "成绩", "評点", "評定", "성적",
 )  # fmt: skip
+_COMMENTS = ("feedback comments", "feedback als kommentar", "feedback par commentaires")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Sheet:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where what stands: the column to be filled, the columns that say who somebody is, the rows of students.
+    """Where what stands: the column to be filled, that of comments, if there is one, the columns that say who somebody
+    is, the rows of students.
 
     `numbered`: the first column may be Moodle's `Participant 12`. `possible`: the points that the sheet says the
     assignment has, by row (Moodle) or once for all (row 0: Canvas).
@@ -73,6 +75,7 @@ class Layout:
     who: tuple[int, ...]
     students: tuple[int, ...]
     numbered: bool = False
+    comments: int | None = None
     possible: Mapping[int, Decimal] = field(default_factory=dict)
 
 
@@ -131,12 +134,14 @@ def canvas(sheet: Sheet, wanted: str) -> Layout:
     return Layout(column=column, who=who, students=students, possible={0: possible[-1]} if possible else {})
 
 
-def moodle(sheet: Sheet, wanted: str) -> Layout:
-    """The layout of Moodle's grading worksheet, in any language; `wanted` names the column. Raises UsageError."""
+def moodle(sheet: Sheet, wanted: str, comments: str = "") -> Layout:
+    """The layout of Moodle's grading worksheet, in any language. Raises UsageError.
+
+    `wanted` and `comments` name the columns where they are not recognised.
+    """
     heading = sheet.heading()
-    words = (wanted.casefold(),) if wanted else _GRADE
-    fitting = [place for place, name in enumerate(heading) if name.casefold() in words]
-    column = _only(sheet, fitting, wanted, heading)
+    column = _only(sheet, _called_one_of(heading, (wanted,) if wanted else _GRADE), wanted, heading)
+    said = _called_one_of(heading, (comments,) if comments else _COMMENTS)
     students = tuple(row for row in range(1, len(sheet.rows)) if any(cell.text.strip() for cell in sheet.rows[row]))
     beside = {row: number_of(sheet.cell(row, column + 1)) for row in students}
     possible = {row: points for row, points in beside.items() if points is not None}
@@ -145,15 +150,21 @@ def moodle(sheet: Sheet, wanted: str) -> Layout:
         who=tuple(range(column)),
         students=students,
         numbered=True,
+        comments=_only(sheet, said, comments, heading, "--comments") if said or comments else None,
         possible=possible if len(possible) == len(students) else {},
     )
 
 
-def _only(sheet: Sheet, fitting: Sequence[int], wanted: str, known: Sequence[str]) -> int:
+def _called_one_of(heading: Sequence[str], words: Sequence[str]) -> list[int]:
+    known = [word.casefold() for word in words]
+    return [place for place, name in enumerate(heading) if name.casefold() in known]
+
+
+def _only(sheet: Sheet, fitting: Sequence[int], wanted: str, known: Sequence[str], option: str = "--column") -> int:
     if len(fitting) == 1:
         return fitting[0]
     there = f"no column {wanted!r}{sheets.near(wanted, known)}" if wanted and not fitting else "not one column"
-    raise UsageError(f"{sheet.path}:1: {there}; say --column with one of: {'; '.join(known)}")
+    raise UsageError(f"{sheet.path}:1: {there}; say {option} with one of: {'; '.join(known)}")
 
 
 def matched(sheet: Sheet, layout: Layout, people: Sequence[Person]) -> Matched:
@@ -245,23 +256,30 @@ def number_of(cell: str) -> Decimal | None:
     return found if found.is_finite() else None
 
 
-def filled(sheet: Sheet, layout: Layout, points: Mapping[int, str]) -> str:
-    """The text with these points in their rows, written as the sheet writes numbers.
+def filled(sheet: Sheet, layout: Layout, points: Mapping[int, str], comments: Mapping[int, str] | None = None) -> str:
+    """The text with these points, and comments, in their rows; numbers are written as the sheet writes them.
 
     Raises UsageError for a row that ends before the column.
     """
     comma = _writes_commas(sheet)
+    new = {(row, layout.column): number.replace(".", ",") if comma else number for row, number in points.items()}
+    if layout.comments is not None:
+        new |= {(row, layout.comments): text for row, text in (comments or {}).items()}
     text, last = [], 0
-    for row in sorted(points):
-        if layout.column >= len(sheet.rows[row]):
+    for row, column in sorted(new):
+        if column >= len(sheet.rows[row]):
             cells = f"{len(sheet.rows[row])} cells, expected {len(sheet.rows[0])}"
             raise UsageError(f"{sheet.path}:{sheet.lines[row]}: {cells}; export it again")
-        cell = sheet.rows[row][layout.column]
-        number = points[row].replace(".", ",") if comma else points[row]
-        quoted = sheet.text[cell.start : cell.start + 1] == '"' or sheet.delimiter in number
-        text += [sheet.text[last : cell.start], f'"{number}"' if quoted else number]
+        cell = sheet.rows[row][column]
+        text += [sheet.text[last : cell.start], _cell(sheet, cell, new[row, column])]
         last = cell.end
     return "".join([*text, sheet.text[last:]])
+
+
+def _cell(sheet: Sheet, before: Cell, text: str) -> str:
+    """What stands in a cell's place: in quotes where there were some, or where it needs them."""
+    quoted = sheet.text[before.start : before.start + 1] == '"' or set(text) & {sheet.delimiter, '"', "\r", "\n"}
+    return '"' + text.replace('"', '""') + '"' if quoted else text
 
 
 def _writes_commas(sheet: Sheet) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,14 +13,12 @@ from grader.errors import UsageError
 from grader.model import Person, Report
 from grader.release import frozen
 from grader.reports import difference
+from grader.reports.comment import comment, is_ours
 from grader.reports.words import points
 from grader.run.courses import known_in
 from grader.run.grading import reports_of
 
-LAYOUTS: Mapping[str, Callable[[gradebooks.Sheet, str], gradebooks.Layout]] = {
-    "canvas": gradebooks.canvas,
-    "moodle": gradebooks.moodle,
-}
+SHEETS = ("canvas", "moodle")
 TARGETS = ("canvas", "moodle", "csv", "mail")
 
 
@@ -37,11 +35,15 @@ class Export:
 
 @dataclass(frozen=True, kw_only=True)
 class Released:
-    """What may leave the folder: points by key, and who is behind the keys (a person without a name for keys alone)."""
+    """What may leave the folder: points by key, and who is behind the keys (a person without a name for keys alone).
+
+    `reports` are the released ones, with points alone; `whole` those of now, which give the same points.
+    """
 
     folder: Path
     title: str
     reports: Mapping[str, Report]
+    whole: Mapping[str, Report]
     tags: Mapping[str, str]
     people: tuple[Person, ...]
 
@@ -51,7 +53,8 @@ def released(folder: Path, assignment: Assignment) -> Released:
     release = frozen.read(folder)
     if release is None:
         raise UsageError(f"{folder} was not released; `grader release {folder}` does, when everything is decided")
-    changed = difference.compare(release.reports, reports_of(folder, assignment))
+    now = reports_of(folder, assignment)
+    changed = difference.compare(release.reports, now)
     if changed.changed or changed.only_before or changed.only_after:
         told = difference.text(changed).strip()
         raise UsageError(f"the scores are not those of release {release.number}; release them first:\n{told}")
@@ -60,20 +63,25 @@ def released(folder: Path, assignment: Assignment) -> Released:
         folder=folder,
         title=assignment.title,
         reports=reports,
+        whole={report.key: report for report in now},
         tags=release.tags,
         people=tuple(person for person in known_in(folder, reports) if person.key in reports),
     )
 
 
-def into_sheet(what: Released, target: str, path: Path, column: str) -> Export:
-    """The instructor's sheet with the scores in it.
+def into_sheet(what: Released, target: str, path: Path, column: str, comments: str | None = "") -> Export:
+    """The instructor's sheet with the scores in it, and in Moodle's the comments, if it has a column for them.
 
-    Raises UsageError for a sheet that cannot be filled in, and for points that the system would refuse.
+    `comments` names that column, where it is not recognised; None: no comments. Raises UsageError for a sheet that
+    cannot be filled in, and for points that the system would refuse.
     """
     sheet = gradebooks.read(path)
-    layout = LAYOUTS[target](sheet, column)
+    layout = (
+        gradebooks.canvas(sheet, column) if target == "canvas" else gradebooks.moodle(sheet, column, comments or "")
+    )
+    layout = replace(layout, comments=None) if comments is None else layout
     found = gradebooks.matched(sheet, layout, what.people)
-    scores, notes, problems = {}, [], list(found.problems)
+    scores, said, notes, problems = {}, {}, [], list(found.problems)
     for number, row in found.rows.items():
         report = what.reports[what.people[number].key]
         if (word := _score(report)) == "":
@@ -83,6 +91,11 @@ def into_sheet(what: Released, target: str, path: Path, column: str) -> Export:
             notes.append(f"{report.key} {left} (line {sheet.lines[row]})")
             continue
         scores[row] = word
+        there = "" if layout.comments is None else sheet.cell(row, layout.comments)
+        if there and not is_ours(there):
+            notes.append(f"{report.key}: the comment that stands there stays (line {sheet.lines[row]})")
+        else:
+            said[row] = _encodable(comment(what.whole[report.key]), sheet.encoding)
         most = layout.possible.get(row)
         if target == "moodle" and most is not None and report.score > most:
             raise UsageError(
@@ -90,12 +103,17 @@ def into_sheet(what: Released, target: str, path: Path, column: str) -> Export:
             )
     totals = {report.total for report in what.reports.values()}
     return Export(
-        text=gradebooks.filled(sheet, layout, scores),
+        text=gradebooks.filled(sheet, layout, scores, said),
         encoding=sheet.encoding,
         problems=tuple(problems),
         refusals=_totals(path, totals, layout.possible),
         notes=tuple(notes),
     )
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """HTML without a letter that the sheet's encoding lacks."""
+    return text.encode(encoding, "xmlcharrefreplace").decode(encoding)
 
 
 def _totals(path: Path, ours: set[Decimal], theirs: Mapping[int, Decimal]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import os
 from pathlib import Path
@@ -16,6 +17,7 @@ from grader.commands import export, release, settle
 from grader.course import gradebooks, people
 from grader.errors import UsageError
 from grader.model import Person
+from grader.reports import gradescope
 
 GOLDEN = Path(__file__).parent / "golden"
 SCORES = {"ada": "9", "bob": "7", "cyd": "7", "dan": "0", "eve": "7"}
@@ -28,11 +30,11 @@ def released(folder):
     return folder
 
 
-def run(folder, target, sheet=None, *, out=None, column="", partial=False, anonymous=False):
+def run(folder, target, sheet=None, *, out=None, column="", comments="", partial=False, anonymous=False):
     target_file = out or folder.parent / "out.csv"
     code = export.run(
-        folder, target, target_file, sheet=sheet, column=column, anonymous=anonymous, partial=partial,
-        assignments=ASSIGNMENTS,
+        folder, target, target_file, sheet=sheet, column=column, comments=comments, anonymous=anonymous,
+        partial=partial, assignments=ASSIGNMENTS,
     )  # fmt: skip
     return code, target_file.read_bytes() if target_file.exists() else None
 
@@ -88,7 +90,60 @@ def test_what_was_written_is_read_back_as_moodle_reads_it(released):
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
     assert {row["Email address"].split("@")[0]: row["Grade"] for row in rows} == SCORES
     assert all(float(row["Grade"]) <= float(row["Maximum grade"]) for row in rows)
-    assert rows[1]["Feedback comments"] == '<p>See "notes"</p>'
+    assert rows[1]["Feedback comments"] == '<p>See "notes"</p>', "a person wrote that"
+
+
+def read_html(text):
+    """What a reader sees, line by line."""
+    inside = text.removeprefix('<div class="dl-grader">').removesuffix("</div>")
+    return [html.unescape(line).replace("\u00a0", " ") for line in inside.split("<br>")]
+
+
+def test_comments_go_with_the_points_and_come_back(released, capsys):
+    """As Moodle reads them: HTML in the column of its plug-in, on the row of the participant."""
+    (released / "marks.csv").write_text('submission,item,points,comment\neve,essay,0.5,"a < b & ""so""\non"\n')
+    release.run(released, "kim", False, True, ASSIGNMENTS)
+    _, content = run(released, "moodle", GOLDEN / "moodle.csv")
+    assert "note: bob: the comment that stands there stays (line 3)" in capsys.readouterr().err
+    rows = {row["Identifier"][-2:]: row for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig")))}
+    reports = {report.key: report for report in scored(released).reports}
+    told = read_html(rows["33"]["Feedback comments"])
+    assert told == gradescope.results(reports["cyd"])["output"].split("\n")
+    assert "To look at:" in told
+    assert read_html(rows["35"]["Feedback comments"])[-3:] == ["Comments:", '4  What did you learn?: a < b & "so"', "on"]
+    assert "could not be taken in" in rows["34"]["Feedback comments"]
+
+    (released / "marks.csv").write_text("submission,item,points,comment\neve,essay,1,better\n")
+    release.run(released, "kim", False, True, ASSIGNMENTS)
+    code, again = run(released, "moodle", given_sheet(released, content))
+    assert code == 0
+    changed = [row for row, old in zip(table(again), table(content), strict=True) if row != old]
+    assert [(row[0], row[4]) for row in changed] == [("Participant 35", "8")]
+    assert read_html(changed[0][8])[-1].endswith(": better")
+
+
+def test_points_alone_where_there_is_no_column_of_comments_or_none_are_wanted(released):
+    _, with_them = run(released, "moodle", GOLDEN / "moodle.csv")
+    _, without = run(released, "moodle", GOLDEN / "moodle.csv", comments=None)
+    assert [row[:8] for row in table(with_them)] == [row[:8] for row in table(without)]
+    assert [row[8] for row in table(without)] == [row[8] for row in table((GOLDEN / "moodle.csv").read_bytes())]
+    unknown = moodle_text().replace("Feedback comments", "Tagasiside")
+    _, found = run(released, "moodle", given_sheet(released, unknown))
+    assert [row[8] for row in table(found)][1:] == [row[8] for row in table(without)][1:]
+    _, named = run(released, "moodle", given_sheet(released, unknown), comments="Tagasiside")
+    assert table(named)[1:] == table(with_them)[1:]
+    with pytest.raises(UsageError, match=r"no column 'Tagasisid'; did you mean 'Tagasiside'\?; say --comments with"):
+        run(released, "moodle", given_sheet(released, unknown), comments="Tagasisid")
+    with pytest.raises(UsageError, match="--comments names a column of Moodle's grading worksheet"):
+        run(released, "canvas", GOLDEN / "canvas.csv", column="4711", comments="Notes")
+
+
+def test_an_old_encoding_has_every_letter_of_a_comment(released):
+    code, content = run(released, "moodle", given_sheet(released, moodle_text().encode("cp1252")))
+    assert code == 0
+    told = table(content, encoding="cp1252")[3][8]
+    report = next(report for report in scored(released).reports if report.key == "cyd")
+    assert read_html(told) == gradescope.results(report)["output"].split("\n")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
@@ -174,7 +229,7 @@ def test_columns_in_another_order_and_new_ones(released):
 @pytest.mark.parametrize("word", ["Bewertung", "Note", "Calificación", "ציון", "评分"])
 def test_a_worksheet_in_another_language(released, word):
     text = moodle_text().replace("Grade,", f"{word},").replace("Maximum grade", "Bestwertung")
-    text = text.replace("Identifier", "Kennung").replace("Participant ", "Teilnehmer/in ").replace("Full name", "X")
+    text = text.replace("Identifier", "Kennung").replace("Participant ", "Teilnehmer/in").replace("Full name", "X")
     code, content = run(released, "moodle", given_sheet(released, text))
     assert code == 0
     assert content.decode().splitlines()[0] == text.splitlines()[0]
@@ -194,7 +249,7 @@ def test_participants_are_known_by_their_number(folder):
     )
     settle.run(folder, [row.id for row in scored(folder).rows if row.must], "accepted", "kim", "seen", ASSIGNMENTS)
     release.run(folder, "kim", False, True, ASSIGNMENTS)
-    text = moodle_text().replace("@example.edu", "@elsewhere").replace("Participant", "Osallistuja")
+    text = moodle_text().replace("@example.edu", "@elsewhere").replace("Participant ", "Teilnehmer/in")
     code, content = run(folder, "moodle", given_sheet(folder, text))
     assert code == 0
     assert [row[4] for row in table(content)[1:]] == list(SCORES.values())
