@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grader.cli.options import Assignments, Json, Slug, end
+from grader.cli.options import Assignments, Course, Json, Slug, end
 
 app = typer.Typer()
 
@@ -47,6 +47,7 @@ def bundle(
     total: Annotated[
         float | None, typer.Option("--total", help="The points that the platform's assignment has, to be checked.")
     ] = None,
+    course: Course = None,
     assignments: Assignments = None,
 ) -> None:
     """Write what a platform's autograder is made of.
@@ -69,6 +70,7 @@ def bundle(
         profile=profile,
         answers=answers,
         total=total,
+        course=course,
     )
     end(command.run(request))
 

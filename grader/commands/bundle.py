@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
+from grader.assignment.locate import assignment_folders
 from grader.commands.shared import open_assignment, require_reference
+from grader.course.plan import load as load_course
+from grader.course.terms import course_beside
 from grader.errors import EXIT_DONE, UsageError
 from grader.platforms import bundle
 from grader.platforms.autolab import problems
 from grader.platforms.base import Settings
 from grader.platforms.budgets import tier
 from grader.platforms.feedback import differing_total
+from grader.platforms.policy import Policy, policy_of
 from grader.reports.words import points
 from grader.run.grading import new_seed
 
@@ -36,6 +40,7 @@ class Request:
     profile: str = "testing"
     answers: Path | None = None
     total: float | None = None
+    course: Path | None = None
 
 
 def run(request: Request) -> int:
@@ -44,6 +49,7 @@ def run(request: Request) -> int:
     require_reference(folders)
     if request.total is not None and (wrong := differing_total(f"{request.total:g}", assignment.total, request.slug)):
         raise UsageError(wrong)
+    policy = _policy(request, assignment)
     wanted = bundle.Wanted(
         platform=request.platform,
         seed=request.seed or new_seed(),
@@ -54,12 +60,39 @@ def run(request: Request) -> int:
         with_reference=request.with_reference,
         profile=request.profile,
         answers=request.answers,
+        policy=policy if request.platform == "gradescope" else None,
     )
     zipped = request.platform == "gradescope" and not request.docker
     out = request.out or Path(f"{request.slug}-{request.platform}{'.zip' if zipped else ''}")
     settings = bundle.write(assignment, folders, wanted, out)
-    sys.stdout.write("\n".join([f"wrote {out}", *_advice(assignment, settings, out, zipped=zipped)]) + "\n")
+    said = [*_advice(assignment, settings, out, zipped=zipped), _lateness(request.platform, policy)]
+    sys.stdout.write("\n".join([f"wrote {out}", *said]) + "\n")
     return EXIT_DONE
+
+
+def _policy(request: Request, assignment: Assignment) -> Policy:
+    place = request.course or course_beside(assignment_folders(request.slug, request.assignments).suite)
+    return policy_of(assignment, load_course(place, assignment) if place is not None else None)
+
+
+def _lateness(platform: str, policy: Policy) -> str:
+    """Who decides what is late, and what stays at home."""
+    late = policy.late
+    if platform != "gradescope":
+        where = "with the results at home" if platform == "plain" else "by the platform"
+        return (
+            f"Lateness is decided {where}: the bundle carries no deadline of a course, no extension and no late day; "
+            "`grader score` applies them to what was graded at home"
+        )
+    if late.due is None:
+        return "No deadline goes along: Gradescope's own late flag says who is late, and it costs nothing"
+    due = f"due {late.due}{f' {late.zone}' if late.zone else ''}"
+    grace = f", {late.grace_hours:g} hours of grace" if late.grace_hours else ""
+    told = "; it is told and costs nothing there, since late days are counted at home" if policy.told else ""
+    return (
+        f"Lateness goes by {policy.origin} ({due}{grace}){told}. Set the same due date on Gradescope, and give "
+        "extensions there: they count. The roster, extensions.csv and late days stay at home"
+    )
 
 
 def _advice(assignment: Assignment, settings: Settings, out: Path, *, zipped: bool) -> Iterator[str]:

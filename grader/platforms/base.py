@@ -28,6 +28,7 @@ class Settings:
     """What a bundle says about itself. `seconds` are for one call, all in all; 0: as many as it takes.
 
     `profile`: `testing` judges and explains every submission, `submission` as the manifest's `feedback` says.
+    `lateness` is told to whoever is late, in the place of what it costs.
     """
 
     format: int = FORMAT
@@ -40,6 +41,7 @@ class Settings:
     grader: str
     suite: str
     profile: str = TESTING
+    lateness: str = ""
 
     @property
     def seed_id(self) -> str:
@@ -69,8 +71,9 @@ def read_settings(bundle: Path) -> Settings:
 class Task:
     """What a platform hands over. `single`: the path is one submission; else each path may hold a whole class.
 
-    `submission` is the platform's id of it, `total` the points that the assignment has there, `previous` are the times
-    of the same people's earlier submissions, `last` is what the last of them was told.
+    `submission` is the platform's id of it, `total` the points that the assignment has there and `due` its deadline,
+    `extended` a later one of its author's own, `previous` are the times of the same people's earlier submissions,
+    `last` is what the last of them was told.
     """
 
     paths: tuple[Path, ...]
@@ -79,6 +82,8 @@ class Task:
     notes: tuple[str, ...] = ()
     submission: str = ""
     total: str = ""
+    due: str = ""
+    extended: str = ""
     previous: tuple[str, ...] = ()
     last: Mapping[str, Any] | None = None
 

@@ -26,11 +26,13 @@ import grader
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, copy_assignment
 from grader.container.image import default_image
+from grader.course.plan import COURSE
 from grader.errors import GraderError, UsageError
 from grader.platforms.answers import answers_in, write_answers
 from grader.platforms.base import ANSWERS, ASSIGNMENTS, RECORDING, SETTINGS, SUBMISSION, TESTING, Outcome, Settings
 from grader.platforms.budgets import budget
 from grader.platforms.gradescope import content
+from grader.platforms.policy import Policy
 from grader.run.engine import Order, record_at
 
 FILES = Path(__file__).parent / "files"
@@ -47,7 +49,7 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 class Wanted:
     """What is to be bundled. `seconds` None: what suits the platform. `docker`: as a folder to build an image from.
 
-    `with_reference`: the reference goes along as well, for trainings that are held against it.
+    `with_reference`: the reference goes along as well, for trainings that are held against it. `policy`: of lateness.
     """
 
     platform: str
@@ -59,6 +61,7 @@ class Wanted:
     with_reference: bool = False
     profile: str = TESTING
     answers: Path | None = None
+    policy: Policy | None = None
 
 
 def write(assignment: Assignment, folders: Folders, wanted: Wanted, out: Path) -> Settings:
@@ -115,6 +118,7 @@ def settings_of(assignment: Assignment, folders: Folders, wanted: Wanted) -> Set
         grader=grader.__version__,
         suite=suite_digest(folders),
         profile=wanted.profile,
+        lateness=wanted.policy.told if wanted.policy else "",
     )
 
 
@@ -154,6 +158,8 @@ def _name(requirement: str) -> str:
 
 def _fill(source: Path, folders: Folders, settings: Settings, wanted: Wanted) -> None:
     copy_assignment(folders, source / ASSIGNMENTS, reference=wanted.with_reference)
+    if wanted.policy and wanted.policy.text:
+        (source / ASSIGNMENTS / COURSE).write_text(wanted.policy.text, encoding="utf-8")
     record_at(source / RECORDING, Order(folders=folders, seed=settings.seed))
     (source / SETTINGS).write_text(settings.dump(), encoding="utf-8")
     if wanted.platform == "gradescope":

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from grader.assignment.assignment import Assignment, Feedback
-from grader.assignment.moments import moment_of
+from grader.assignment.assignment import Assignment, Feedback, Late
+from grader.assignment.moments import clock_time, instant, moment_of, zone_of
 from grader.model import Report
 from grader.platforms.base import Task
 from grader.thresholds import figure_of
@@ -54,6 +54,19 @@ def differing_total(stated: str, total: object, slug: str) -> str:
                 f"{total} there, since results that do not fit are refused."
             )
     return ""
+
+
+def differing_due(stated: str, late: Late) -> str:
+    """A sentence for the staff when the platform's assignment is due at another time than here; else ""."""
+    there = moment_of(stated)
+    zone = zone_of(late.zone)
+    if there is None or late.due is None or (here := instant(late.due, zone)) == there:
+        return ""
+    zone = zone or there.tzinfo
+    return (
+        f"The platform's assignment is due {clock_time(there, zone)} and the bundle says {clock_time(here, zone)}, "
+        "which holds here: make them equal, and the bundle anew if it is the wrong one."
+    )
 
 
 def leaders(assignment: Assignment, report: Report | None) -> tuple[Mapping[str, object], ...]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from grader.assignment.moments import moment_of
 from grader.errors import UsageError
 from grader.platforms.base import BROKEN, Outcome, Task
 from grader.reports import gradescope
@@ -43,12 +44,15 @@ class Gradescope:
             note = f"submission_metadata.json could not be read ({error!r}); whether it was late is not known."
             return Task(paths=(folder,), notes=(clean(note, 300),))
         times, last = _previous(metadata.get("previous_submissions"))
-        place = metadata.get("assignment")
+        place = metadata["assignment"] if isinstance(metadata.get("assignment"), dict) else {}
+        due = str(place.get("due_date") or "")
         return Task(
             paths=(folder,),
             submitted_at=created,
             submission=str(metadata.get("id", "")),
-            total=str(place.get("total_points", "")) if isinstance(place, dict) else "",
+            total=str(place.get("total_points", "")),
+            due=due,
+            extended=_extended(metadata.get("users"), due),
             previous=times,
             last=last,
         )
@@ -58,6 +62,14 @@ class Gradescope:
         path = self._root / "results" / "results.json"
         write_text(path, json.dumps(content(outcome), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         path.chmod(0o644)
+
+
+def _extended(users: object, due: str) -> str:
+    """The latest deadline that one of the people has of their own, where it is later than everybody's."""
+    places = [user.get("assignment") for user in users if isinstance(user, dict)] if isinstance(users, list) else []
+    own = [moment_of(str(place.get("due_date"))) for place in places if isinstance(place, dict)]
+    everybodys, latest = moment_of(due), max((moment for moment in own if moment), default=None)
+    return latest.isoformat() if latest and everybodys and latest > everybodys else ""
 
 
 def _previous(listed: object) -> tuple[tuple[str, ...], Mapping[str, Any] | None]:

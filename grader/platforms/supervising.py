@@ -22,10 +22,13 @@ from types import FrameType
 from typing import IO
 
 import grader
-from grader.assignment.assignment import Assignment
+from grader.assignment.assignment import Assignment, Late
 from grader.assignment.locate import assignment_folders
 from grader.assignment.manifest import load
+from grader.assignment.moments import instant, moment_of, zone_of
 from grader.course import marks
+from grader.course.plan import load as load_course
+from grader.course.terms import Terms, course_beside
 from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
 from grader.model import Mark, Report
 from grader.platforms.base import (
@@ -41,7 +44,7 @@ from grader.platforms.base import (
     Task,
     read_settings,
 )
-from grader.platforms.feedback import differing_total, is_brief, leaders, too_many
+from grader.platforms.feedback import differing_due, differing_total, is_brief, leaders, too_many
 from grader.results.journal import NAME, Journal, read
 from grader.scoring import score
 from grader.text import clean
@@ -81,23 +84,25 @@ def supervise(platform: Platform, bundle: Path) -> int:
 
 
 def _graded(platform: Platform, settings: Settings, task: Task, bundle: Path, out: Path, began: float) -> Outcome:
-    assignment = load(assignment_folders(settings.slug, bundle / ASSIGNMENTS))
+    assignment = _assignment(settings, bundle)
     strict = settings.profile == SUBMISSION
     if strict and task.last is not None and (why := too_many(assignment.feedback, task)):
         return Outcome(settings=settings, again=task.last, why=why)
     differing = differing_total(task.total, assignment.total, settings.slug)
-    notes = [*task.notes, *filter(None, [differing]), *_about_the_machine(settings)]
+    told = filter(None, [differing, differing_due(task.due, assignment.late)])
+    notes = [*task.notes, *told, *_about_the_machine(settings)]
+    terms = _terms(task, assignment.late)
     given = _marks(bundle / ANSWERS / task.submission, assignment)
     with Journal(out, settings.slug) as journal:
         journal.start_run(settings.slug, journal.contents.seed or settings.seed, {})  # so no argument shows the seed
 
     def outcome(trouble: str) -> Outcome:
-        report, late = _report(out, assignment, given)
+        report = _report(out, assignment, given, terms, settings.lateness)
         return Outcome(
             settings=settings,
             report=report,
             trouble=trouble or ("" if report or not task.single else BROKEN),
-            late=late,
+            late=report.late if report is not None else None,
             notes=tuple(notes),
             brief=strict and is_brief(assignment.feedback, task),
             leaders=leaders(assignment, report),
@@ -121,15 +126,29 @@ def _graded(platform: Platform, settings: Settings, task: Task, bundle: Path, ou
     return outcome(UNFINISHED.format(why=why) if why else "")
 
 
-def _report(out: Path, assignment: Assignment, given: Sequence[Mark]) -> tuple[Report | None, bool | None]:
-    """The present report of the one submission, and whether it was late; None as long as it was not taken in."""
+def _assignment(settings: Settings, bundle: Path) -> Assignment:
+    """The assignment with the deadline that the bundle brings of its course."""
+    folders = assignment_folders(settings.slug, bundle / ASSIGNMENTS)
+    assignment, place = load(folders), course_beside(folders.suite)
+    return assignment if place is None else load_course(place, assignment).applied(assignment)
+
+
+def _terms(task: Task, late: Late) -> Terms:
+    """The platform's own extension for these people, where it is later than the deadline that holds here."""
+    own, due = moment_of(task.extended), late.due and instant(late.due, zone_of(late.zone))
+    return Terms(due=own.isoformat()) if own and due and own > due else Terms()
+
+
+def _report(out: Path, assignment: Assignment, given: Sequence[Mark], terms: Terms, lateness: str) -> Report | None:
+    """The present report of the one submission; None as long as it was not taken in."""
     with suppress(GraderError):
         graded = read(out).graded()
         if len(graded) == 1:
             own = [replace(mark, submission=graded[0].key) for mark in given]
             # What was judged counts, also when the grading did not come to its end.
-            return score(replace(graded[0], finished=True), assignment, own), graded[0].late
-    return None, None
+            report = score(replace(graded[0], finished=True), assignment, own, terms=terms)
+            return replace(report, handed_in=(*report.handed_in[:1], lateness)) if report.late and lateness else report
+    return None
 
 
 def _marks(answers: Path, assignment: Assignment) -> tuple[Mark, ...]:

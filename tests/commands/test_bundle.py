@@ -23,6 +23,7 @@ def test_a_folder_to_build_an_image_from(tmp_path, platform, names):
     text, _ = grader("bundle", SLUG, "--for", platform, "--seed", "s", "--out", out)
     assert {path.name for path in out.iterdir()} == names
     assert "docker build" in text
+    assert "Lateness is decided" in text
     settings = json.loads((out / "source" / "bundle.json").read_text("utf-8"))
     assert (settings["slug"], settings["platform"], settings["seed"]) == (SLUG, platform, "s")
     assert settings["suite"] in (out / "Dockerfile").read_text("utf-8")
@@ -44,8 +45,18 @@ def test_gradescopes_zip_holds_what_the_platform_looks_for_and_a_new_secret(tmp_
         assert not [name for name in names if "__pycache__" in name or f"{SLUG}/submissions" in name]
         assert "0.5 CPU, 0.75 GB" in text
         assert "time limit 21 minutes" in text
+        assert "No deadline goes along" in text
         assert not seeds & set(text.split())
     assert len(seeds) == 2
+
+
+def test_the_courses_deadline_goes_along_to_gradescope_and_is_told(tmp_path):
+    course = "assignments: {tiny: {due: 2026-03-01 00:00, zone: Europe/Berlin, grace_hours: 2}}\n"
+    (tmp_path / "course.yaml").write_text(course)
+    options = ("--course", tmp_path / "course.yaml", "--docker", "--out", tmp_path / "bundle")
+    text, _ = grader("bundle", SLUG, "--for", "gradescope", *options)
+    assert "Lateness goes by course.yaml (due 2026-03-01 00:00 Europe/Berlin, 2 hours of grace). Set the same" in text
+    assert (tmp_path / "bundle" / "source" / "assignments" / "course.yaml").is_file()
 
 
 def test_the_reference_goes_along_only_where_that_is_asked_for(tmp_path):

@@ -12,12 +12,16 @@ import pytest
 from jsonschema import validate
 from tiny_assignment import SLUG, copy_of_the_assignment, edit, lay_out_submission, tiny
 
+from grader.assignment.assignment import Late
 from grader.assignment.locate import folders_below
 from grader.assignment.manifest import load
+from grader.course.plan import load as load_course
 from grader.errors import UsageError
 from grader.model import CheckResult, Submission
 from grader.platforms.answers import answers_in
 from grader.platforms.bundle import Wanted, write
+from grader.platforms.feedback import differing_due
+from grader.platforms.policy import TOLD_ONLY, policy_of
 from grader.reports import gradescope
 from grader.results.journal import Journal
 
@@ -79,6 +83,76 @@ def test_lateness_is_that_of_the_submissions_own_time(tmp_path, autograder, crea
     run(bundle(tmp_path, due=True), autograder)
     found = told(autograder)
     assert (found["score"], found["extra_data"]["late"]) == (score, score == 0)
+
+
+COURSE = """\
+zone: Europe/Berlin
+roster: roster.csv
+extensions: extensions.csv
+categories: {homework: {late_days: 3}}
+assignments:
+  tiny: {due: 2026-03-01 00:00, grace_hours: 0.5, per_day: {percent: 10, days: 5}, action: zero CATEGORY}
+  exam: {due: 2026-06-01 00:00}
+"""
+
+
+def course(folder, *, late_days):
+    """A course that names people, beside the assignment."""
+    (folder / "roster.csv").write_text("id,name,e-mail\n20101,Ada Lovelace,ada@example.edu\n")
+    (folder / "extensions.csv").write_text("who,assignment,days,reason\n20101,tiny,30,ill\n")
+    (folder / "course.yaml").write_text(COURSE.replace(" CATEGORY", ", category: homework" if late_days else ""))
+    return load_course(folder / "course.yaml")
+
+
+def handed_in(autograder, created, extended=None):
+    """What Gradescope says of a submission, and of the own deadline of one of its authors."""
+    everybodys = {"due_date": "2026-03-01T00:00:00+01:00", "total_points": "10"}
+    users = [{"id": 1, "assignment": everybodys}, {"id": 2, "assignment": {"due_date": extended}}]
+    said = {"created_at": created, "assignment": everybodys, "users": users}
+    (autograder / "submission_metadata.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def test_a_courses_deadline_goes_along_and_nobodys_name(tmp_path, autograder):
+    lay_out_submission(autograder / "submission")
+    policy = policy_of(tiny()[1], course(tmp_path, late_days=False))
+    source = bundle(tmp_path, policy=policy)
+    assert load_course(source / "assignments" / "course.yaml").applied(tiny()[1]).late == policy.late
+    texts = [path.read_bytes() for path in source.rglob("*") if path.is_file() and "package" not in path.parts]
+    assert not [word for word in (b"Lovelace", b"20101", b"example.edu", b"exam:") if any(word in t for t in texts)]
+
+    handed_in(autograder, "2026-03-02T12:00:00+01:00")
+    run(source, autograder)
+    found = told(autograder)
+    assert (found["score"], found["extra_data"]["late"]) == (7.2, True)
+    assert "2 days begun, 10 % each: it costs 20 % of what was earned." in found["output"]
+    assert found["extra_data"]["notes"] == []
+
+    handed_in(autograder, "2026-03-02T12:00:00+01:00", "2026-03-02T11:45:00+01:00")
+    run(source, autograder)
+    found = told(autograder)
+    assert (found["score"], found["extra_data"]["late"]) == (9, False), "the platform's extension, and the grace"
+
+
+def test_where_there_are_late_days_lateness_is_told_and_costs_nothing(tmp_path, autograder):
+    lay_out_submission(autograder / "submission")
+    source = bundle(tmp_path, policy=policy_of(tiny()[1], course(tmp_path, late_days=True)))
+    handed_in(autograder, "2026-03-09T12:00:00+01:00")
+    run(source, autograder)
+    found = told(autograder)
+    assert (found["score"], found["extra_data"]["late"]) == (9, True)
+    assert "Handed in on 2026-03-09 12:00" in found["output"]
+    assert TOLD_ONLY in found["output"]
+
+
+@pytest.mark.parametrize(("stated", "zone", "told_of"), [
+    ("2026-03-01T00:00:00+01:00", "Europe/Berlin", False), ("2026-02-28T23:00:00+00:00", "Europe/Berlin", False),
+    ("2026-03-02T00:00:00+01:00", "Europe/Berlin", True), ("2026-03-01T00:00:00+01:00", "America/New_York", True),
+    ("", "Europe/Berlin", False), ("soon", "Europe/Berlin", False),
+])  # fmt: skip
+def test_two_deadlines_are_told_to_the_staff(stated, zone, told_of):
+    said = differing_due(stated, Late(due="2026-03-01 00:00", zone=zone))
+    assert bool(said) is told_of
+    assert not told_of or "make them equal" in said
 
 
 def test_when_the_time_is_up_the_part_that_was_judged_is_told_and_nothing_is_left(tmp_path, autograder):

@@ -110,7 +110,11 @@ def test_comments_go_with_the_points_and_come_back(released, capsys):
     told = read_html(rows["33"]["Feedback comments"])
     assert told == gradescope.results(reports["cyd"])["output"].split("\n")
     assert "To look at:" in told
-    assert read_html(rows["35"]["Feedback comments"])[-3:] == ["Comments:", '4  What did you learn?: a < b & "so"', "on"]
+    assert read_html(rows["35"]["Feedback comments"])[-3:] == [
+        "Comments:",
+        '4  What did you learn?: a < b & "so"',
+        "on",
+    ]
     assert "could not be taken in" in rows["34"]["Feedback comments"]
 
     (released / "marks.csv").write_text("submission,item,points,comment\neve,essay,1,better\n")
