@@ -9,10 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grader.errors import UsageError
-from grader.results.journal import Contents
+
+if TYPE_CHECKING:  # `grader --help` needs MAX_SHARDS, and no journal
+    from grader.results.journal import Contents
+
+    _Part = tuple[Path, Contents, Mapping[str, Any]]
 
 MAX_SHARDS = 10_000
 # Kubernetes' indexed jobs, AWS Batch, Google Batch, Slurm.
@@ -22,8 +26,6 @@ ARRAY_VARIABLES = (
     "BATCH_TASK_INDEX",
     "SLURM_ARRAY_TASK_ID",
 )
-
-_Part = tuple[Path, Contents, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
