@@ -12,12 +12,17 @@ from grader.cli.options import (
     Container,
     Course,
     Device,
+    Folder,
+    Groups,
     Image,
     Jobs,
     Json,
+    Lenient,
     NoCache,
     Only,
+    Out,
     Recording,
+    Seed,
     Slug,
     Times,
     Training,
@@ -68,16 +73,16 @@ def grade(
     context: typer.Context,
     slug: Slug,
     paths: Annotated[list[Path] | None, typer.Argument(help="Submissions: folders, zips, bulk downloads.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Results folder (default: grades/<slug>-<date>).")] = None,
+    out: Out = None,
     jobs: Jobs = 0,
-    seed: Annotated[str | None, typer.Option("--seed", help="Seed of all cases (default: drawn and stored).")] = None,
+    seed: Seed = None,
     device: Device = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Continue a results folder, which must exist.")] = False,
     only: Only = None,
     training: Training = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say how long the run will take; runs nothing.")] = False,
-    lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
-    groups: Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")] = None,
+    lenient: Lenient = False,
+    groups: Groups = None,
     course: Course = None,
     times: Times = None,
     container: Container = False,
@@ -172,9 +177,7 @@ def grade(
 
 
 @app.command()
-def status(
-    folder: Annotated[Path, typer.Argument(help="A results folder.")],
-) -> None:
+def status(folder: Folder) -> None:
     """Say how far a run is, on a cluster or not."""
     from grader.commands import status as command
 
@@ -201,7 +204,7 @@ def collect(
 
 @app.command()
 def similar(
-    folder: Annotated[Path, typer.Argument(help="A results folder.")],
+    folder: Folder,
     former: Annotated[
         list[Path] | None, typer.Option("--former", help="Results or submissions of another year. Repeatable.")
     ] = None,
@@ -221,14 +224,14 @@ def similar(
 def watch(
     slug: Slug,
     folder: Annotated[Path, typer.Argument(help="The folder in which submissions arrive.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Results folder (default: grades/<slug>-<date>).")] = None,
+    out: Out = None,
     quiet: Annotated[float, typer.Option("--quiet", min=0, help="Seconds without a change before it is taken.")] = 5.0,
     once: Annotated[bool, typer.Option("--once", help="End when everything that is there was graded.")] = False,
     jobs: Jobs = 0,
-    seed: Annotated[str | None, typer.Option("--seed", help="Seed of all cases (default: drawn and stored).")] = None,
+    seed: Seed = None,
     training: Training = None,
     device: Device = "cpu",
-    groups: Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")] = None,
+    groups: Groups = None,
     course: Course = None,
     times: Times = None,
     assignments: Assignments = None,
@@ -240,16 +243,16 @@ def watch(
     from grader.commands import grade, inbox
 
     request = grade.Request(
-        slug=slug, paths=(), out=out, jobs=jobs, seed=seed, device=device, resume=False, only=(), training=training,
-        plan=False, lenient=False, groups=groups, json=False, assignments=assignments, course=course, times=times,
+        slug=slug, out=out, jobs=jobs, seed=seed, device=device, training=training, groups=groups, course=course,
+        times=times, assignments=assignments,
     )  # fmt: skip
     end(inbox.run(folder, request, quiet, once=once))
 
 
 @app.command()
 def score(
-    folder: Annotated[Path, typer.Argument(help="A results folder.")],
-    lenient: Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")] = False,
+    folder: Folder,
+    lenient: Lenient = False,
     course: Course = None,
     times: Times = None,
     json: Json = False,
@@ -266,7 +269,7 @@ def score(
 
 @app.command()
 def diff(
-    before: Annotated[Path, typer.Argument(help="A results folder.")],
+    before: Folder,
     after: Annotated[Path | None, typer.Argument(help="Another one (default: the same, since its release).")] = None,
     assignments: Assignments = None,
 ) -> None:

@@ -49,6 +49,10 @@ Course = Annotated[
 Times = Annotated[
     Path | None, typer.Option("--times", help="CSV of who and time, where the download does not say when.")
 ]
+Groups = Annotated[Path | None, typer.Option("--groups", help="CSV of groups that handed in together.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Results folder (default: grades/<slug>-<date>).")]
+Seed = Annotated[str | None, typer.Option("--seed", help="Seed of all cases (default: drawn and stored).")]
+Lenient = Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run the reference, and keep nothing of it.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Submissions judged side by side (0: one per processor).")]
 Container = Annotated[bool, typer.Option("--container", help="Judge in a container (Docker or Podman).")]

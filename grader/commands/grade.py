@@ -69,19 +69,19 @@ class Request:
     """The options of one call."""
 
     slug: str
-    paths: tuple[Path, ...]
-    out: Path | None
-    jobs: int
-    seed: str | None
-    device: str
-    resume: bool
-    only: tuple[str, ...]
-    training: str | None
-    plan: bool
-    lenient: bool
-    groups: Path | None
-    json: bool
-    assignments: Path | None
+    paths: tuple[Path, ...] = ()
+    out: Path | None = None
+    jobs: int = 0
+    seed: str | None = None
+    device: str = "cpu"
+    resume: bool = False
+    only: tuple[str, ...] = ()
+    training: str | None = None
+    plan: bool = False
+    lenient: bool = False
+    groups: Path | None = None
+    json: bool = False
+    assignments: Path | None = None
     course: Path | None = None
     times: Path | None = None
     container: bool = False
@@ -314,8 +314,7 @@ def _take(
 ) -> intake.Taken:
     """Take the submissions in, and write who they are of and what became of every file."""
     workspace.mkdir(exist_ok=True, mode=0o700)
-    known = people.read(out / "people.csv") if (out / "people.csv").exists() else ()
-    gone = _forgotten(out, request.remember)
+    known, gone = people.people_of(out), _forgotten(out, request.remember)
     taken = intake.take_all(
         request.paths,
         assignment,
@@ -330,7 +329,7 @@ def _take(
     )
     found = [person for entry in taken.found for person in entry.people]
     # People of an earlier call into the same folder stay, as somebody corrected them.
-    people.write(people.merged(known, forgotten.remaining(gone, found)), out / "people.csv")
+    people.write(people.merged(known, forgotten.remaining(gone, found)), out / people.NAME)
     files.write_intake(out, taken.fates)
     if not taken.shut_out:
         return taken

@@ -80,10 +80,9 @@ def _forgotten(folders: Sequence[Path]) -> tuple[Forgotten, ...]:
 
 
 def _bring_people(folders: Sequence[Path], out: Path, gone: Sequence[Forgotten]) -> None:
-    files = [folder / "people.csv" for folder in folders if (folder / "people.csv").exists()]
-    if files:
-        found = [person for file in files for person in people.read(file)]
-        people.write(forgotten.remaining(gone, found), out / "people.csv")
+    if any((folder / people.NAME).exists() for folder in folders):
+        found = [person for folder in folders for person in people.people_of(folder)]
+        people.write(forgotten.remaining(gone, found), out / people.NAME)
     forgotten.write(gone, out)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
-from grader.course.terms import people_of
+from grader.course.people import people_of
 from grader.errors import EXIT_DONE
 from grader.reports import overview_page, overview_text
 from grader.reports.files import CLASS, writable, write_text

@@ -19,7 +19,7 @@ from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
 from grader.model import Report
 from grader.recording.identity import Unusable
 from grader.recording.shelf import read_index
-from grader.run.courses import COURSE_PATH
+from grader.run.courses import course_path
 from grader.run.engine import Recordings, Source, Trainings
 from grader.run.grading import Progress, trainings_of
 from grader.sandbox import gpu
@@ -38,10 +38,7 @@ def open_assignment(slug: str, assignments: Path | None) -> tuple[Folders, Assig
 
 def course_for(folder: Path, slug: str, assignments: Path | None, given: Path | None) -> Path | None:
     """The course.yaml of a results folder: the given one, the one that it remembers, the one beside the assignment."""
-    path = folder / COURSE_PATH
-    if given is not None or path.exists():
-        return given or Path(path.read_text(encoding="utf-8").strip())
-    return course_beside(assignment_folders(slug, assignments).suite)
+    return given or course_path(folder) or course_beside(assignment_folders(slug, assignments).suite)
 
 
 def item_ids(slug: str | None) -> list[str]:

@@ -18,6 +18,7 @@ from grader.errors import UsageError
 from grader.model import Person
 from grader.text import one_line
 
+NAME = "people.csv"
 COLUMNS = ("key", "name", "email", "id")
 # What course systems and people write above the columns of a list of people.
 PERSON_COLUMNS = {
@@ -53,6 +54,12 @@ def read(path: Path) -> tuple[Person, ...]:
     return tuple(_person(path, line, row) for line, row in rows[1:])
 
 
+def people_of(folder: Path) -> tuple[Person, ...]:
+    """people.csv of a results folder; nobody without it."""
+    path = folder / NAME
+    return read(path) if path.exists() else ()
+
+
 def comparable(value: str) -> str:
     """An id or address as it is compared: spreadsheets take leading zeros away."""
     return value.casefold().lstrip("0")
@@ -79,20 +86,20 @@ def merged(known: Iterable[Person], found: Iterable[Person]) -> list[Person]:
     ]
 
 
-def _together(known: list[Person], found: list[Person]) -> list[Person]:
-    filled = [_filled(person, found) for person in known]
-    strangers = [person for person in found if not any(same(person, other) for other in known)]
-    return filled + strangers if len(found) > len(known) else filled
-
-
-def _filled(person: Person, found: Iterable[Person]) -> Person:
-    like = next((other for other in found if same(person, other)), person)
+def completed(person: Person, other: Person) -> Person:
+    """A person with the name, address and id of another entry about them in the place of empty cells."""
     return replace(
         person,
-        name=person.name or like.name,
-        email=person.email or like.email,
-        person_id=person.person_id or like.person_id,
+        name=person.name or other.name,
+        email=person.email or other.email,
+        person_id=person.person_id or other.person_id,
     )
+
+
+def _together(known: list[Person], found: list[Person]) -> list[Person]:
+    filled = [completed(one, next((other for other in found if same(one, other)), one)) for one in known]
+    strangers = [person for person in found if not any(same(person, other) for other in known)]
+    return filled + strangers if len(found) > len(known) else filled
 
 
 def _by_key(people: Iterable[Person]) -> dict[str, list[Person]]:

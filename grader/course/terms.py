@@ -10,14 +10,13 @@ from pathlib import Path
 
 from grader.assignment.assignment import Milestone
 from grader.assignment.moments import days_later, instant, zone_of
-from grader.course import people as people_file
+from grader.course import people
 from grader.course.people import comparable, same, words_of
 from grader.course.plan import COURSE, Category, Course, Deadline, Extension
 from grader.errors import UsageError
 from grader.model import Person
 
 SUMMARY = "summary.csv"
-PEOPLE = "people.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,23 +112,7 @@ def completed(known: Sequence[Person], roster: Sequence[Person], owners: Iterabl
     """These people, and owners of whom nothing is known, with the id, address and name that the roster has of them."""
     find, there = on_roster(roster), {person.key for person in known}
     nameless = [Person(key=owner) for owner in owners if owner not in there]
-    return tuple(
-        replace(
-            person,
-            name=person.name or entry.name,
-            email=person.email or entry.email,
-            person_id=person.person_id or entry.person_id,
-        )
-        if (entry := find(person))
-        else person
-        for person in (*known, *nameless)
-    )
-
-
-def people_of(folder: Path) -> tuple[Person, ...]:
-    """people.csv of a results folder; nobody without it."""
-    path = folder / PEOPLE
-    return people_file.read(path) if path.exists() else ()
+    return tuple(people.completed(person, find(person) or person) for person in (*known, *nameless))
 
 
 def course_beside(suite: Path) -> Path | None:
@@ -167,7 +150,7 @@ def _not_on_the_roster(
     return tuple(
         (
             key,
-            f"{count} of {len(behind[key])} behind {key} not on the roster ({course.says.roster}); see {PEOPLE}.",
+            f"{count} of {len(behind[key])} behind {key} not on the roster ({course.says.roster}); see {people.NAME}.",
         )
         for key, count in strange.items()
         if count
@@ -201,7 +184,7 @@ def _used_before(
             notices.append(("", f"The late days used on {other} are not known and count as none: {where}."))
             continue
         spent = _spent(folder / SUMMARY)
-        known = completed(people_of(folder), course.roster, spent)
+        known = completed(people.people_of(folder), course.roster, spent)
         for key, days in spent.items():
             for name in {name for person in known if person.key == key for name in _names(person)}:
                 used[name] += days

@@ -18,7 +18,6 @@ from grader.assignment.assignment import Assignment
 from grader.course import dispositions, forgotten, marks, people, sheets
 from grader.course.forgotten import Begun, Forgotten
 from grader.course.plan import TIMES_COLUMNS
-from grader.course.terms import PEOPLE, people_of
 from grader.errors import GraderError, UsageError
 from grader.model import Person
 from grader.release import frozen, keeping
@@ -49,7 +48,7 @@ def forget(folder: Path, assignment: Assignment, name: str, who: str) -> list[Pa
     scores_of(folder, assignment)  # what cannot be scored is told before anything goes
     listed = forgotten.read(folder)
     stored = journal.read(folder).submissions
-    kept, known = people_of(folder), known_in(folder, stored)
+    kept, known = people.people_of(folder), known_in(folder, stored)
     meant = _who_is_meant(folder, name, known, stored)
     if meant is None:
         entry = next((entry for entry in listed if entry.is_called(name)), None)
@@ -129,7 +128,7 @@ def _cut_people(folder: Path, kept: Sequence[Person], gone: Sequence[Person], kn
     """people.csv without them, and with no more than it had: `known` has its people first, in its order."""
     left = [person for person, whole in zip(kept, known, strict=False) if whole not in gone]
     if len(left) < len(kept):
-        people.write(left, folder / PEOPLE)
+        people.write(left, folder / people.NAME)
 
 
 def _remove_files(folder: Path, keys: Collection[str]) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.assignment.moments import zone_of
 from grader.course import sheets
+from grader.course.people import people_of
 from grader.course.plan import Course, load, read_times
-from grader.course.terms import Terms, completed, granted, owners_called, people_of
+from grader.course.terms import Terms, completed, granted, owners_called
 from grader.errors import UsageError
 from grader.model import Graded, Person
 from grader.reports import files
@@ -72,13 +73,19 @@ def remember_course(folder: Path, assignment: Assignment, course: Path | None, t
 
 def remembered_course(folder: Path, graded: Assignment | None = None) -> Course | None:
     """The course that a results folder was last scored by; None for none. Raises UsageError when it is gone."""
-    path = folder / COURSE_PATH
-    if not path.exists():
+    path = course_path(folder)
+    if path is None:
         return None
     try:
-        return load(Path(path.read_text(encoding="utf-8").strip()), graded)
+        return load(path, graded)
     except UsageError as error:
-        raise UsageError(f"{error} (the course that {path} names; --course names another)") from None
+        raise UsageError(f"{error} (the course that {folder / COURSE_PATH} names; --course names another)") from None
+
+
+def course_path(folder: Path) -> Path | None:
+    """The course.yaml that a results folder remembers; None for none."""
+    path = folder / COURSE_PATH
+    return Path(path.read_text(encoding="utf-8").strip()) if path.exists() else None
 
 
 def _with_times(

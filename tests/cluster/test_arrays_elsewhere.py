@@ -91,10 +91,8 @@ def test_an_example_has_the_engines_shape_and_judges_every_part_once(example, mo
     folders = set()
     for index in range(size):
         monkeypatch.setenv(variable, str(index))
-        request = Request(
-            **{name: given[name] for name in ("slug", "out", "seed", "shard", "jobs", "device", "resume", "training")},
-            paths=tuple(given["paths"]), only=(), plan=False, lenient=False, groups=None, json=False, assignments=None,
-        )  # fmt: skip
+        names = ("slug", "out", "seed", "shard", "jobs", "device", "resume", "training")
+        request = Request(**{name: given[name] for name in names}, paths=tuple(given["paths"]))
         assert Shard.parse(given["shard"]) == Shard(index + 1, size)
         folders.add(results_folder(request))
     assert len(folders) == size

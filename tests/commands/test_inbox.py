@@ -53,9 +53,7 @@ def test_what_is_still_written_is_left_alone(tmp_path):
 
 
 def request(slug="tiny", **options):
-    plain = {"paths": (), "jobs": 1, "seed": "s", "device": "cpu", "resume": False, "only": (), "training": None}
-    plain |= {"plan": False, "lenient": False, "groups": None, "json": False, "assignments": ROOT, "out": None}
-    return Request(slug=slug, **{**plain, **options})
+    return Request(slug=slug, **{"jobs": 1, "seed": "s", "assignments": ROOT, **options})
 
 
 def test_folders_that_cannot_be_watched(tmp_path):
