@@ -19,7 +19,6 @@ def run(folder: Path, head: str, assignments: Path | None) -> int:
     sys.stdout.writelines(f"{sentence}\n" for sentence in found)
     if not found:
         entries = log.read(folder)
-        sys.stdout.write(
-            f"{folder}: {len(entries)} lines of the log, results and release fit; head {log.head(folder)}\n"
-        )
+        head = entries[-1].digest
+        sys.stdout.write(f"{folder}: {len(entries)} lines of the log, results and release fit; head {head}\n")
     return EXIT_NO if found else EXIT_DONE

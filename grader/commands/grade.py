@@ -44,6 +44,7 @@ from grader.release.keeping import keep
 from grader.reports import files, gradescope, html, terminal
 from grader.reports.words import plural
 from grader.results import log
+from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import Journal
 from grader.results.sharding import Shard
 from grader.run.courses import remember_course
@@ -150,7 +151,7 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
         assignment, request = course.applied(assignment), replace(request, groups=request.groups or course.groups)
     if request.groups is not None:
         read_groups(request.groups, assignment.tracks)  # whatever can be wrong is found before anything is written
-    if request.resume and not (out / "journal.jsonl").exists():
+    if request.resume and not (out / JOURNAL).exists():
         raise UsageError(f"there is nothing to resume in {out}")
     log.head(out)  # a log that is broken is told before hours of grading
     with Journal(out, assignment.slug) as journal:

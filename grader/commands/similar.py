@@ -12,6 +12,7 @@ from grader.course.sheets import text_in_rows
 from grader.errors import EXIT_DONE, UsageError
 from grader.reports.files import write_text
 from grader.reports.similar import CODE, code_of, given_to_all, page, rows, similar_pairs
+from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import read
 from grader.run.grading import taken_in
 
@@ -46,7 +47,7 @@ def _of_another_year(year: Path) -> dict[str, str]:
     """{year/name: code} of a results folder, or of a folder with one folder or file for each submission."""
     if not year.is_dir():
         raise UsageError(f"{year} is no folder; name former results, or a folder of former submissions")
-    root = year / "submissions" if (year / "journal.jsonl").exists() else year
+    root = year / "submissions" if (year / JOURNAL).exists() else year
     found = {}
     for each in sorted(root.iterdir()):
         inside = sorted(path for path in each.rglob("*") if path.is_file()) if each.is_dir() else [each]

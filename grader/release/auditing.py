@@ -75,12 +75,11 @@ def _altered(folder: Path, path: Path, text: str, heads: set[str]) -> Iterator[s
         return
     if had.log and had.log not in heads:
         yield f"{path} names a line of the log that is not there ({had.log[:16]}): lines were cut off"
-    changed = difference.compare([gives], [had]).changed
-    told = difference.text(difference.Difference(changed=changed, only_before=(), only_after=(), unchanged=0))
+    found = difference.compare([gives], [had])
     yield (
-        f"{path} is not what journal and decisions give:\n{told.rsplit(chr(10), 2)[0]}"
-        if changed
-        else (f"{path} has the points, and other texts than journal and decisions give")
+        f"{path} is not what journal and decisions give:\n{difference.text(found).rsplit(chr(10), 2)[0]}"
+        if found.changed
+        else f"{path} has the points, and other texts than journal and decisions give"
     )
 
 
@@ -89,6 +88,6 @@ def _against_release(folder: Path, reports: Sequence[Report]) -> list[str]:
     if released is None:
         return []
     found = difference.compare(released.reports, reports)
-    if not (found.changed or found.only_before or found.only_after):
+    if found.nothing:
         return []
     return [f"the scores are not those of release {released.number}:\n{difference.text(found).rstrip()}"]

@@ -55,7 +55,7 @@ def released(folder: Path, assignment: Assignment) -> Released:
         raise UsageError(f"{folder} was not released; `grader release {folder}` does, when everything is decided")
     now = reports_of(folder, assignment)
     changed = difference.compare(release.reports, now)
-    if changed.changed or changed.only_before or changed.only_after:
+    if not changed.nothing:
         told = difference.text(changed).strip()
         raise UsageError(f"the scores are not those of release {release.number}; release them first:\n{told}")
     reports = {report.key: report for report in release.reports}

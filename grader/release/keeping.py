@@ -28,13 +28,15 @@ def keep(
     who: str,
     what: str = "scored",
     facts: Mapping[str, Any] | None = None,
+    *,
+    scores: Scores | None = None,
 ) -> Scores:
-    """Score a folder, tell its log what was done, and write all results.
+    """Score a folder, unless its scores are given, tell its log what was done, and write all results.
 
     With `facts` it is a decision, with which a log begins; without, it is told if there is a log and something changed.
     A release that released.json holds and the log does not tell of is told first, though the command was stopped.
     """
-    scores = scores_of(folder, assignment)
+    scores = scores or scores_of(folder, assignment)
     entries, head = log.read(folder), ""
     untold = log.untold(folder, entries)
     if entries or untold or facts is not None:

@@ -43,9 +43,9 @@ def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     release = frozen.freeze(scores.reports, before, who, now, entries)
     changed = difference.compare(before.reports, scores.reports) if before else None
-    if before and changed and not (changed.changed or changed.only_before or changed.only_after):
+    if before and changed and changed.nothing:
         if log.untold(folder, entries) or keeping.stale(folder, scores):
-            keeping.keep(folder, assignment, who)
+            keeping.keep(folder, assignment, who, scores=scores)
             return Outcome(number=before.number, refused=(), changed=None, completed=True)
         raise UsageError(
             f"these scores were released on {before.when} by {before.who} (release {before.number}), and nothing "
@@ -59,7 +59,7 @@ def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, 
     refused = [sentence for sentences in reasons.values() for sentence in sentences]
     if not refused:
         frozen.write(release, folder)
-        keeping.keep(folder, assignment, who)
+        keeping.keep(folder, assignment, who, scores=scores)
     advice = tuple(word for word, sentences in reasons.items() if sentences)
     return Outcome(number=release.number, refused=tuple(refused), changed=changed, advice=advice)
 

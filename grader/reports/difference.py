@@ -59,6 +59,11 @@ class Difference:
     only_after: tuple[str, ...]
     unchanged: int
 
+    @property
+    def nothing(self) -> bool:
+        """Whether there is no difference."""
+        return not (self.changed or self.only_before or self.only_after)
+
 
 def compare(before: Sequence[Report], after: Sequence[Report]) -> Difference:
     """What changed from one run to the other. Texts, times and states do not count as changes, points do."""

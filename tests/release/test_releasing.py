@@ -201,7 +201,7 @@ def test_a_release_that_was_stopped_is_completed_by_the_same_command(released, m
 def test_what_follows_a_release_that_was_stopped_tells_of_it(released, monkeypatch):
     mark(released, "bob,gate.forward,1")
     with monkeypatch.context() as patch:
-        patch.setattr(keeping, "keep", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(keeping, "keep", lambda *_, **_more: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             freeze(released)
     void.run(released, "gate.gradients", "out", "kim", "wrong", ASSIGNMENTS)
