@@ -44,10 +44,28 @@ def _without_a_figure(result: CheckResult) -> CheckResult:
     return replace(result, status="grader_error", credit=0.0, message=message)
 
 
+def of_training(result: CheckResult | None) -> Mapping[str, object] | None:
+    """All that is stored of a training, whether its figure counts or not; None when there was none."""
+    found = result.figures.get(FIGURES) if result is not None else None
+    return found if isinstance(found, Mapping) else None
+
+
+def is_doubtful(result: CheckResult | None) -> bool:
+    """Whether what was measured is impossible or in doubt."""
+    found = of_training(result)
+    return found is not None and found.get("outside") is True
+
+
+def on_made_data(result: CheckResult | None) -> bool:
+    """Whether a training ran on data made by code, which shows that it learns, not what the handout asks for."""
+    found = of_training(result)
+    return found is not None and found.get("source") == "made"
+
+
 def measured(result: CheckResult) -> Mapping[str, object] | None:
     """What was measured, when there is a figure that may count: honest, and on known data."""
-    found = result.figures.get(FIGURES)
-    if not isinstance(found, Mapping) or found.get("counts") is not True:
+    found = of_training(result)
+    if found is None or found.get("counts") is not True:
         return None
     complete = isinstance(found.get("value"), float | int) and isinstance(found.get("source"), str)
     return found if complete else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
@@ -17,7 +16,7 @@ from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import Contents, Stored, read
 from grader.run.engine import Trainings
 from grader.run.grading import automatic_items, grade_in_memory
-from grader.thresholds import FIGURES
+from grader.thresholds import of_training
 
 DETAILS = ("status", "credit", "reason", "message", "hint", "case", "route", "binding")
 
@@ -106,8 +105,8 @@ def _submission(folder: Path, key: str, stored: Stored) -> Submission:
 
 def _trainings(before: CheckResult, assignment: Assignment) -> Trainings:
     """The data and the device of the training that is replayed."""
-    figures = before.figures.get(FIGURES)
-    if not isinstance(figures, Mapping):
+    figures = of_training(before)
+    if figures is None:
         return trainings_for(assignment, "off", "cuda" if assignment.item(before.item).needs.gpu else "cpu")
     return trainings_for(assignment, str(figures["source"]), str(figures["device"]))
 
@@ -119,8 +118,7 @@ def _same(before: CheckResult, after: CheckResult) -> bool:
 
 def _value(result: CheckResult) -> object:
     """The figure of a training; equal seeds give equal ones on the same machine."""
-    figures = result.figures.get(FIGURES)
-    return figures.get("value") if isinstance(figures, Mapping) else None
+    return (of_training(result) or {}).get("value")
 
 
 def _show(key: str, before: CheckResult, after: CheckResult, contents: Contents) -> None:

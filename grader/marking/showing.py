@@ -28,6 +28,7 @@ from grader.assignment.assignment import Assignment, Item
 from grader.errors import SubmissionError
 from grader.marking import formulas, pdf
 from grader.parsing import notebooks
+from grader.reports.words import plural
 from grader.text import clean, one_line
 
 MAX_FILES, MAX_TEXT, MAX_CELL = 60, 150_000, 40_000
@@ -178,7 +179,7 @@ def _pdf(path: Path, name: str) -> Shown:
         for number, page in enumerate(document.pages, start=1)
     )
     shown = len(document.pages)
-    facts = [f"{document.count} page{'' if document.count == 1 else 's'}, {document.words:,} words"]
+    facts = [f"{plural(document.count, 'page')}, {document.words:,} words"]
     facts += [f"only the first {shown} pages are shown"] if shown < document.count else []
     facts += [] if document.words else ["its text cannot be read: it may be scanned"]
     return Shown(

@@ -14,7 +14,7 @@ from grader.model import Person, Report
 from grader.release import frozen
 from grader.reports import difference
 from grader.reports.comment import comment, is_ours
-from grader.reports.words import points
+from grader.reports.words import points, state_of
 from grader.run.courses import known_in
 from grader.run.grading import reports_of
 
@@ -163,5 +163,4 @@ def _score(report: Report) -> str:
 
 
 def _figures(report: Report) -> tuple[str, str, str, str]:
-    state = "unfinished" if report.unfinished else "refused" if report.refused else "graded"
-    return _score(report), points(report.total), points(report.open_points), state
+    return _score(report), points(report.total), points(report.open_points), state_of(report)

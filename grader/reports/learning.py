@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from grader.assignment.assignment import SHARES
 from grader.model import CheckResult, Line
 from grader.text import one_line
-from grader.thresholds import FIGURES
+from grader.thresholds import of_training
 
 DRAWABLE = 1e100  # beyond it the differences of two values overflow
 
@@ -50,16 +50,14 @@ class _Same:
 
 def learning_of(result: CheckResult | None) -> Learning | None:
     """The training behind a result; None when there was none."""
-    if result is None or not isinstance(result.figures.get(FIGURES), Mapping):
-        return None
-    return _learning(_Same(result))
+    return None if result is None or of_training(result) is None else _learning(_Same(result))
 
 
 @functools.lru_cache(maxsize=64)
 def _learning(same: _Same) -> Learning:
     """Read once, though every output of a report asks for it: a curve has hundreds of points."""
-    found = same.result.figures[FIGURES]
-    assert isinstance(found, Mapping)
+    found = of_training(same.result)
+    assert found is not None
     return Learning(facts=tuple(_facts(found)), series=tuple(_series(found)))
 
 
@@ -73,8 +71,8 @@ class Comparison:
 
 def comparison_of(lines: Sequence[Line]) -> Comparison | None:
     """The trainings among some lines; None when fewer than two were measured, or not by one metric on one source."""
-    found = [(line, line.result.figures.get(FIGURES)) for line in lines if line.result is not None]
-    measured = [(line, entry) for line, entry in found if isinstance(entry, Mapping) and _counts(entry)]
+    found = [(line, of_training(line.result)) for line in lines]
+    measured = [(line, entry) for line, entry in found if entry is not None and _counts(entry)]
     if len(measured) < 2 or len({(entry.get("metric"), entry.get("source")) for _, entry in measured}) > 1:
         return None
     metric = str(measured[0][1].get("metric"))

@@ -15,10 +15,10 @@ from grader.course.terms import on_roster
 from grader.model import Line, LineState, Person, Report
 from grader.reports.learning import Series, learning_of
 from grader.reports.tables import ordered
-from grader.reports.words import STATE_WORDS, open_lines, plural, points, points_word
+from grader.reports.words import STATE_WORDS, open_lines, plural, points, points_word, state_of
 from grader.scoring.breaches import LATE
 from grader.text import clean, one_line
-from grader.thresholds import FIGURES
+from grader.thresholds import is_doubtful, of_training
 
 LEAST_ALIKE, LEAST_TRIED = 3, 5  # fewer that fail alike, or that tried, say nothing about an item
 BINS = 10
@@ -214,7 +214,6 @@ def _students(
 
 
 def _student(name: str, report: Report) -> Student:
-    state = "unfinished" if report.unfinished else "refused" if report.refused else "graded"
     share = None if report.unfinished or not report.total else int(100 * report.score / report.total)
     return Student(
         name=name,
@@ -222,7 +221,7 @@ def _student(name: str, report: Report) -> Student:
         score="" if report.unfinished else points(report.score),
         share=share,
         open_points=points(report.open_points) if report.open_points else "",
-        state=state,
+        state=state_of(report),
         late="late" if report.late else "",
         look=one_line(report.attention[0], 160) if report.attention else "",
     )
@@ -402,8 +401,7 @@ def _costs(reports: Sequence[Report], by_item: Mapping[str, Pairs], names: _Name
 
 
 def _peak(line: Line) -> float | None:
-    found = line.result.figures.get(FIGURES) if line.result is not None else None
-    peak = found.get("peak_mib") if isinstance(found, Mapping) else None
+    peak = (of_training(line.result) or {}).get("peak_mib")
     return float(peak) if isinstance(peak, int | float) else None
 
 
@@ -430,13 +428,10 @@ def _waiting(reports: Sequence[Report], names: _Names) -> tuple[Case, ...]:
 def _doubts(reports: Sequence[Report], names: _Names) -> tuple[Case, ...]:
     """Work that honest people hand in as well: passes that something contradicts, near misses, impossible figures."""
     return _by_line(
-        reports, names, lambda line: (line.state == "awaiting" and line.result is not None) or _is_outside(line)
+        reports,
+        names,
+        lambda line: (line.state == "awaiting" and line.result is not None) or is_doubtful(line.result),
     )
-
-
-def _is_outside(line: Line) -> bool:
-    found = line.result.figures.get(FIGURES) if line.result is not None else None
-    return isinstance(found, Mapping) and found.get("outside") is True
 
 
 def _by_line(reports: Sequence[Report], names: _Names, wanted: Callable[[Line], bool]) -> tuple[Case, ...]:

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from grader.course.sheets import escaped, unescaped
 from grader.model import Fate, Line, LineState, Report
-from grader.reports.words import STATE_WORDS, points, sums
+from grader.reports.words import STATE_WORDS, points, state_of, sums
 from grader.text import one_line
 
 CELL_LIMIT = 1000
@@ -126,7 +126,7 @@ def _summary_row(report: Report, questions: Sequence[str]) -> list[object]:
     row += [" ".join(entry.rule for entry in report.applied), len(report.attention)]
     row += ["" if report.unfinished else _question_points(report, name) for name in questions]
     attempt = f"{report.attempt} of {len(report.attempts)}" if report.attempts else ""
-    row += ["unfinished" if report.unfinished else "refused" if report.refused else "graded", attempt]
+    row += [state_of(report), attempt]
     late = "" if report.late is None else "late" if report.late else "on time"
     return [*row, report.submitted_at or "", late, report.late_days or ""]
 

@@ -15,7 +15,7 @@ from grader.model import Applied, Line, LineState, Report, Violation
 from grader.reports.curve import spark
 from grader.reports.learning import Series, learning_of
 from grader.text import clean, one_line
-from grader.thresholds import FIGURES
+from grader.thresholds import FIGURES, on_made_data
 
 TEXT_LIMIT = 6000
 HIDDEN = "The details of this item are not shown to students."
@@ -89,6 +89,11 @@ def points_word(value: Decimal) -> str:
     return f"{points(value)} point" if value == 1 else f"{points(value)} points"
 
 
+def state_of(report: Report) -> str:
+    """What became of a submission, for the tables: unfinished, refused or graded."""
+    return "unfinished" if report.unfinished else "refused" if report.refused else "graded"
+
+
 def sums(lines: Iterable[Line]) -> Sums:
     """The sums of the counted lines."""
     counted = [line for line in lines if line.counted]
@@ -151,8 +156,7 @@ def explanation(line: Line, *, staff: bool = False) -> tuple[Block, ...]:
     if line.comment:
         blocks.append(Block("Comment", line.comment))
     if not line.counted:
-        trained = line.result.figures.get(FIGURES) if line.result else None
-        made = isinstance(trained, Mapping) and trained.get("source") == "made"
+        made = on_made_data(line.result)
         why = ": made data shows that it learns, not what the handout asks for" if made else ""
         blocks.append(Block("Points", f"does not count here{why}"))
     elif line.score is not None and line.earned is not None and line.score < line.earned:

@@ -24,7 +24,7 @@ from grader.model import (
 from grader.scoring.breaches import LATE
 from grader.scoring.lateness import Lateness
 from grader.text import one_line
-from grader.thresholds import FIGURES
+from grader.thresholds import is_doubtful
 
 WEAK_LEVELS = ("weak", "none")
 NOT_FINISHED = "Not finished: grading was interrupted, and the same command continues."
@@ -222,11 +222,7 @@ def _ambiguous(lines: Sequence[Line]) -> list[str]:
 
 
 def _impossible(lines: Sequence[Line]) -> list[str]:
-    found = []
-    for line in lines:
-        figures = line.result.figures.get(FIGURES) if line.result is not None else None
-        if line.counted and isinstance(figures, Mapping) and figures.get("outside") is True:
-            found.append(line.item)
+    found = [line.item for line in lines if line.counted and is_doubtful(line.result)]
     return [f"A measured figure is impossible or in doubt: {_listed(found)}."] if found else []
 
 

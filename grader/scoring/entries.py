@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from grader.assignment.assignment import Assignment, Item, Track
 from grader.errors import UsageError
 from grader.model import DOUBT_REASON, NARROW_REASON, CheckResult, Graded, LineState, Mark, Void
-from grader.thresholds import FIGURES
+from grader.thresholds import on_made_data
 
 STEP = Decimal("0.01")
 NOT_RUN = "This item was not run."
@@ -96,7 +96,7 @@ def _computed(item: Item, graded: Graded, marks: Mapping[str, Mark]) -> bool:
         return False
     result = graded.results.get(item.id)
     if item.training is not None:
-        if item.id not in marks and result is not None and _on_made_data(result):
+        if item.id not in marks and on_made_data(result):
             return False  # it shows that the model learns, and says nothing of the figure that the handout asks for
         # A training that the grader broke keeps its place open: what it replaces must not become a zero in its stead.
         ran = result is not None and result.status in ("passed", "failed", "grader_error")
@@ -104,11 +104,6 @@ def _computed(item: Item, graded: Graded, marks: Mapping[str, Mark]) -> bool:
         unanswered = result is not None and result.status == "not_attempted"
         ran = item.needs.file in graded.files and not unanswered
     return ran or item.id in marks
-
-
-def _on_made_data(result: CheckResult) -> bool:
-    figures = result.figures.get(FIGURES)
-    return isinstance(figures, Mapping) and figures.get("source") == "made"
 
 
 def _entry(
