@@ -11,7 +11,6 @@ docs/measurements.md.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import json
 import os
@@ -57,36 +56,10 @@ def on_the_gpu() -> Iterator[str]:
 
 def agreement(folders: Folders, elsewhere: Elsewhere = on_the_gpu) -> Figures:
     """Run every recorded call of a suite on the device, and hold it against what the processor answered."""
-    import pytest
-
+    from benchmarks.in_process import with_trial
     from grader.assignment.manifest import load
-    from grader.judge.main import import_probes, versions
-    from grader.judge.plugin import JudgePlugin, pytest_arguments
-    from grader.judge.preparing import prepare
-    from grader.judge.settings import Settings
-    from grader.judge.stock import Stock
-    from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
 
-    assignment = load(folders)
-    tolerances.set({**DEFAULT_TOLERANCES, **assignment.tolerances})
-    probes = import_probes(assignment)
-    settings = Settings(
-        suite=folders.suite, reference=folders.reference, template=folders.template, seed="1", items=None,
-        suite_report=None, seconds_per_submission=0.0, source=None, device="cpu", gpu={}, cache=None, recording=None,
-        hidden_anywhere=True,
-    )  # fmt: skip
-    found: Figures = {}
-
-    def serve(plugin: JudgePlugin) -> None:
-        trial = prepare(plugin, settings, probes, Stock(settings, assignment, versions()), forks=False)
-        found.update(_compared(trial, elsewhere))
-
-    plugin = JudgePlugin(assignment, serve)
-    with contextlib.redirect_stdout(sys.stderr):
-        pytest.main(pytest_arguments(folders.suite, None), plugins=[plugin])
-    if plugin.failure is not None:
-        raise plugin.failure
-    return found
+    return with_trial(folders, load(folders), partial(_compared, elsewhere=elsewhere))
 
 
 def _compared(trial: Any, elsewhere: Elsewhere) -> Figures:

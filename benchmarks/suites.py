@@ -18,22 +18,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
+from benchmarks.in_process import with_trial
 from benchmarks.measuring import Cost, machine, run, spread
 from grader.commands.shared import open_assignment
 from grader.judge.calls import make_call
 from grader.judge.handed import HandedIn, file_specs
-from grader.judge.main import import_probes, versions
-from grader.judge.plugin import JudgePlugin, pytest_arguments
-from grader.judge.preparing import prepare
 from grader.judge.replay import Replay
-from grader.judge.settings import Settings
 from grader.judge.sides import Book, Desk, ReferenceSide
-from grader.judge.stock import Stock
 from grader.judge.submissions import Trial
 from grader.proof.reference import lay_out
-from grader.suite.agreement import DEFAULT_TOLERANCES, tolerances
 from grader.worker.loading import Modules, Probe
 
 TARGETS = {"cs7643_a4": 1.0, "ift6135_a2": 1.4}
@@ -51,32 +44,21 @@ class Anew(ReferenceSide):
 def floor(slug: str, root: Path) -> None:
     """Print what judging the submission below `root` costs in this process, which is warm after the first time."""
     folders, assignment = open_assignment(slug, None)
-    tolerances.set({**DEFAULT_TOLERANCES, **assignment.tolerances})
-    probes = import_probes(assignment)
-    settings = Settings(
-        suite=folders.suite, reference=folders.reference, template=folders.template, seed="1", items=None,
-        suite_report=None, seconds_per_submission=0.0, source=None, device="cpu", gpu={}, cache=None, recording=None,
-        hidden_anywhere=True,
-    )  # fmt: skip
 
-    def serve(plugin: JudgePlugin) -> None:
-        trial = prepare(plugin, settings, probes, Stock(settings, assignment, versions()), forks=False)
-        judge_here(trial, root, probes)
+    def timed(trial: Trial) -> Cost:
+        judge_here(trial, root)
         wall, processor = time.perf_counter(), time.process_time()
         for _ in range(REPEATED):
-            judge_here(trial, root, probes)
-        cost = Cost(time.perf_counter() - wall, time.process_time() - processor).per(REPEATED)
-        print("\n" + json.dumps({"wall": cost.wall, "processor": cost.processor}))
+            judge_here(trial, root)
+        return Cost(time.perf_counter() - wall, time.process_time() - processor).per(REPEATED)
 
-    plugin = JudgePlugin(assignment, serve)
-    pytest.main(pytest_arguments(folders.suite, None), plugins=[plugin])
-    if plugin.failure is not None:
-        raise plugin.failure
+    cost = with_trial(folders, assignment, timed)
+    print("\n" + json.dumps({"wall": cost.wall, "processor": cost.processor}))
 
 
-def judge_here(trial: Trial, root: Path, probes: Mapping[str, Probe]) -> None:
+def judge_here(trial: Trial, root: Path) -> None:
     """Every test on every case. Raises RuntimeError when one is not passed."""
-    assignment = trial.assignment
+    assignment, probes = trial.assignment, trial.reference._probes
     files = {file.id: file.path for file in assignment.files if (root / file.path).is_file()}
     student = Anew(Modules(root, file_specs(assignment, files), assignment.globals), Book(), probes)
     own = Anew(trial.reference._modules, Book(), probes)
