@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
+from grader.wording import plural
+
 EXAMPLE = "2024-03-22 23:00 with a zone, or 2024-03-22T23:00:00-04:00"
 
 
@@ -104,7 +106,7 @@ def duration(since: datetime, moment: datetime, zone: tzinfo | None) -> str:
     """`3 days 2 h`, `1 h 15 min`, `40 s`: the two largest parts, days by the zone's clock."""
     days = max(days_begun(since, moment + timedelta(microseconds=1), zone) - 1, 0)
     rest = max(0, int((moment - days_later(since, days, zone)).total_seconds()))
-    parts = [f"{days} day{'s' if days != 1 else ''}"] if days else []
+    parts = [plural(days, "day")] if days else []
     parts += [
         f"{count} {word}" for count, word in ((rest // 3600, "h"), (rest // 60 % 60, "min"), (rest % 60, "s")) if count
     ]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from grader.cluster.following import Shard
-from grader.reports.words import plural
+from grader.wording import plural
 
 MOST_LINES = 20
 ORDER = ("failed", "lost", "runs", "waits", "new")  # what needs somebody first

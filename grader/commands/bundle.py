@@ -19,8 +19,8 @@ from grader.platforms.base import Settings
 from grader.platforms.budgets import tier
 from grader.platforms.feedback import differing_total
 from grader.platforms.policy import Policy, policy_of
-from grader.reports.words import points
 from grader.run.grading import new_seed
+from grader.wording import points
 
 
 @dataclass(frozen=True, kw_only=True)

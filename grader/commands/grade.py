@@ -42,7 +42,6 @@ from grader.model import Report, Submission
 from grader.platforms.answers import answers_in
 from grader.release.keeping import keep
 from grader.reports import files, gradescope, html, terminal
-from grader.reports.words import plural
 from grader.results import log
 from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import Journal
@@ -60,6 +59,7 @@ from grader.run.grading import (
     write_results,
 )
 from grader.sandbox.launch import Launched
+from grader.wording import plural
 
 SUBMISSIONS = "submissions"
 SUITE = "suite.json"

@@ -22,6 +22,7 @@ from grader.marking.keeping import Keeper
 from grader.model import Report, Submission, attempt_key
 from grader.results.journal import Contents, read
 from grader.run.grading import scores_of
+from grader.wording import listed
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
@@ -88,8 +89,9 @@ def _roots(
             f"{folder} keeps no submissions ({folder / SUBMISSIONS}); name what was graded: --submissions PATH…"
         )
     if missing:
-        named = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if missing[5:] else "")
-        sys.stderr.write(f"note: the files of {named} were not found; name what was graded: --submissions PATH…\n")
+        sys.stderr.write(
+            f"note: the files of {listed(missing, 5)} were not found; name what was graded: --submissions PATH…\n"
+        )
     return stored
 
 

@@ -8,9 +8,9 @@ from statistics import median
 
 from grader.assignment.assignment import Assignment, Evidence, Item, evidence_key
 from grader.commands.shared import DEVICES
-from grader.reports.words import plural
 from grader.run.engine import Trainings
 from grader.text import one_line
+from grader.wording import plural
 
 
 def text(assignment: Assignment, items: Sequence[str], trainings: Trainings, count: int, jobs: int) -> str:

@@ -11,9 +11,9 @@ from grader.cluster.following import Following
 from grader.cluster.task import is_open, load
 from grader.commands.score import NOT_BEGUN, slug_of
 from grader.errors import EXIT_DONE, EXIT_GRADER
-from grader.reports.words import plural
 from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import Contents, in_use, read
+from grader.wording import plural
 
 
 def run(folder: Path) -> int:

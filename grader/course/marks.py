@@ -23,6 +23,7 @@ from grader.assignment.assignment import Assignment
 from grader.course import sheets
 from grader.errors import UsageError
 from grader.model import Mark, Report
+from grader.wording import points
 
 FILE, FOLDER = "marks.csv", "marks"
 COLUMNS = ("submission", "item", "points", "comment", "by")
@@ -73,7 +74,7 @@ def given(folder: Path, assignment: Assignment) -> Given:
         if marks[0].file == FILE or len({mark.points for mark in marks}) == 1:
             counted.append(marks[0] if marks[0].file == FILE else _agreed(marks))
         else:
-            said = ", ".join(f"{mark.by or mark.file} gives {mark.points.normalize():f}" for mark in marks)
+            said = ", ".join(f"{mark.by or mark.file} gives {points(mark.points)}" for mark in marks)
             disputes.append((key, f"Marks differ for {item}: {said}. It stays open until {FILE} has a line for it."))
     return Given(tuple(counted), tuple(disputes))
 

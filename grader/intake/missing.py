@@ -11,6 +11,7 @@ from grader.intake.fates import Ledger
 from grader.intake.names import without_copy_mark, without_ids
 from grader.intake.selection import asked_for, quoted
 from grader.intake.tree import Entry
+from grader.wording import listed
 
 _SHOWN = 6
 
@@ -26,10 +27,9 @@ def say_what_is_missing(
     # Of a file that is there and cannot be read it is said elsewhere why.
     absent = [file for file in missing if not any(_names(entry, file) and ledger.why_left(entry) for entry in entries)]
     if missing and not files:
-        names = ", ".join(quoted(entry.path) for entry in entries[:_SHOWN])
-        more = f" and {len(entries) - _SHOWN:,} more" if len(entries) > _SHOWN else ""
-        ledger.notes.append(f"no file of this assignment was found; handed in: {names}{more}. {asked_for(expected)}")
-        ledger.looks.append(f"No file of this assignment was found; handed in: {names}{more}.")
+        names = listed([quoted(entry.path) for entry in entries], _SHOWN)
+        ledger.notes.append(f"no file of this assignment was found; handed in: {names}. {asked_for(expected)}")
+        ledger.looks.append(f"No file of this assignment was found; handed in: {names}.")
     elif absent:
         ledger.notes.append(f"not handed in: {', '.join(file.path for file in absent)}")
     for file in absent:

@@ -23,6 +23,7 @@ from grader.intake.names import (
 from grader.intake.sources import SOURCE_LIMIT
 from grader.intake.tree import LEFT_OUT, MIB, Entry
 from grader.text import one_line
+from grader.wording import listed
 
 FILES, FILE_BYTES, TOTAL_BYTES = 2_000, 64 * MIB, 256 * MIB
 _NAMED = 4  # how many names a note lists before it only counts
@@ -204,8 +205,7 @@ def left_out_notes(entries: Iterable[Entry]) -> list[str]:
         ("odd", "left out, since such a name cannot be kept"),
     ):
         if names := named[kind]:
-            more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-            notes.append(f"{words}: {', '.join(quoted(name) for name in names[:_NAMED])}{more}")
+            notes.append(f"{words}: {listed([quoted(name) for name in names], _NAMED)}")
     return notes
 
 
@@ -227,9 +227,8 @@ def nothing_to_grade(entries: Sequence[Entry], notes: Sequence[str], expected: E
     wanted = asked_for(expected)
     if not entries:
         return f"the submission is empty. {wanted}"
-    more = f" and {len(entries) - _NAMED:,} more" if len(entries) > _NAMED else ""
-    names = ", ".join(quoted(entry.path) for entry in entries[:_NAMED])
-    return f"there is no Python file and no notebook, only {names}{more}. {wanted}"
+    names = listed([quoted(entry.path) for entry in entries], _NAMED)
+    return f"there is no Python file and no notebook, only {names}. {wanted}"
 
 
 def asked_for(expected: ExpectedNames) -> str:
@@ -238,8 +237,7 @@ def asked_for(expected: ExpectedNames) -> str:
     if len(files) == 1:
         return f"Hand in {files[0]}"
     none = f"None of the {len(files)} files was found here" if files else "Hand in the requested files"
-    more = f" and {len(files) - 2 * _NAMED} more" if len(files) > 2 * _NAMED else ""
-    return f"{none}; expected: {', '.join(files[: 2 * _NAMED])}{more}" if files else none
+    return f"{none}; expected: {listed(files, 2 * _NAMED)}" if files else none
 
 
 def quoted(path: str) -> str:

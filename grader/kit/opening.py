@@ -17,6 +17,7 @@ from grader.kit.own_files import all_files, needed_by
 from grader.model import Submission
 from grader.recording.identity import SUBMISSIONS, Unusable, folder_digest
 from grader.recording.shelf import read_index
+from grader.wording import listed
 
 
 def recording_of(folders: Folders) -> Path | None:
@@ -82,8 +83,7 @@ def collect(assignment: Assignment, submission: Submission, template: Path, out:
         raise UsageError(f"{out} cannot be written: {error.strerror}") from None
     yield f"Wrote {out}: {', '.join(kept)}."
     if left := [path for path in all_files(root) if root / path not in kept.values()]:
-        more = f" and {len(left) - 8} more" if len(left) > 8 else ""
-        yield f"Left out, as no part of what is handed in: {', '.join(left[:8])}{more}."
+        yield f"Left out, as no part of what is handed in: {listed(left, 8)}."
     if missing := [file.path for file in assignment.files if file.required and file.path not in accepted]:
         yield f"Not there: {', '.join(missing)}."
     for rule in assignment.rules:

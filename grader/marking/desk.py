@@ -19,7 +19,8 @@ from grader.marking.work import Place, Standing, Work, digest, kept_comments, le
 from grader.model import Line, Mark, Report, attempt_key
 from grader.reports.curve import svg
 from grader.reports.learning import learning_of
-from grader.reports.words import STATE_WORDS, advice, curves, explanation, heading, points
+from grader.reports.words import STATE_WORDS, advice, curves, explanation, heading
+from grader.wording import points
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -28,8 +28,8 @@ from grader.assignment.assignment import Assignment, Item
 from grader.errors import SubmissionError
 from grader.marking import formulas, pdf
 from grader.parsing import notebooks
-from grader.reports.words import plural
 from grader.text import clean, one_line
+from grader.wording import plural
 
 MAX_FILES, MAX_TEXT, MAX_CELL = 60, 150_000, 40_000
 MAX_PIXELS, MAX_PICTURE, MAX_PICTURES = 30_000_000, 12 * 2**20, 24 * 2**20

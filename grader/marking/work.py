@@ -16,7 +16,7 @@ from decimal import Decimal
 from grader.assignment.assignment import Assignment
 from grader.course.marks import Sheet
 from grader.model import Line, Mark, Report
-from grader.reports.words import plural
+from grader.wording import plural, points
 
 SHARE = 0.05  # of submissions that two people mark
 
@@ -152,7 +152,7 @@ def report(work: Work, standing: Standing) -> str:
     for place in differ:
         said = ", ".join(_said(name, given[name][place]) for name in names[place])
         settled = "; marks.csv decides" if place in standing.decided else ""
-        lines.append(f"  {place[0]}, {place[1]} ({work.lines[place].maximum.normalize():f}): {said}{settled}")
+        lines.append(f"  {place[0]}, {place[1]} ({points(work.lines[place].maximum)}): {said}{settled}")
     second = sum(len(who) == 1 for place, who in names.items() if place[0] in work.doubles)
     if second:
         lines.append(f"{plural(second, 'place')} of submissions for two markers still with one mark.")
@@ -166,7 +166,7 @@ def _tally(marks: Iterable[Mark]) -> str:
 
 
 def _said(name: str, mark: Mark) -> str:
-    return f"{name} gives {mark.points.normalize():f}" + (f" ({mark.comment})" if mark.comment else "")
+    return f"{name} gives {points(mark.points)}" + (f" ({mark.comment})" if mark.comment else "")
 
 
 def _gap(points: Sequence[Decimal]) -> float:

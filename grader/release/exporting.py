@@ -14,9 +14,10 @@ from grader.model import Person, Report
 from grader.release import frozen
 from grader.reports import difference
 from grader.reports.comment import comment, is_ours
-from grader.reports.words import points, state_of
+from grader.reports.words import state_of
 from grader.run.courses import known_in
 from grader.run.grading import reports_of
+from grader.wording import points
 
 SHEETS = ("canvas", "moodle")
 TARGETS = ("canvas", "moodle", "csv", "mail")

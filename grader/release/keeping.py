@@ -13,10 +13,10 @@ from grader.course import dispositions, marks, voids
 from grader.model import Report
 from grader.release import frozen
 from grader.reports.files import texts
-from grader.reports.words import points
 from grader.results import journal, log
 from grader.run.courses import COURSE_PATH, TIMES, remembered_course
 from grader.run.grading import Scores, scores_of, write_results
+from grader.wording import points
 
 # What scores are made of, and what was released.
 SOURCES = (journal.NAME, COURSE_PATH, TIMES, voids.NAME, dispositions.NAME, frozen.NAME)

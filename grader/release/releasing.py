@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +11,10 @@ from grader.course import dispositions
 from grader.errors import UsageError
 from grader.release import frozen, keeping
 from grader.reports import difference
-from grader.reports.words import open_lines, points
+from grader.reports.words import open_lines
 from grader.results import log
 from grader.run.grading import Scores, scores_of
+from grader.wording import listed, points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +77,6 @@ def _open(scores: Scores) -> list[str]:
             if line.state == "skipped" or (line.state == "awaiting" and line.result is None):
                 waiting.setdefault(line.item, []).append(report.key)
     return [f"the points of {item} are open for {listed(keys)}" for item, keys in waiting.items()]
-
-
-def listed(keys: Sequence[str], most: int = 6) -> str:
-    """The first of many keys."""
-    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
 
 
 def _fallen(changed: difference.Difference) -> list[str]:

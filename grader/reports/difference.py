@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Literal
 
 from grader.model import Line, Report
-from grader.reports.words import STATE_WORDS, points
+from grader.reports.words import STATE_WORDS
 from grader.scoring.entries import TAKEN_OUT, VOIDED
+from grader.wording import points
 
 Why = Literal["result", "weight", "void", "mark", "rule", "counted", "added", "removed"]
 WHY_WORDS: dict[Why, str] = {

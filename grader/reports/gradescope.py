@@ -25,13 +25,12 @@ from grader.reports.words import (
     hides_something,
     number,
     open_lines,
-    points,
-    points_word,
     rule_lines,
     staff_points,
     urgent_first,
 )
 from grader.text import clean, one_line
+from grader.wording import points, points_word
 
 FORMAT = 1
 OUTPUT_LIMIT = 20_000

@@ -31,14 +31,13 @@ from grader.reports.words import (
     explanation,
     heading,
     open_lines,
-    points,
-    points_word,
     shown_places,
     staff_points,
     sums,
     urgent_first,
 )
 from grader.text import clean, one_line
+from grader.wording import points, points_word
 
 if TYPE_CHECKING:
     from jinja2 import Template

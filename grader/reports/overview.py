@@ -15,10 +15,11 @@ from grader.course.terms import on_roster
 from grader.model import Line, LineState, Person, Report
 from grader.reports.learning import Series, learning_of
 from grader.reports.tables import ordered
-from grader.reports.words import STATE_WORDS, open_lines, plural, points, points_word, state_of
+from grader.reports.words import STATE_WORDS, open_lines, state_of
 from grader.scoring.breaches import LATE
 from grader.text import clean, one_line
 from grader.thresholds import is_doubtful, of_training
+from grader.wording import listed, plural, points, points_word
 
 LEAST_ALIKE, LEAST_TRIED = 3, 5  # fewer that fail alike, or that tried, say nothing about an item
 BINS = 10
@@ -136,9 +137,7 @@ class _Names:
         return one_line(", ".join(filter(None, said)), 120) or key
 
     def listed(self, keys: Iterable[str]) -> str:
-        names = [self.of(key) for key in keys]
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        return ", ".join(names[:SHOWN]) + more
+        return listed([self.of(key) for key in keys], SHOWN)
 
 
 Pairs = list[tuple[Report, Line]]

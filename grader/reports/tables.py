@@ -14,8 +14,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from grader.course.sheets import escaped, unescaped
 from grader.model import Fate, Line, LineState, Report
-from grader.reports.words import STATE_WORDS, points, state_of, sums
+from grader.reports.words import STATE_WORDS, state_of, sums
 from grader.text import one_line
+from grader.wording import points
 
 CELL_LIMIT = 1000
 

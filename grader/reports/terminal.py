@@ -21,14 +21,13 @@ from grader.reports.words import (
     explanation,
     heading,
     open_lines,
-    points,
-    points_word,
     rule_lines,
     staff_points,
     sums,
     urgent_first,
 )
 from grader.text import one_line
+from grader.wording import points, points_word
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

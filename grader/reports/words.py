@@ -1,4 +1,4 @@
-"""The vocabulary that all outputs share: statuses, points, and what is said about one line of the rubric.
+"""The vocabulary that all outputs share: statuses, sums, and what is said about one line of the rubric.
 
 What a student may read is decided here and nowhere else: `explanation(line, staff=False)` of a hidden item says
 nothing but that it is hidden. Items with `after_due_date` and `after_published` are shown, because result files are
@@ -16,6 +16,7 @@ from grader.reports.curve import spark
 from grader.reports.learning import Series, learning_of
 from grader.text import clean, one_line
 from grader.thresholds import FIGURES, on_made_data
+from grader.wording import plural, points, points_word
 
 TEXT_LIMIT = 6000
 HIDDEN = "The details of this item are not shown to students."
@@ -69,24 +70,9 @@ class Sums:
     open_points: Decimal
 
 
-def points(value: Decimal | None) -> str:
-    """`2`, `0.5`; an en dash where there are none yet."""
-    return "–" if value is None else f"{value.normalize():f}" if value else "0"
-
-
 def number(value: Decimal) -> int | float:
     """A JSON number that prints as the decimal does."""
     return int(value) if value == value.to_integral_value() else float(value)
-
-
-def plural(count: int, word: str) -> str:
-    """`1 item`, `2 items`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def points_word(value: Decimal) -> str:
-    """`1 point`, `2.5 points`."""
-    return f"{points(value)} point" if value == 1 else f"{points(value)} points"
 
 
 def state_of(report: Report) -> str:

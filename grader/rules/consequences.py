@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 
 from grader.assignment.assignment import Consequence, Rule
+from grader.wording import points_word
 
 _SUBJECTS: Mapping[str, Callable[[Rule], str]] = {
     "imports": lambda rule: "An import that the template does not have",
@@ -31,7 +31,7 @@ def describe(rule: Rule) -> str:
 
 
 def _cost(consequence: Consequence) -> str:
-    amount = points(consequence.amount)
+    amount = points_word(consequence.amount)
     whole = _target(consequence)
     if consequence.action == "deduct":
         scope = "" if consequence.scope == "everything" else f" of {whole}"
@@ -41,12 +41,6 @@ def _cost(consequence: Consequence) -> str:
     if consequence.action == "zero":
         return f"sets {whole} to 0"
     return "is reported and costs no points by itself"
-
-
-def points(amount: Decimal) -> str:
-    """`1 point`, `0.5 points`, `10 points`."""
-    number = f"{amount.normalize():f}"
-    return f"{number} point" if number == "1" else f"{number} points"
 
 
 def _target(consequence: Consequence) -> str:

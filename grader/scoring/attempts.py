@@ -10,6 +10,7 @@ from decimal import Decimal
 from grader.assignment.assignment import Counts
 from grader.model import Attempt, Graded, Report
 from grader.text import one_line
+from grader.wording import points
 
 _RULES: dict[Counts, str] = {
     "last": "the last counts",
@@ -92,14 +93,10 @@ def _looks(chosen: Scored, attempts: Sequence[Scored], rule: Counts) -> list[str
     best = max(others, key=lambda entry: _points(entry.report))
     if not chosen.report.unfinished and _points(best.report)[0] > chosen.report.score:
         found.append(
-            f"Attempt {chosen.graded.attempt} counts ({_RULES[rule]}) with {_word(chosen.report.score)} points; "
-            f"attempt {best.graded.attempt} has {_word(best.report.score)}."
+            f"Attempt {chosen.graded.attempt} counts ({_RULES[rule]}) with {points(chosen.report.score)} points; "
+            f"attempt {best.graded.attempt} has {points(best.report.score)}."
         )
     for entry in others:
         if entry.graded.refused and entry.graded.attempt > chosen.graded.attempt:
             found.append(f"The later attempt {entry.graded.attempt} was refused: {one_line(entry.graded.refused, 300)}")
     return found
-
-
-def _word(score: Decimal) -> str:
-    return f"{score.normalize():f}" if score else "0"

@@ -25,6 +25,7 @@ from grader.scoring.breaches import LATE
 from grader.scoring.lateness import Lateness
 from grader.text import one_line
 from grader.thresholds import is_doubtful
+from grader.wording import listed, points, points_word
 
 WEAK_LEVELS = ("weak", "none")
 NOT_FINISHED = "Not finished: grading was interrupted, and the same command continues."
@@ -93,7 +94,7 @@ def _errors(lines: Sequence[Line]) -> list[str]:
     waiting = "; these points are open" if any(line.score is None for line in broken) else ""
     causes = dict.fromkeys(cause for line in broken if line.result and (cause := _cause(line.result.staff)))
     why = "".join(f" {cause}" for cause in list(causes)[:1])
-    return [f"The grader could not judge {_listed([line.item for line in broken])}{waiting}.{why}"]
+    return [f"The grader could not judge {listed([line.item for line in broken])}{waiting}.{why}"]
 
 
 def _cause(staff: str) -> str:
@@ -114,7 +115,7 @@ def _killed(lines: Sequence[Line]) -> list[str]:
         reason: [line.item for line in lines if line.counted and line.result and line.result.reason == reason]
         for reason in told
     }
-    return [f"{told[reason]}: {_listed(items)}." for reason, items in found.items() if items]
+    return [f"{told[reason]}: {listed(items)}." for reason, items in found.items() if items]
 
 
 def _without_data(lines: Sequence[Line]) -> list[str]:
@@ -124,7 +125,7 @@ def _without_data(lines: Sequence[Line]) -> list[str]:
         return []
     [first, *others] = dict.fromkeys(one_line(line.result.staff, 300) for line in found if line.result)
     more = f" (and {len(others)} more)" if others else ""
-    return [f"Not trained for want of data: {_listed([line.item for line in found])}. {first}{more}"]
+    return [f"Not trained for want of data: {listed([line.item for line in found])}. {first}{more}"]
 
 
 def _unread(lines: Sequence[Line], total: Decimal) -> list[str]:
@@ -138,8 +139,8 @@ def _unread(lines: Sequence[Line], total: Decimal) -> list[str]:
     sentences = []
     for first, hit in found.items():
         lost = sum((line.maximum - (line.earned or 0) for line in hit), Decimal(0))
-        share = f"{lost.normalize():f} of {_points(total)} ({100 * lost / total:.0f} %)" if total else _points(lost)
-        sentences.append(f"{first.rstrip('.')}. {share} hang on it: {_listed([line.item for line in hit])}.")
+        share = f"{points(lost)} of {points_word(total)} ({100 * lost / total:.0f} %)" if total else points_word(lost)
+        sentences.append(f"{first.rstrip('.')}. {share} hang on it: {listed([line.item for line in hit])}.")
     return sentences
 
 
@@ -157,7 +158,7 @@ def _by_a_rule_alone(lines: Sequence[Line], applied: Sequence[Applied]) -> list[
     """Rules that cost the most come first: what is right and what a rule has against it contradict each other."""
     alone = [entry for entry in applied if _is_alone(entry, lines)]
     return [
-        f"{_points(entry.taken)} by a rule alone{' (not taken)' if entry.lenient else ''}: {entry.title}"
+        f"{points_word(entry.taken)} by a rule alone{' (not taken)' if entry.lenient else ''}: {entry.title}"
         f"{f' ({place})' if (place := _place(entry)) else ''}. The items pass by themselves; look at what was found."
         for entry in sorted(alone, key=lambda entry: -entry.taken)
     ]
@@ -173,19 +174,13 @@ def _rules(lines: Sequence[Line], applied: Sequence[Applied]) -> list[str]:
         if entry.taken == 0:
             sentences.append(f"The rule {entry.rule!r} is broken, with nothing earned to take: {entry.title}{where}.")
         else:
-            sentences.append(f"The rule {entry.rule!r} {verb} {_points(entry.taken)}: {entry.title}{where}.")
+            sentences.append(f"The rule {entry.rule!r} {verb} {points_word(entry.taken)}: {entry.title}{where}.")
     return sentences
 
 
 def _unknown_rules(graded: Graded, assignment: Assignment) -> list[str]:
     unknown = sorted({found.rule for found in graded.violations} - {rule.id for rule in assignment.rules})
-    return (
-        [f"Broken rules that the manifest does not have, without consequence: {_listed(unknown)}."] if unknown else []
-    )
-
-
-def _points(value: Decimal) -> str:
-    return "1 point" if value == 1 else f"{value.normalize():f} points" if value else "0 points"
+    return [f"Broken rules that the manifest does not have, without consequence: {listed(unknown)}."] if unknown else []
 
 
 def _place(entry: Applied) -> str:
@@ -207,7 +202,7 @@ def _zero_score(lines: Sequence[Line], total: Decimal) -> list[str]:
     worth = any(line.maximum for line in lines if line.item in tried)
     if total > 0 or not worth:
         return []
-    return [f"The score is 0 although code was written: {_listed(tried)}."]
+    return [f"The score is 0 although code was written: {listed(tried)}."]
 
 
 def _ambiguous(lines: Sequence[Line]) -> list[str]:
@@ -218,12 +213,12 @@ def _ambiguous(lines: Sequence[Line]) -> list[str]:
     if not found:
         return []
     told = [f"{one.item} (number {one.candidate + 1}: {one_line(one.binding, 60) or 'unnamed'})" for one in found]
-    return [f"Earned by another reading, or order of weights, than the first that was tried: {_listed(told)}."]
+    return [f"Earned by another reading, or order of weights, than the first that was tried: {listed(told)}."]
 
 
 def _impossible(lines: Sequence[Line]) -> list[str]:
     found = [line.item for line in lines if line.counted and is_doubtful(line.result)]
-    return [f"A measured figure is impossible or in doubt: {_listed(found)}."] if found else []
+    return [f"A measured figure is impossible or in doubt: {listed(found)}."] if found else []
 
 
 def _doubted(lines: Sequence[Line]) -> list[str]:
@@ -253,16 +248,11 @@ def _weak(protections: Mapping[str, str]) -> list[str]:
     level = protections.get("level", "")
     missing = [f"{name} ({word})" for name, word in sorted(protections.items()) if name != "level" and _is_weak(word)]
     if level.lower() in WEAK_LEVELS or (not level and missing):
-        listed = f": {', '.join(missing)}" if missing else ""
-        return [f"The sandbox was weak{f' (level {level})' if level else ''}{listed}."]
+        named = f": {', '.join(missing)}" if missing else ""
+        return [f"The sandbox was weak{f' (level {level})' if level else ''}{named}."]
     return []
 
 
 def _is_weak(word: str) -> bool:
     first = word.replace(",", " ").replace(":", " ").replace(";", " ").split()
     return bool(first) and first[0].lower() in _WEAK_WORDS
-
-
-def _listed(names: Sequence[str], most: int = 6) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from grader.assignment.assignment import Assignment
 from grader.model import Graded
-
-_SHOWN = 6
+from grader.wording import listed
 
 
 def duplicates(graded: Sequence[Graded], assignment: Assignment) -> dict[str, tuple[str, ...]]:
@@ -30,20 +29,14 @@ def _sentences(
     names: Mapping[str, str],
 ) -> list[str]:
     same = by_digest[entry.digest] - {entry.owner}
-    found = [f"Its files are byte by byte those of {_listed(same)}."] if same else []
+    found = [f"Its files are byte by byte those of {listed(sorted(same))}."] if same else []
     alike: dict[tuple[str, ...], list[str]] = {}
     for file, mark in entry.prints.items():
         others = by_print[file, mark] - {entry.owner} - same
         if others:
             alike.setdefault(tuple(sorted(others)), []).append(names.get(file, file))
     found += [
-        f"Its own code in {', '.join(files)} is that of {_listed(others)}, but for comments and layout."
+        f"Its own code in {', '.join(files)} is that of {listed(others)}, but for comments and layout."
         for others, files in alike.items()
     ]
     return found
-
-
-def _listed(keys: set[str] | tuple[str, ...]) -> str:
-    ordered = sorted(keys)
-    more = f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
-    return ", ".join(ordered[:_SHOWN]) + more

@@ -20,6 +20,7 @@ from grader.assignment.moments import (
 )
 from grader.course.terms import Terms
 from grader.model import Graded
+from grader.wording import plural, points_word
 
 USUAL = Terms()
 ALL = Decimal(100)
@@ -54,12 +55,7 @@ class _Cost:
 
 
 def _amount(percent: Decimal, points: Decimal) -> str:
-    return f"{percent.normalize():f} % of what was earned" if percent else _counted(points, "point")
-
-
-def _counted(number: Decimal | int, word: str) -> str:
-    """`1 day`, `2.5 points`."""
-    return f"{Decimal(number).normalize():f} {word}{'' if number == 1 else 's'}"
+    return f"{percent.normalize():f} % of what was earned" if percent else points_word(points)
 
 
 def lateness_of(graded: Graded, late: Late, terms: Terms = USUAL) -> Lateness:
@@ -83,7 +79,7 @@ def lateness_of(graded: Graded, late: Late, terms: Terms = USUAL) -> Lateness:
     by = f"{duration(end, moment, zone)} late{', by the minute' if late.minute_counts else ''}"
     words = [f"{told}: {by}."]
     if days:
-        words.append(f"{_counted(days, 'late day')} used for it, {terms.left - days} left of {terms.left}.")
+        words.append(f"{plural(days, 'late day')} used for it, {terms.left - days} left of {terms.left}.")
     words.append(str(cost))
     title = f"handed in {by}" + (f" ({days} covered by late days)" if days else "")
     return Lateness(late=True, days=days, percent=cost.percent, points=cost.points, title=title, words=tuple(words))
@@ -147,7 +143,7 @@ def _cost(moment: datetime, end: datetime, late: Late, zone: tzinfo | None) -> _
             return _Cost(f"by more than {rule.days} days", ALL)
         count = min(begun, rule.days) if rule.days else begun
         each = f"{rule.percent.normalize():f} %" if rule.percent else _amount(rule.percent, rule.points)
-        why = f"{_counted(count, 'day')} begun, {each} each"
+        why = f"{plural(count, 'day')} begun, {each} each"
         return _Cost(why, min(ALL, rule.percent * count), rule.points * count)
     for step in late.steps:
         if moment <= end + timedelta(hours=step.hours):

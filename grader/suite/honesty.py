@@ -17,6 +17,7 @@ import torch
 from grader.suite.agreement import require
 from grader.suite.metrics import Measure
 from grader.suite.training import Counterpart, Predictor, Trained
+from grader.wording import listed
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -37,8 +38,7 @@ def weights_moved(trained: Trained) -> None:
     names = [name for name, tensor in trained.start.items() if tensor.is_floating_point()]
     require(bool(names), "The model has no floating-point weights before training.")
     same = [name for name in names if _equal(trained.start[name], trained.weights.get(name))]
-    listed = ", ".join(same[:5]) + (f" and {len(same) - 5} more" if len(same) > 5 else "")
-    message = f"{len(same)} of {len(names)} weight tensors did not move during training ({listed})."
+    message = f"{len(same)} of {len(names)} weight tensors did not move during training ({listed(same, 5)})."
     require(len(same) <= len(names) / 2, message)
     other = _others(trained)
     require(not other, f"The model has other weights after training than before it ({', '.join(other[:5])}).")
