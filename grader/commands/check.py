@@ -23,6 +23,7 @@ from grader.errors import EXIT_DONE, EXIT_NO
 from grader.kit.opening import closing, collect, recording_of
 from grader.model import Graded, Refused, Report, Submission
 from grader.reports import gradescope, terminal
+from grader.reports.words import WRONG
 from grader.run.engine import Recordings
 from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory, trainings_of
 from grader.scoring import score
@@ -79,7 +80,7 @@ def run(
     sys.stderr.write(f"note: {UNPROTECTED}\n")
     if code := exit_code_of([report]):
         return code
-    failed = any(line.state in ("failed", "partly", "not_attempted") for line in report.lines)
+    failed = any(line.state in WRONG for line in report.lines)
     return EXIT_NO if failed or report.refused else EXIT_DONE
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.errors import GraderError
 from grader.parsing import notebooks
-from grader.parsing.statements import parse_source, split_statements
+from grader.parsing.statements import is_constant, parse_source, split_statements
 from grader.templates.generate import templates_of
 
 LEAST = 120  # nodes of syntax trees that a student must have written
@@ -58,11 +58,11 @@ def former_prints(assignment: Assignment, given: frozenset[str]) -> dict[str, st
 def _pieces(path: str, text: str) -> Iterator[tuple[str, int]]:
     """(digest, number of nodes) of every statement, of a class every method."""
     for node in _statements(path, text):
-        if isinstance(node, ast.Import | ast.ImportFrom) or _is_text(node):
+        if isinstance(node, ast.Import | ast.ImportFrom) or is_constant(node):
             continue
         inner: Iterable[ast.stmt] = node.body if isinstance(node, ast.ClassDef) else (node,)
         for step in inner:
-            if not _is_text(step):
+            if not is_constant(step):
                 yield from _piece(step)
 
 
@@ -80,13 +80,9 @@ def _statements(path: str, text: str) -> Iterator[ast.stmt]:
 def _piece(node: ast.stmt) -> Iterator[tuple[str, int]]:
     try:
         for inner in ast.walk(node):
-            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _is_text(inner.body[0]):
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and is_constant(inner.body[0]):
                 inner.body = inner.body[1:] or [ast.Pass()]
         digest = hashlib.sha256(ast.dump(node).encode("utf-8", "surrogatepass")).hexdigest()
         yield digest, sum(1 for _ in ast.walk(node))
     except RecursionError:
         return
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

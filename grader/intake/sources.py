@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from grader.errors import SubmissionError
 from grader.parsing import notebooks
 from grader.parsing.cheap import Assignment, leaves
-from grader.parsing.statements import bound_names, parse_source, split_statements
+from grader.parsing.statements import bound_names, is_constant, parse_source, split_statements
 
 SOURCE_LIMIT = 1_000_000
 _COOKIE = re.compile(rb"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)")
@@ -231,7 +231,7 @@ def _is_filled(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> b
     What is given around a hole is nobody's work: as long as a method still ends in "not implemented", a class is not
     filled.
     """
-    body = [step for step in node.body if not isinstance(step, ast.Pass) and not _is_constant(step)]
+    body = [step for step in node.body if not isinstance(step, ast.Pass) and not is_constant(step)]
     if isinstance(node, ast.ClassDef):
         methods = [step for step in body if isinstance(step, ast.FunctionDef | ast.AsyncFunctionDef)]
         filled = any(_is_filled(method) for method in methods) if methods else bool(body)
@@ -244,10 +244,6 @@ def _is_open(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     ends = (step for step in function.body if isinstance(step, ast.Raise | ast.Return))
     end = next(ends, None)
     return isinstance(end, ast.Raise) and _is_hole(end)
-
-
-def _is_constant(step: ast.stmt) -> bool:
-    return isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant)
 
 
 def _is_hole(step: ast.stmt) -> bool:

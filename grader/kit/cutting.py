@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.errors import AuthorError
+from grader.parsing.statements import first_line, is_constant
 
 SUITE_ONLY = ("assignment.yaml", "evidence.yaml", "equivalent_mutants.yaml", "refused_rewritings.yaml")
 PROBES = "probes"
@@ -140,9 +141,8 @@ def _pieces(node: ast.stmt, lines: Sequence[str], path: Path) -> Iterator[_Piece
             bound = alias.asname or (alias.name if isinstance(node, ast.ImportFrom) else alias.name.split(".")[0])
             source = (node.module or "", alias.name) if isinstance(node, ast.ImportFrom) else (alias.name, "")
             yield _Piece(node, "", frozenset({bound}), frozenset(), source)
-    elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-        first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
-        text = "\n".join(lines[first - 1 : node.end_lineno])
+    elif not is_constant(node):
+        text = "\n".join(lines[first_line(node) - 1 : node.end_lineno])
         yield _Piece(node, text, frozenset(_bound(node)), frozenset(_needed(text)))
 
 

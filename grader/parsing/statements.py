@@ -95,6 +95,17 @@ def is_placeholder(line: str) -> bool:
     return bool(_PLACEHOLDER.search(line.rstrip()))
 
 
+def first_line(node: ast.stmt) -> int:
+    """The line where a statement begins, its decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def is_constant(node: ast.stmt) -> bool:
+    """Whether a statement is a value by itself: a docstring, `...`."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
 def definition_kind(node: ast.stmt) -> DefinitionKind | None:
     """What kind of definition a top-level statement is; None if running it would do more than define something.
 
@@ -295,7 +306,7 @@ def _from_tree(tree: ast.Module, lines: list[str], offset: int = 0) -> Iterator[
             ast.increment_lineno(node, offset)
         if isinstance(node, ast.Pass):
             continue  # a magic that was taken out, or nothing at all
-        first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+        first = first_line(node)
         last = node.end_lineno or first
         yield Statement(
             source=_segment(lines, node, first, last),

@@ -15,7 +15,7 @@ from grader.course.terms import on_roster
 from grader.model import Line, LineState, Person, Report
 from grader.reports.learning import Series, learning_of
 from grader.reports.tables import ordered
-from grader.reports.words import STATE_WORDS, open_lines, state_of
+from grader.reports.words import MISSED, STATE_WORDS, open_lines, state_of
 from grader.scoring.breaches import LATE
 from grader.text import clean, one_line
 from grader.thresholds import is_doubtful, of_training
@@ -24,7 +24,7 @@ from grader.wording import listed, plural, points, points_word
 LEAST_ALIKE, LEAST_TRIED = 3, 5  # fewer that fail alike, or that tried, say nothing about an item
 BINS = 10
 SHOWN = 12
-TRIED: tuple[LineState, ...] = ("passed", "partly", "failed")
+TRIED: tuple[LineState, ...] = ("passed", *MISSED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +267,7 @@ def _bins(reports: Sequence[Report]) -> tuple[tuple[str, int], ...]:
 def _item(pairs: Pairs) -> ItemFacts:
     first = pairs[0][1]
     states = Counter(line.state for _, line in pairs)
-    missed = [line for _, line in pairs if line.state in ("failed", "partly") and line.result is not None]
+    missed = [line for _, line in pairs if line.state in MISSED and line.result is not None]
     same = Counter((line.message, line.hint) for line in missed)
     (message, hint), alike = min(same.items(), key=lambda entry: (-entry[1], entry[0]), default=(("", ""), 0))
     scores = [line.earned for _, line in pairs if line.earned is not None]

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from grader.course.sheets import escaped, unescaped
 from grader.model import Fate, Line, LineState, Report
-from grader.reports.words import STATE_WORDS, state_of, sums
+from grader.reports.words import MISSED, STATE_WORDS, state_of, sums
 from grader.text import one_line
 from grader.wording import points
 
@@ -100,7 +100,8 @@ def item_summaries(reports: Sequence[Report]) -> list[ItemSummary]:
 def _item_summary(first: Line, lines: Sequence[Line]) -> ItemSummary:
     scores = [line.score for line in lines if line.score is not None]
     mean = sum(scores, Decimal(0)) / len(scores) if scores else None
-    reasons = Counter(line.result.reason for line in lines if line.result and line.result.reason and _missed(line))
+    missed = [line.result.reason for line in lines if line.result and line.state in MISSED]
+    reasons = Counter(filter(None, missed))
     reason, count = min(reasons.items(), key=lambda pair: (-pair[1], pair[0]), default=("", 0))
     return ItemSummary(
         item=first.item,
@@ -112,10 +113,6 @@ def _item_summary(first: Line, lines: Sequence[Line]) -> ItemSummary:
         reason=one_line(reason, 120),
         reason_count=count,
     )
-
-
-def _missed(line: Line) -> bool:
-    return line.state in ("failed", "partly")
 
 
 def _summary_row(report: Report, questions: Sequence[str]) -> list[object]:

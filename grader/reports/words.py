@@ -41,7 +41,8 @@ STATE_SIGNS: Mapping[LineState, str] = {
     "awaiting": "…",
     "marked": "✎",
 }
-WRONG: tuple[LineState, ...] = ("failed", "partly", "not_attempted")
+MISSED: tuple[LineState, ...] = ("failed", "partly")
+WRONG: tuple[LineState, ...] = (*MISSED, "not_attempted")
 # Names that suites give their routes, as people read them; any other name is read as it is.
 ROUTE_WORDS = {"own": "your own parts", "stand-in": "the grader's parts in the place of your other ones"}
 ACTION_WORDS = {

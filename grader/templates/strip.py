@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from grader.errors import AuthorError
+from grader.parsing.statements import first_line
 from grader.templates.imports import drop_unused
 from grader.templates.markers import Region, find_regions, logical_starts, plain_comments, python_comments, split_lines
 
@@ -82,12 +83,6 @@ def _compiled(source: str) -> ast.Module:
 
 
 # --- regions hold whole statements -------------------------------------------------------------------------------
-
-
-def first_line(node: ast.stmt) -> int:
-    """The line where a statement begins, its decorators included."""
-    decorators = node.decorator_list if isinstance(node, Scope) else []
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def _require_whole_statements(tree: ast.Module, region: Region, path: str) -> None:

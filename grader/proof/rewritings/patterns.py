@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
+from grader.parsing.statements import first_line, is_constant
 from grader.proof.changes.making import Operator
 from grader.proof.changes.source import ATOMS, Edit, Replacement, Source
 
@@ -108,7 +109,11 @@ def _parsed(text: str) -> ast.AST:
 def above(source: Source, node: ast.AST, lines: str) -> Replacement:
     """The replacement that puts lines before the top-level statement that a node belongs to."""
     outer = [part for part in (node, *source.around(node)) if isinstance(part, ast.stmt)]
-    top = outer[-1]
-    first = min([top.lineno, *(entry.lineno for entry in getattr(top, "decorator_list", []))])
-    start = source.start_of_line(first)
+    start = source.start_of_line(first_line(outer[-1]))
     return Replacement(start, start, f"{lines}\n")
+
+
+def first_of(node: ast.FunctionDef) -> ast.stmt:
+    """The statement with which a function begins, behind its docstring; the docstring where there is nothing else."""
+    first, *others = node.body
+    return others[0] if others and is_constant(first) else first

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from grader.proof.changes.calls import attribute_of_self, called
 from grader.proof.changes.source import Edit, Function, Replacement, Source
-from grader.proof.rewritings.patterns import above, has_torch
+from grader.proof.rewritings.patterns import above, first_of, has_torch
 
 WITHOUT_GRADIENTS = ("generate", "evaluate", "prefix_generate", "generate_translation")
 
@@ -169,7 +169,7 @@ def hinted(source: Source, node: ast.AST) -> Iterator[Edit]:
         start = source.span(first)[1]
         yield source.inserted(start, ": torch.Tensor")
         yield source.inserted(start, ': "torch.FloatTensor | None"')
-    place = source.span(_body_of(node))[0]
+    place = source.span(first_of(node))[0]
     indent = " " * node.col_offset + "    "
     yield source.inserted(place, f'assert {first.arg} is not None, f"nothing to read: {{{first.arg}!r:>10}}"\n{indent}')
 
@@ -220,9 +220,3 @@ def under(source: Source, node: ast.AST) -> Iterator[Edit]:
 def _methods(node: ast.AST, name: str) -> Iterator[ast.FunctionDef]:
     if isinstance(node, ast.ClassDef):
         yield from (part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == name)
-
-
-def _body_of(node: ast.FunctionDef) -> ast.stmt:
-    first, *others = node.body
-    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    return others[0] if is_docstring and others else first

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from grader.proof.changes.calls import called, names_in
 from grader.proof.changes.source import Edit, Source
-from grader.proof.rewritings.patterns import filled_in, spelt
+from grader.proof.rewritings.patterns import filled_in, first_of, spelt
 
 # Of a tensor: the same values, laid out otherwise.
 LAYOUTS = (
@@ -49,7 +49,7 @@ def argument_written(source: Source, node: ast.AST) -> Iterator[Edit]:
     """The first argument is written into before anything else reads it, its values kept."""
     if not isinstance(node, ast.FunctionDef) or node.name != "forward" or source.class_of(node) is None:
         return
-    first = _first_statement(node)
+    first = first_of(node)
     names = [argument.arg for argument in node.args.args[1:]]
     for name in names:
         if name in ("hidden", "cell", "hidden_states", "x", "inputs", "hidden_states"):
@@ -58,12 +58,6 @@ def argument_written(source: Source, node: ast.AST) -> Iterator[Edit]:
             parts = f"{name} if isinstance({name}, (tuple, list)) else [{name}]"
             write = "part.mul_(1) if part.is_floating_point() else part.add_(0)"
             yield source.inserted(start, f"for part in {parts}:\n{indent}    {write}\n{indent}")
-
-
-def _first_statement(node: ast.FunctionDef) -> ast.stmt:
-    first, *others = node.body
-    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    return others[0] if is_docstring and others else first
 
 
 def _returned(source: Source, node: ast.AST) -> list[ast.expr]:
