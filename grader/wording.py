@@ -24,3 +24,8 @@ def points_word(value: Decimal) -> str:
 def listed(names: Sequence[str], most: int = 6) -> str:
     """The first of many names: `a, b and 3 more`."""
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def first_lines(lines: Sequence[str], most: int) -> list[str]:
+    """The first of many lines, and one that says how many more there are."""
+    return [*lines[:most], *([f"… and {len(lines) - most:,} more"] if len(lines) > most else [])]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from grader.wording import listed, plural, points, points_word
+from grader.wording import first_lines, listed, plural, points, points_word
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,8 @@ def test_counts():
 )
 def test_many_names_are_cut(names, said):
     assert listed(list(names), 3) == said
+
+
+@pytest.mark.parametrize(("lines", "said"), [("ab", ["a", "b"]), ("abc", ["a", "b", "… and 1 more"])])
+def test_many_lines_are_cut(lines, said):
+    assert first_lines(list(lines), 2) == said

@@ -44,7 +44,7 @@ from grader.release.keeping import keep
 from grader.reports import files, gradescope, html, terminal
 from grader.results import log
 from grader.results.journal import NAME as JOURNAL
-from grader.results.journal import Journal
+from grader.results.journal import SUBMISSIONS, SUITE, Journal
 from grader.results.sharding import Shard
 from grader.run.courses import remember_course
 from grader.run.engine import Trainings
@@ -60,9 +60,6 @@ from grader.run.grading import (
 )
 from grader.sandbox.launch import Launched
 from grader.wording import plural
-
-SUBMISSIONS = "submissions"
-SUITE = "suite.json"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from grader import intake
 from grader.assignment.assignment import Assignment
-from grader.commands.grade import SUBMISSIONS
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment
 from grader.commands.shared import who as user
@@ -20,7 +19,7 @@ from grader.errors import EXIT_DONE, UsageError
 from grader.marking import work
 from grader.marking.keeping import Keeper
 from grader.model import Report, Submission, attempt_key
-from grader.results.journal import Contents, read
+from grader.results.journal import SUBMISSIONS, Contents, read
 from grader.run.grading import scores_of
 from grader.wording import listed
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
-from grader.commands.grade import SUBMISSIONS, SUITE, finish
+from grader.commands.grade import finish
 from grader.commands.score import slug_of
 from grader.commands.shared import course_for, open_assignment
 from grader.course import dispositions, forgotten, marks, people
@@ -16,7 +16,7 @@ from grader.course.forgotten import Forgotten
 from grader.course.voids import NAME as VOIDS
 from grader.errors import UsageError
 from grader.reports.files import merge_intake, write_text
-from grader.results.journal import read
+from grader.results.journal import SUBMISSIONS, SUITE, read
 from grader.results.log import head
 from grader.results.merging import Merged, merge
 from grader.run.courses import COURSE_PATH, TIMES, remember_course

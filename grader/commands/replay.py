@@ -13,7 +13,7 @@ from grader.model import CheckResult, Submission
 from grader.reports import full
 from grader.reports.files import writable
 from grader.results.journal import NAME as JOURNAL
-from grader.results.journal import Contents, Stored, read
+from grader.results.journal import SUBMISSIONS, Contents, Stored, read
 from grader.run.engine import Trainings
 from grader.run.grading import automatic_items, grade_in_memory
 from grader.thresholds import of_training
@@ -97,7 +97,7 @@ def _place(report: Path) -> tuple[Path, str]:
 
 
 def _submission(folder: Path, key: str, stored: Stored) -> Submission:
-    root = folder / "submissions" / key
+    root = folder / SUBMISSIONS / key
     if not root.is_dir():
         raise UsageError(f"the files of {key!r} are not in {root}; they are needed to run the check again")
     return Submission(key=key, root=root.resolve(), digest=stored.digest, files=stored.facts.get("files", {}))

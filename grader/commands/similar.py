@@ -13,7 +13,7 @@ from grader.errors import EXIT_DONE, UsageError
 from grader.reports.files import write_text
 from grader.reports.similar import CODE, code_of, given_to_all, page, rows, similar_pairs
 from grader.results.journal import NAME as JOURNAL
-from grader.results.journal import read
+from grader.results.journal import SUBMISSIONS, read
 from grader.run.grading import taken_in
 
 LIST, PAGE = "similar.csv", "similar.html"
@@ -23,7 +23,7 @@ def run(folder: Path, former: Sequence[Path], least: float, assignments: Path | 
     """Write similar.csv and similar.html into the results folder. Raises UsageError."""
     _, assignment = open_assignment(slug_of(folder), assignments)
     contents = read(folder)
-    present = list(taken_in(contents, (folder / "submissions").resolve()))
+    present = list(taken_in(contents, (folder / SUBMISSIONS).resolve()))
     texts = {
         entry.key: code_of(entry.root / path for path in entry.files.values() if path.lower().endswith(CODE))
         for entry in present
@@ -47,7 +47,7 @@ def _of_another_year(year: Path) -> dict[str, str]:
     """{year/name: code} of a results folder, or of a folder with one folder or file for each submission."""
     if not year.is_dir():
         raise UsageError(f"{year} is no folder; name former results, or a folder of former submissions")
-    root = year / "submissions" if (year / JOURNAL).exists() else year
+    root = year / SUBMISSIONS if (year / JOURNAL).exists() else year
     found = {}
     for each in sorted(root.iterdir()):
         inside = sorted(path for path in each.rglob("*") if path.is_file()) if each.is_dir() else [each]

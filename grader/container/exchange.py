@@ -23,11 +23,10 @@ from grader.container.box import ASSIGNMENTS, FILE_MIB, OUT, SUBMISSIONS
 from grader.errors import GraderError, UsageError
 from grader.model import Submission, unjudged
 from grader.results.following import Follower
-from grader.results.journal import NAME, Contents, Journal, impossible, read
+from grader.results.journal import NAME, SUITE, Contents, Journal, impossible, read
 from grader.rules import check_archive
 
 FOLDER = ".container"  # no key begins with a dot
-SUITE = "suite.json"
 
 
 @dataclass(frozen=True)

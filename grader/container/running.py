@@ -30,14 +30,14 @@ from grader.container.box import (
     memory_of,
 )
 from grader.container.connecting import Client, engine, explained, require_image, runtime_for
-from grader.container.exchange import FOLDER, SUITE, Exchange, adopt, close_exchange, give_up, open_exchange, returned
+from grader.container.exchange import FOLDER, Exchange, adopt, close_exchange, give_up, open_exchange, returned
 from grader.container.image import default_image
 from grader.errors import EXIT_AUTHOR, EXIT_DONE, GraderError, UsageError
 from grader.intake import Taken
 from grader.model import Submission
 from grader.reports.files import write_text
 from grader.results.following import Follower
-from grader.results.journal import NAME, Contents, Journal
+from grader.results.journal import NAME, SUITE, Contents, Journal
 from grader.run.engine import Order, Trainings
 from grader.run.grading import Progress, idle_items
 from grader.sandbox.gpu import VISIBLE

@@ -34,6 +34,7 @@ from grader.course import sheets
 from grader.course.people import PERSON_COLUMNS, comparable
 from grader.errors import AuthorError, UsageError
 from grader.model import Person
+from grader.wording import first_lines
 
 COURSE = "course.yaml"
 _WHO = dict.fromkeys(("who", "key", "submission", "student", "id", "sid", "email", "e-mail"), "who")
@@ -321,5 +322,4 @@ def read_times(
 
 def _stop(problems: Sequence[str]) -> None:
     if problems:
-        more = [f"… and {len(problems) - sheets.MAX_SHOWN} more"] if len(problems) > sheets.MAX_SHOWN else []
-        raise UsageError("\n".join([*problems[: sheets.MAX_SHOWN], *more]))
+        raise UsageError("\n".join(first_lines(problems, sheets.MAX_SHOWN)))

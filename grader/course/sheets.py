@@ -17,6 +17,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from grader.errors import UsageError
+from grader.wording import first_lines
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_SHOWN = 20
@@ -146,8 +147,8 @@ def table(
 
 def listed(path: Path, refusal: str, problems: Sequence[str]) -> str:
     """All that is wrong with a file, one problem a line."""
-    told = [*problems[:MAX_SHOWN], *([f"… and {len(problems) - MAX_SHOWN} more"] if problems[MAX_SHOWN:] else [])]
-    return "\n".join([f"{path}: {refusal}, because", *(f"  {problem}" for problem in told)])
+    told = (f"  {problem}" for problem in first_lines(problems, MAX_SHOWN))
+    return "\n".join([f"{path}: {refusal}, because", *told])
 
 
 def near(name: str, known: Iterable[str]) -> str:

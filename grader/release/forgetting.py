@@ -134,7 +134,7 @@ def _cut_people(folder: Path, kept: Sequence[Person], gone: Sequence[Person], kn
 def _remove_files(folder: Path, keys: Collection[str]) -> None:
     try:
         (folder / CLASS).unlink(missing_ok=True)  # it may name everybody; `grader class` makes it anew
-        for base in (folder, folder / "submissions", folder / ATTEMPTS):
+        for base in (folder, folder / journal.SUBMISSIONS, folder / ATTEMPTS):
             for key in keys:
                 if (base / key).exists():
                     shutil.rmtree(base / key)
@@ -172,6 +172,6 @@ def _naming(folder: Path, gone: Sequence[Person], keys: Collection[str]) -> list
     found = []
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder).parts
-        if path.is_file() and inside[0] != "submissions" and pattern.search(path.read_text("utf-8", "replace")):
+        if path.is_file() and inside[0] != journal.SUBMISSIONS and pattern.search(path.read_text("utf-8", "replace")):
             found.append(path)
     return found

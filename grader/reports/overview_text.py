@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from grader.reports.overview import Case, ItemFacts, Overview, Student
+from grader.wording import first_lines
 
 BAR = 40
 SHOWN = 15
@@ -65,9 +66,8 @@ def _items(items: Sequence[ItemFacts]) -> list[str]:
 
 
 def _cases(cases: Sequence[Case]) -> list[str]:
-    more = [f"… and {len(cases) - SHOWN} more"] if len(cases) > SHOWN else []
-    said = [f"{case.count} × {case.what}{f': {case.more}' if case.more else ''} – {case.who}" for case in cases[:SHOWN]]
-    return [*said, *more]
+    said = [f"{case.count} × {case.what}{f': {case.more}' if case.more else ''} – {case.who}" for case in cases]
+    return first_lines(said, SHOWN)
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int]) -> list[str]:

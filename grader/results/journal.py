@@ -32,6 +32,8 @@ from grader.results.curves import compact
 from grader.thresholds import FIGURES, measured
 
 NAME = "journal.jsonl"
+# Beside it in a results folder: what was handed in, and the account of the suite's run on the reference.
+SUBMISSIONS, SUITE = "submissions", "suite.json"
 FORMAT = 1
 
 
@@ -238,7 +240,7 @@ class Journal:
 
 
 _OURS = frozenset(
-    {"submissions", "people.csv", "intake.csv", "suite.json", "summary.csv", "items.csv", "attention.csv", ".cluster"}
+    {SUBMISSIONS, "people.csv", "intake.csv", SUITE, "summary.csv", "items.csv", "attention.csv", ".cluster"}
 )
 
 
