@@ -269,7 +269,7 @@ def test_people_of_all_runs_are_kept(tmp_path):
     out = class_of(tmp_path / "out")
     one = class_of(tmp_path / "one", people="ann,Ann,ann@x,1\n")
     two = class_of(tmp_path / "two", people="ann,Ann,ann@x,1\nbob,Bob,bob@x,2\n")
-    command._bring_people([one, two, class_of(tmp_path / "three")], out)
+    command._bring_people([one, two, class_of(tmp_path / "three")], out, ())
     assert (out / "people.csv").read_text().splitlines()[1:] == ["ann,Ann,ann@x,1", "bob,Bob,bob@x,2"]
 
 
