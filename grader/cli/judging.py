@@ -80,7 +80,13 @@ def grade(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a results folder, which must exist.")] = False,
     only: Only = None,
     training: Training = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say how long the run will take; runs nothing.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say how long the run will take on each device; runs nothing.")
+    ] = False,
+    price: Annotated[
+        list[str] | None,
+        typer.Option("--price", help="With --plan: money for an hour of one cpu or GPU, e.g. cuda=2.50. Repeatable."),
+    ] = None,
     lenient: Lenient = False,
     groups: Groups = None,
     course: Course = None,
@@ -164,8 +170,9 @@ def grade(
         shard=shard,
         items=tuple(items or ()),
         stage=stage,
+        prices=tuple(price or ()),
     )
-    if not slurm:
+    if plan or not slurm:
         end(command.run(request, context.obj))
         return
     from grader.commands import cluster

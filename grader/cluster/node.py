@@ -71,7 +71,7 @@ def ended_at(out: Path, array: str, number: int) -> Ended | None:
 
 
 def _judged(out: Path, name: str, number: int) -> Ended:
-    node = socket.gethostname()
+    node = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
     task = load(out)
     if task is None:
         raise GraderError(f"{out} is not there, or holds no run: is it on a file system that {node} sees?")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from grader.cluster.following import Shard
-from grader.wording import plural
+from grader.wording import listed, plural
 
 MOST_LINES = 20
 ORDER = ("failed", "lost", "runs", "waits", "new")  # what needs somebody first
@@ -55,14 +55,21 @@ def notes(shards: Sequence[Shard]) -> list[str]:
 
 
 def troubles(shards: Sequence[Shard]) -> list[str]:
-    """Why shards are not done, each reason once, with the shards it is true of."""
-    whys: dict[str, list[str]] = {}
+    """Why shards are not done, each reason once, with the shards it is true of and the nodes that said so."""
+    whys: dict[str, list[Shard]] = {}
     for shard in shards:
         if shard.state != "done":
-            whys.setdefault(shard.why or _word(shard.state), []).append(f"{shard.array} {shard.number}")
-    return [
-        f"{', '.join(some[:MOST_LINES])}{' …' if len(some) > MOST_LINES else ''}: {why}" for why, some in whys.items()
-    ]
+            whys.setdefault(shard.why or _word(shard.state), []).append(shard)
+    return [f"{_names(held)}{_nodes(held)}: {why}" for why, held in whys.items()]
+
+
+def _names(shards: Sequence[Shard]) -> str:
+    return listed([f"{shard.array} {shard.number}" for shard in shards], MOST_LINES)
+
+
+def _nodes(shards: Sequence[Shard]) -> str:
+    names = list(dict.fromkeys(shard.node for shard in shards if shard.node))
+    return f" (on {listed(names, MOST_LINES)})" if names else ""
 
 
 def _word(state: str) -> str:

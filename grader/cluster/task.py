@@ -94,12 +94,15 @@ def is_open(out: Path) -> bool:
 
 
 def remember(out: Path, array: str, shards: tuple[int, ...]) -> Sent:
-    """Note what is about to be sent, under a name of its own: what is not there later was lost and is sent again."""
-    count = len(sent(out))
+    """Note what is about to be sent, under a name of its own: what is not there later was lost and is sent again.
+
+    Raises GraderError when the disk refuses.
+    """
+    before = sent(out)
     name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:10]
-    entry = Sent(job=f"grader-{name}-{count}", array=array, shards=shards)
-    with (out / FOLDER / "sent.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(entry)) + "\n")
+    entry = Sent(job=f"grader-{name}-{len(before)}", array=array, shards=shards)
+    # All of it anew: a disk that fills, or a kill, would leave half a line.
+    write_text(out / FOLDER / "sent.jsonl", "".join(json.dumps(asdict(one)) + "\n" for one in (*before, entry)))
     return entry
 
 

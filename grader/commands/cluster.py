@@ -25,7 +25,7 @@ from grader.cluster.task import FOLDER, Array, Task, is_open, load, place, save
 from grader.commands.grade import Request, finish, results_folder
 from grader.commands.merge import combine
 from grader.commands.shared import open_assignment, require_reference, seed_for, trainings_for
-from grader.errors import EXIT_GRADER, EXIT_INTERRUPTED, UsageError
+from grader.errors import EXIT_GRADER, EXIT_INTERRUPTED, GraderError, UsageError
 from grader.recording.identity import code_digest
 from grader.results.journal import NAME, lock
 from grader.run.engine import Order, record_at
@@ -54,9 +54,12 @@ def run(request: Request, places: Places) -> int:
     out = results_folder(request).resolve()
     if request.resume and load(out) is None:
         raise UsageError(f"there is no run on a cluster to resume in {out}")
-    if (out / NAME).exists() and not is_open(out):
-        return _done_before(request, out, assignment)
+    if (out / NAME).exists() and load(out) is None:
+        raise UsageError(f"{out} holds results of a run that was not on a cluster; choose another --out")
     with _alone(out):
+        if (out / NAME).exists() and not is_open(out):
+            sys.stderr.write(f"note: {out} was judged before; grade what came later into another --out, and merge\n")
+            return finish(out, assignment, lenient=request.lenient, as_json=request.json)
         task = _task(request, places, folders, assignment, out)
         following = Following(out, task)
         try:
@@ -72,13 +75,6 @@ def run(request: Request, places: Places) -> int:
             )
             return EXIT_GRADER
         return _collected(request, task, out)
-
-
-def _done_before(request: Request, out: Path, assignment: Assignment) -> int:
-    if load(out) is None:
-        raise UsageError(f"{out} holds results of a run that was not on a cluster; choose another --out")
-    sys.stderr.write(f"note: {out} was judged before; grade what came later into another --out, and merge\n")
-    return finish(out, assignment, lenient=request.lenient, as_json=request.json)
 
 
 def _nodes(request: Request, places: Places) -> Nodes:
@@ -115,8 +111,10 @@ def _task(request: Request, places: Places, folders: Folders, assignment: Assign
         raise UsageError(
             f"{out} was begun with another state of the grader (version {before.version}): choose another --out"
         )
-    seed = before.arguments[before.arguments.index("--seed") + 1] if before else None
-    asked = seed_for(request.seed, request.recording) or seed or new_seed()
+    asked = seed_for(request.seed, request.recording) or _given(before, "--seed") or new_seed()
+    # In words: on a node the default would be what that node's environment says.
+    choice = request.training or _given(before, "--training")
+    request = replace(request, training=trainings_for(assignment, choice, "cpu").source)
     shards = places.shards or (before.shards if before else _shards_for(request, assignment))
     task = Task(
         slug=request.slug,
@@ -138,13 +136,23 @@ def _task(request: Request, places: Places, folders: Folders, assignment: Assign
     return task
 
 
+def _given(task: Task | None, option: str) -> str | None:
+    """What an earlier call gave all its shards, or worked out for them."""
+    return None if task is None else task.arguments[task.arguments.index(option) + 1]
+
+
 def _record(request: Request, folders: Folders, seed: str, target: Path) -> None:
+    """The recording of all shards. Raises GraderError when the disk refuses."""
     shutil.rmtree(target, ignore_errors=True)
-    if request.recording is not None:
-        shutil.copytree(request.recording, target)
-        return
-    sys.stderr.write(f"{request.slug}: the reference runs here once, for all shards\n")
-    record_at(target, Order(folders=folders, seed=seed))
+    try:
+        if request.recording is not None:
+            shutil.copytree(request.recording, target)
+            return
+        sys.stderr.write(f"{request.slug}: the reference runs here once, for all shards\n")
+        record_at(target, Order(folders=folders, seed=seed))
+    except shutil.Error as error:
+        _, file, why = error.args[0][0]
+        raise GraderError(f"{file} cannot be written: {why}; make room, and run the same command again") from None
 
 
 def _shards_for(request: Request, assignment: Assignment) -> int:
@@ -188,8 +196,7 @@ def _absolute(path: Path) -> str:
 def _arrays(request: Request, places: Places, assignment: Assignment) -> tuple[Array, ...]:
     """One for everything, and with GPU nodes one for what needs a GPU; with --device cuda for trainings as well."""
     items = [assignment.item(name) for name in automatic_items(assignment, request.only)]
-    source = trainings_for(assignment, request.training, "cpu").source
-    trains = request.device == "cuda" and source != "off"
+    trains = request.device == "cuda" and request.training != "off"
     if request.device == "cuda" and not places.gpu_partition:
         raise UsageError("--slurm --device cuda: say with --gpu-partition where GPUs are")
     on_gpu = [item.id for item in items if item.needs.gpu or (trains and item.training is not None)]

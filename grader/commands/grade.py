@@ -20,6 +20,7 @@ from grader.assignment.locate import Folders
 from grader.cluster.task import is_open
 from grader.commands import plan
 from grader.commands.shared import (
+    NoData,
     course_for,
     exit_code_of,
     job_count,
@@ -29,6 +30,7 @@ from grader.commands.shared import (
     require_reference,
     seed_for,
     trainings_for,
+    trainings_planned,
     use_staged_data,
     who,
 )
@@ -40,6 +42,8 @@ from grader.errors import EXIT_DONE, GraderError, UsageError
 from grader.intake.groups import read_groups
 from grader.model import Report, Submission
 from grader.platforms.answers import answers_in
+from grader.recording.identity import SUBMISSIONS as KEPT
+from grader.recording.identity import code_digest, folder_digest
 from grader.release.keeping import keep
 from grader.reports import files, gradescope, html, terminal
 from grader.results import log
@@ -49,6 +53,7 @@ from grader.results.sharding import Shard
 from grader.run.courses import remember_course
 from grader.run.engine import Trainings
 from grader.run.grading import (
+    ALIKE,
     Progress,
     automatic_items,
     grade_into,
@@ -60,6 +65,8 @@ from grader.run.grading import (
 )
 from grader.sandbox.launch import Launched
 from grader.wording import plural
+
+DIGITS = 8  # of a digest: enough to tell two states apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +101,7 @@ class Request:
     stored: str | None = None  # whose stored submissions are judged again; "": everybody's
     stage: Path | None = None
     remember: tuple[str, ...] = ()  # who was forgotten here and is to be taken in again
+    prices: tuple[str, ...] = ()
     items: tuple[str, ...] = ()  # exactly these; unlike `only` they are not named by a person, and lift no protection
 
 
@@ -124,15 +132,17 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
     folders, assignment = open_assignment(request.slug, request.assignments)
     require_reference(folders, request.recording)
     items = automatic_items(assignment, request.items or request.only)
-    if request.stage is not None:
-        use_staged_data(request.stage)
-    trainings = trainings_for(assignment, request.training, request.device)
+    if request.plan:
+        planned, prices = (
+            trainings_planned(assignment, request.training, request.device),
+            plan.prices_of(request.prices),
+        )
+        count = _count(request, assignment)
+        sys.stdout.write(plan.text(assignment, items, planned, count, job_count(request.jobs), prices))
+        return EXIT_DONE
+    trainings = _trainings(request, assignment)
     if request.stored is not None and request.only:
         _require_something_to_do(assignment, items, trainings)
-    if request.plan:
-        count = _count(request, assignment)
-        sys.stdout.write(plan.text(assignment, items, trainings, count, job_count(request.jobs)))
-        return EXIT_DONE
     if request.container and request.answers is not None:
         raise UsageError("--answers takes results over on this machine: give it without --container")
     if not request.paths and request.taken is None and request.stored is None:
@@ -158,6 +168,18 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
         return EXIT_DONE  # who called reads the journal, and makes the results
     what = "graded" if request.stored is None else "regraded"
     return finish(out, assignment, lenient=request.lenient, as_json=request.json, what=what, facts=facts)
+
+
+def _trainings(request: Request, assignment: Assignment) -> Trainings:
+    """What this call trains. Raises GraderError for a part of a class that finds no data: its machine is to blame."""
+    try:
+        if request.stage is not None:
+            use_staged_data(request.stage)
+        return trainings_for(assignment, request.training, request.device)
+    except NoData as lacking:
+        if request.shard is None:
+            raise
+        raise GraderError(f"{lacking}. {ALIKE}") from None
 
 
 def results_folder(request: Request) -> Path:
@@ -288,7 +310,11 @@ def _class_of(run: _Run) -> _Class:
         return known if shard is None else shard.share(known)
 
     taken = _take(journal, run.assignment, request, workspace, run.out, choose)
-    return _Class(taken, seed or new_seed(), None if shard is None else shard.facts(owners, request.items))
+    if shard is None:
+        return _Class(taken, seed or new_seed(), None)
+    suite = folder_digest(run.folders.suite, KEPT)[:DIGITS]
+    alike = {"training": run.trainings.source, "grader": code_digest()[:DIGITS], "suite": suite}
+    return _Class(taken, seed or new_seed(), shard.facts(owners, request.items, alike))
 
 
 def _stored(journal: Journal, owner: str, workspace: Path) -> _Class:

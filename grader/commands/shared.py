@@ -30,6 +30,10 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 DEVICES = ("cpu", "cuda")
 
 
+class NoData(UsageError):
+    """The data that is asked for has no folder on this machine."""
+
+
 def open_assignment(slug: str, assignments: Path | None) -> tuple[Folders, Assignment]:
     """The folders and the manifest of a slug; what is written in the short form is expanded."""
     folders = expanded(assignment_folders(slug, assignments))
@@ -71,12 +75,12 @@ def exit_code_of(reports: Sequence[Report]) -> int:
 
 
 def use_staged_data(target: Path) -> None:
-    """Have this process read data from a copy below `target`. Raises UsageError where there is nothing to copy."""
+    """Have this process read data from a copy below `target`. Raises NoData where there is nothing to copy."""
     from grader.datasets.staging import stage
 
     source = os.environ.get(DATA_VARIABLE, "")
     if not source or not Path(source).expanduser().is_dir():
-        raise UsageError(
+        raise NoData(
             f"--stage copies the data that {DATA_VARIABLE} names, and that is no folder: {source or 'not set'}"
         )
     os.environ[DATA_VARIABLE] = str(stage(Path(source).expanduser(), target))
@@ -85,22 +89,28 @@ def use_staged_data(target: Path) -> None:
 def trainings_for(assignment: Assignment, choice: str | None, device: str) -> Trainings:
     """What a run trains. Without a choice: on real data where GRADER_DATA names a folder, else not at all.
 
-    Raises UsageError for an unknown word, for real data without a folder, and for a device that is not here.
+    Raises UsageError for an unknown word and for a device that is not here, NoData for real data without a folder.
     """
+    planned = trainings_planned(assignment, choice, device)
     folder = os.environ.get(DATA_VARIABLE, "")
-    word = choice or ("real" if folder else "off")
+    real = planned.source == "real"
+    if real and not (folder and Path(folder).expanduser().is_dir()):
+        where = f"names {folder}, which is no folder" if folder else "is not set"
+        advice = "see docs/data.md, or use --training made or --training off"
+        raise NoData(f"--training real needs data, and {DATA_VARIABLE} {where}; {advice}")
+    used = _gpu() if device == "cuda" else {}
+    return replace(planned, data=Path(folder).expanduser() if real else None, gpu=used)
+
+
+def trainings_planned(assignment: Assignment, choice: str | None, device: str) -> Trainings:
+    """As `trainings_for`, whether or not data and a GPU are here. Raises UsageError for an unknown word."""
+    word = choice or ("real" if os.environ.get(DATA_VARIABLE, "") else "off")
     source = next((known for known in SOURCES if known == word), None)
     if source is None:
         raise UsageError(f"--training {word!r}: expected one of {', '.join(SOURCES)}")
-    if word == "real" and not (folder and Path(folder).expanduser().is_dir()):
-        where = f"names {folder}, which is no folder" if folder else "is not set"
-        advice = "see docs/data.md, or use --training made or --training off"
-        raise UsageError(f"--training real needs data, and {DATA_VARIABLE} {where}; {advice}")
     if device not in DEVICES:
         raise UsageError(f"--device {device!r}: expected one of {', '.join(DEVICES)}")
-    used = _gpu() if device == "cuda" else {}
-    trainings = trainings_of(assignment, source, Path(folder).expanduser() if word == "real" else None, device)
-    return replace(trainings, gpu=used)
+    return trainings_of(assignment, source, device=device)
 
 
 def _gpu() -> dict[str, str]:

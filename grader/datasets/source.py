@@ -56,6 +56,10 @@ class DamagedData(GraderError):
         super().__init__(f"{path}: {found}; expected {expected}. What to do: {remedy}.")
 
 
+class LostData(GraderError):
+    """A data set that was there when the run began is there no more: a fault of the machine, not of the set-up."""
+
+
 @dataclass(frozen=True)
 class DataSource:
     """Where loaders take their data from: `root` holds the real files; `made` asks for the stand-ins made by code."""

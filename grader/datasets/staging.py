@@ -1,5 +1,7 @@
 """Data sets copied onto a node's own disk, once: what is there already, by its checksum, is not read again.
 
+What the source no longer has is removed.
+
     TARGET/<digest of the source's path>/…         the same files, read-only
     TARGET/<digest of the source's path>/.staged   {file: [size, time, SHA-256]} of the sources that were copied
 
@@ -24,14 +26,20 @@ _Stamp = list[int | str]  # size, time of change in ns, SHA-256
 
 
 def stage(source: Path, target: Path) -> Path:
-    """The folder below `target` that now holds what `source` holds. Raises GraderError when a file cannot be copied."""
+    """The folder below `target` that now holds what `source` holds.
+
+    Raises GraderError when a file cannot be copied, and for a source without any: a disk that is not mounted looks so.
+    """
     place = target / hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:16]
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o755)
         with _alone(place):
             known = _read(place)
-            for path in sorted(path for path in source.rglob("*") if path.is_file()):
-                name = path.relative_to(source).as_posix()
+            present = {path.relative_to(source).as_posix(): path for path in source.rglob("*") if path.is_file()}
+            if not present:
+                raise GraderError(f"--stage {target}: {source} holds no file; is its disk mounted on this machine?")
+            _forget(place, known, known.keys() - present.keys())
+            for name, path in sorted(present.items()):
                 if not _is_there(path, place / name, known.get(name)):
                     known[name] = _copied(path, place / name)
                     _write(place, known)
@@ -62,6 +70,15 @@ def _write(place: Path, known: dict[str, _Stamp]) -> None:
     part = place / f"{INDEX}.part"
     part.write_text(json.dumps(known), encoding="utf-8")
     part.replace(place / INDEX)
+
+
+def _forget(place: Path, known: dict[str, _Stamp], gone: set[str]) -> None:
+    """Remove copies of what is no longer in the source: loaders would take them for the set."""
+    for name in gone:
+        (place / name).unlink(missing_ok=True)
+        del known[name]
+    if gone:
+        _write(place, known)
 
 
 def _is_there(path: Path, copy: Path, known: _Stamp | None) -> bool:

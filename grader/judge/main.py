@@ -38,6 +38,7 @@ from grader.errors import AuthorError, GraderError
 from grader.judge.completing import complete
 from grader.judge.examining import examine
 from grader.judge.judging import job_of, judge
+from grader.judge.lacking_data import data_of_trainings
 from grader.judge.plugin import JudgePlugin, pytest_arguments
 from grader.judge.preparing import prepare, reference_handed, template_handed, wanted_items
 from grader.judge.reference_run import Recorded
@@ -81,10 +82,12 @@ class JudgeParent:
         if forks:
             self.sandbox.wait_until_ready()  # type: ignore[attr-defined]
             self.sandbox.preload(trial.preload)
+            trial = replace(trial, data=data_of_trainings(trial, self.sandbox))
         seats = self._seats(trial)
         gc.collect()
         gc.freeze()
         ready = {"items": described(trial.records), "versions": versions(), "seats": seats}
+        ready |= {"lacking": {item: text for item, text in trial.data.items() if text}, "refusal": trial.refusal}
         ready |= {"notes": self.stock.notes, "recording": None if self.stock.folder is None else str(self.stock.folder)}
         self.port.send({"say": "ready", **ready})
         judges = self._judges(trial)

@@ -68,7 +68,10 @@ class _Settled(Exception):
 
 @dataclass(frozen=True)
 class Trial:
-    """What all submissions of a run share."""
+    """What all submissions of a run share.
+
+    `data`: what the data of each training lacked when the run began, "" where all was there; only what is known.
+    """
 
     assignment: Assignment
     plugin: JudgePlugin
@@ -82,6 +85,7 @@ class Trial:
     hidden_anywhere: bool = True  # items that students must not see run however badly workers are held back
     refusal: str = ""  # why nothing can be judged from the expected values
     source: DataSource | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
     gpu: Mapping[str, str] = field(default_factory=dict)
     alone: Alone = lambda alone: nullcontext()
@@ -136,6 +140,7 @@ class SubmissionJudge:
                 source=trial.source,
                 seed=trial.seed,
                 alone=trial.alone,
+                data=trial.data,
             )
             self._training = TrainingJudge(trial.plugin, gym, (student, trial.reference), handed)
 

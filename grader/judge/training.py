@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from grader.assignment.assignment import Budget, Item
-from grader.datasets.source import DamagedData, MissingData
+from grader.datasets.source import DamagedData, LostData, MissingData
 from grader.judge.attempt import Attempt, result_of
 from grader.judge.drawing import inner_of
 from grader.judge.plugin import Handed, JudgePlugin, Stage
@@ -97,8 +97,8 @@ def _performed(item: Item, test: pytest.Function, fixtures: dict[str, object], r
     except NoReference as lacking:
         message = f"Skipped: {lacking} The points stay open."
         return CheckResult(item=item.id, status="skipped", reason="needs the reference", message=message)
-    except DamagedData as damaged:
-        return unjudged(item.id, clean(str(damaged), 6000))
+    except (DamagedData, LostData) as fault:
+        return unjudged(item.id, clean(str(fault), 6000))
     return None
 
 

@@ -6,13 +6,13 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import torch
 
 from grader.assignment.assignment import Budget, Item, Limits, TrainingWay
-from grader.datasets.source import DataSource
+from grader.datasets.source import DataSource, LostData, MissingData
 from grader.errors import SandboxError
 from grader.judge.attempt import Attempt
 from grader.judge.calls import cloned
@@ -39,13 +39,17 @@ Alone = Callable[[bool], AbstractContextManager[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Gym:
-    """Where trainings of one submission take place, and with what. `alone(True)` waits until no other training runs."""
+    """Where trainings of one submission take place, and with what. `alone(True)` waits until no other training runs.
+
+    `data`: as for a `Trial`.
+    """
 
     sandbox: Sandbox
     site: Site
     source: DataSource
     seed: str
     alone: Alone
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 class WorkerPredictor:
@@ -89,6 +93,7 @@ class TrainingRun:
         self._site = gym.site
         self._reference = reference
         self._needs_gpu = item.needs.gpu
+        self._had_data = gym.data.get(item.id) == ""
         self._limits = Limits(
             wall_seconds=2 * budget.seconds, cpu_seconds=budget.seconds, memory_mib=budget.memory_mib, output_kib=64
         )
@@ -106,7 +111,12 @@ class TrainingRun:
 
     def data(self, build: Callable[[DataSource, torch.Generator], T]) -> T:
         """The task's data, relabelled by the run's secret stream."""
-        return build(self.source, self.draw)
+        try:
+            return build(self.source, self.draw)
+        except MissingData as missing:
+            if not self._had_data:
+                raise
+            raise LostData(f"The data was there when this run began, and is there no more. {missing}") from None
 
     def train(self, probe: Probe, *, given: Mapping[str, torch.Tensor], **options: object) -> Trained:
         """Train in a fresh worker. Raises Ended when no weights come back."""

@@ -143,7 +143,12 @@ class Journal:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise UsageError(f"results cannot be written to {folder}: {error.strerror}; choose another --out") from None
-        if not lock(self._fd):
+        try:
+            alone = lock(self._fd)
+        except GraderError:
+            os.close(self._fd)
+            raise
+        if not alone:
             os.close(self._fd)
             raise UsageError(f"another run is writing to {folder}; wait for it, or choose another --out")
         # Another run may have written between our first look and the lock.
@@ -404,19 +409,27 @@ def in_use(folder: Path) -> bool:
     """Whether a run is writing to this folder."""
     try:
         with (folder / NAME).open("rb") as file:
-            return not lock(file.fileno())
-    except OSError:
+            return not lock(file.fileno(), shared=True)  # NFS gives no other lock of a file that is only read
+    except (OSError, GraderError):
         return False
 
 
-def lock(fd: int) -> bool:
-    """Take a file for this process alone; False when another one has it."""
+def lock(fd: int, *, shared: bool = False) -> bool:
+    """Take a file for this process alone, or `shared` with others that do; False when another one has it.
+
+    Raises GraderError where nobody can say: shared file systems may be mounted without locks.
+    """
     try:
         import fcntl
     except ImportError:
         return True  # Windows: grading a class there is not supported, and one student's check writes no journal
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    except OSError as error:
+        raise GraderError(
+            f"the file system of the results takes no locks ({error.strerror}), so two runs could write to one folder: "
+            "have it mounted with locks (Lustre: flock), or choose a folder on another one"
+        ) from None
     return True

@@ -27,6 +27,13 @@ ARRAY_VARIABLES = (
     "SLURM_ARRAY_TASK_ID",
 )
 
+# What all parts of a class are judged with, and what to do about one that was not.
+ALIKE = {
+    "training": "give all shards the same --training",
+    "grader": "install the same state of the grader everywhere and judge it anew",
+    "suite": "have the same assignment everywhere and judge it anew",
+}
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -50,12 +57,15 @@ class Shard:
         """Those of the keys that are judged in this part, whatever other keys there are."""
         return [key for key in keys if _number(key) % self.of == self.number - 1]
 
-    def facts(self, keys: Sequence[str], items: Sequence[str] = ()) -> dict[str, object]:
-        """What the journal remembers: the part, how many submissions it has, the digest of the whole class, and the
-        items, where they are not all."""
+    def facts(
+        self, keys: Sequence[str], items: Sequence[str] = (), alike: Mapping[str, str] | None = None
+    ) -> dict[str, object]:
+        """What the journal remembers: the part, how many submissions it has, the digest of the whole class, the items,
+        where they are not all, and what must be the same for all parts, in words of `ALIKE`."""
         whole = hashlib.sha256("\0".join(sorted(keys)).encode()).hexdigest()[:24]
         facts = {"number": self.number, "of": self.of, "submissions": len(self.share(keys)), "class": whole}
-        return {**facts, "items": list(items)} if items else facts
+        facts |= {"items": list(items)} if items else {}
+        return {**facts, "alike": dict(alike)} if alike else facts
 
 
 def _of_environment(environment: Mapping[str, str]) -> int:
@@ -88,6 +98,7 @@ def _strangers(parts: Sequence[_Part], first: _Part) -> Iterator[str]:
     """What does not belong to the first of all shards, or is not done."""
     first_folder, whole, facts = first
     known = next((run.versions for _, run, _ in parts if run.versions), {})
+    alike = parts[0][2].get("alike", {})  # of these items: those that need a GPU may be trained, and the others not
     for folder, run, shard in parts:
         label = f"{folder} (shard {shard['number']}/{shard['of']})"
         if shard["of"] != facts["of"]:
@@ -101,6 +112,9 @@ def _strangers(parts: Sequence[_Part], first: _Part) -> Iterator[str]:
         ]:
             theirs, ours = (", ".join(f"{name} {found[name]}" for name in others) for found in (run.versions, known))
             yield f"{label} was judged with {theirs}, others with {ours}: install the same everywhere and judge it anew"
+        for name, value in shard.get("alike", {}).items():
+            if (other := alike.get(name, value)) != value:
+                yield f"{label} was judged with {name} {value}, {parts[0][0]} with {other}: {ALIKE[name]}"
         done = sum(stored.finished or "refused" in stored.facts for stored in run.submissions.values())
         if done < shard["submissions"]:
             yield f"{label} is half done, {done} of {shard['submissions']} submissions: run it again"

@@ -117,6 +117,8 @@ class Engine:
         self.items: dict[str, ItemFacts] = {}
         self.seats: int | None = None  # how many submissions fit on the GPU; None: as many as are wanted
         self.versions: dict[str, str] = {}
+        self.lacking: dict[str, str] = {}  # trainings whose data is not here, or damaged, and what to do about it
+        self.refusal = ""  # why this machine can judge nothing from its recording
         self.recording: Path | None = None  # the one that was used, or made
 
     def __enter__(self) -> Engine:
@@ -291,6 +293,8 @@ class Engine:
         self.items = {name: ItemFacts(**facts) for name, facts in items.items()}
         self.versions = dict(message["versions"])  # type: ignore[call-overload]
         self.seats = message["seats"]  # type: ignore[assignment]
+        self.lacking = dict(message["lacking"])  # type: ignore[call-overload]
+        self.refusal = str(message["refusal"])
         for note in message["notes"]:  # type: ignore[attr-defined]
             self._order.recordings.warn(note)
         self.recording = Path(str(message["recording"])) if message["recording"] else None

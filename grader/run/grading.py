@@ -11,7 +11,7 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
 from grader.course import dispositions, marks, voids
-from grader.errors import UsageError
+from grader.errors import GraderError, UsageError
 from grader.model import CheckResult, Decision, Graded, Refused, Report, Submission, Violation
 from grader.reports import files
 from grader.results import log
@@ -28,6 +28,10 @@ from grader.scoring.lateness import USUAL
 PUBLIC_SEED = "public"
 NO_TRAININGS = Trainings()
 NO_RECORDINGS = Recordings()
+ALIKE = (
+    "Nothing more of this part was judged, because all parts of a class must be judged alike: mend this, and run the "
+    "same command again"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +148,29 @@ def grade_into(
             open_items = {*stale, *(set(again) - keep)}
             if open_items or not journal.contents.submissions[entry.key].finished:
                 work.append((entry, tuple(name for name in items if name in open_items)))
+        _heed_what_lacks(engine, {name for _, names in work for name in names}, shard, recordings.warn)
         _judge(journal, engine, assignment, work, wanted, jobs, tell, dear=trained)
+
+
+def _heed_what_lacks(
+    engine: Engine, wanted: Collection[str], shard: Mapping[str, object] | None, warn: Callable[[str], None]
+) -> None:
+    """Say which trainings lack their data: they stay open. Raises GraderError in a part of a class.
+
+    The parts are judged on several machines, and what one of them cannot judge would stay open for some students only.
+    """
+    troubles: dict[str, list[str]] = {}
+    for name, text in engine.lacking.items():
+        if name in wanted:
+            troubles.setdefault(text, []).append(name)
+    said = [f"{', '.join(names)}: {text}" for text, names in troubles.items()]
+    if shard is None:
+        for text in said:
+            warn(f"{text} Until then it stays open; everything else is judged.")
+    elif said:
+        raise GraderError(f"the data of trainings is not here. {' '.join(said)} {ALIKE}")
+    elif engine.refusal and wanted:
+        raise GraderError(f"{engine.refusal} {ALIKE}")
 
 
 def _taken_over(journal: Journal, present: Sequence[Submission], answers: Contents) -> dict[str, set[str]]:

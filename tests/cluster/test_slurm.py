@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from comparing import files_of
-from through_slurm import SEED, command, run
+from through_slurm import SEED, command, run, status
 from tiny_assignment import copy_of_the_assignment, lay_out_submission, open_for_workers
 
 from grader.cluster.task import place
@@ -103,15 +103,6 @@ def test_whatever_is_killed_the_class_is_that_of_one_run(slurm, handed_in, tmp_p
         assert found[name] == text, name
     assert status(slurm, out).startswith("tiny: 21 submissions, 20 judged, 1 refused; no run is writing")
     assert "was judged before" in run(slurm, *grade, out, *slurm_options, "--resume")
-
-
-def status(slurm, out):
-    """What `grader status` says, whether or not something needs somebody."""
-    arguments = command("status", out)[:-2]
-    environment = {**os.environ, **slurm.environment}
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode in (0, 3), done.stderr
-    return done.stdout
 
 
 def test_what_needs_a_gpu_goes_to_nodes_with_one_and_what_they_lack_is_said_once(slurm, tmp_path):

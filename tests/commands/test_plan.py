@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from grader.assignment.assignment import Assignment, Budget, Evidence, Item, Needs, Part, Question, Training
-from grader.commands.plan import text
-from grader.commands.shared import trainings_for
+from grader.commands.plan import prices_of, text
+from grader.commands.shared import trainings_for, trainings_planned
 from grader.errors import UsageError
 from grader.run.engine import Trainings
 from grader.run.grading import trainings_of
@@ -49,10 +49,12 @@ def test_measured_seconds_or_the_limit():
         "  quick                              30 s  measured on the reference, 60 steps",
         "  both                            5.0 min  at most, 60 steps (measured elsewhere only: 5 s on cuda)",
         "  large                                 -  needs a GPU: skipped",
-        "On cuda: at most 10.1 min for one submission, at most 10.1 min for all (1 of 3 trainings measured, 1 on other "
-        "hardware).",
-        "On cpu: at most 5.5 min for one submission, at most 5.5 min for all (1 of 2 trainings measured, 1 on other "
-        "hardware).",
+        "On cuda: at most 10.1 min for one submission, at most 10.1 min for all (1 of 3 trainings measured, 2 by the "
+        "manifest's limit).",
+        "  For all: at most 0.2 hours of a GPU.",
+        "On cpu: at most 5.5 min for one submission, at most 5.5 min for all (1 of 2 trainings measured, 1 by the "
+        "manifest's limit).",
+        "  For all: at most 0.1 hours of a processor.",
         "That is 1 submission with 1 job.",
     ]
 
@@ -72,19 +74,38 @@ def test_what_is_measured_on_other_hardware_says_which_and_by_what_factor(monkey
     monkeypatch.setitem(globals(), "ASSIGNMENT", replace(ASSIGNMENT, evidence=evidence))
     lines = plan(Trainings(source="made"))
     assert lines[2].endswith("30 s  5 s on NVIDIA H200, times 6 as for 1 training measured on both")
-    assert "(1 of 2 trainings measured, 1 on other hardware)" in lines[-2]
+    assert lines[-3].startswith("On cpu: about 60 s for one submission")
+    assert "(1 of 2 trainings measured, 1 elsewhere, times its factor)" in lines[-3]
+
+
+def test_hours_of_a_device_and_their_price_are_of_all_submissions_whatever_runs_side_by_side():
+    hundred = [
+        text(ASSIGNMENT, ALL, Trainings(source="made"), 100, jobs, prices_of(["cuda=2.5", "cpu=.1"])).splitlines()
+        for jobs in (1, 8)
+    ]
+    for lines in hundred:
+        assert lines[-2] == "  For all: at most 9.2 hours of a processor, 0.92 at 0.10 an hour."
+        assert lines[-4] == "  For all: at most 16.8 hours of a GPU, 42.01 at 2.50 an hour."
+    assert "at most 9.2 hours for all" in hundred[0][-3]
+    assert "at most 68.8 min for all" in hundred[1][-3]
+
+
+@pytest.mark.parametrize("given", [["cuda"], ["tpu=1"], ["cpu=dear"], ["cpu=-1"], ["cpu=inf"], ["cpu=1", "cpu=2"]])
+def test_a_price_is_of_an_hour_of_a_device(given):
+    with pytest.raises(UsageError, match=r"expected a device, cpu or cuda, with the price .* such as cuda=2\.50"):
+        prices_of(given)
 
 
 def test_items_without_that_data():
     lines = plan(Trainings(source="real", data=Path("data"), device="cuda"))
     assert lines[1].endswith("-  no training on real data")
-    assert "4.0 hours" in lines[-2]
-    assert lines[-2].startswith("On cuda: at most")
+    assert "4.0 hours" in lines[-3]
+    assert lines[-3].startswith("On cuda: at most")
     assert lines[-1].startswith("That is 1 submission with 1 job, fewer if the GPU's memory is too small")
 
 
 def test_what_is_measured_throughout_is_no_upper_bound():
-    assert plan(Trainings(source="made"), ("quick",))[-2:-1] == [
+    assert plan(Trainings(source="made"), ("quick",))[-3:-2] == [
         "On cpu: about 30 s for one submission, about 30 s for all (1 of 1 trainings measured)."
     ]
 
@@ -105,7 +126,7 @@ def test_without_training_items_nothing_is_said_of_them():
 )
 def test_the_whole_class(count, jobs, time):
     found = plan(Trainings(source="made"), count=count, jobs=jobs)
-    assert f"at most {time} for all" in found[-2]
+    assert f"at most {time} for all" in found[-3]
 
 
 # --- what a run trains --------------------------------------------------------------------------------------------
@@ -124,6 +145,12 @@ def test_without_a_choice_real_data_is_used_where_it_is(monkeypatch, tmp_path):
     assert trainings_for(ASSIGNMENT, None, "cpu") == trainings_of(ASSIGNMENT, "real", tmp_path)
     made = trainings_for(ASSIGNMENT, "made", "cpu")
     assert (made.source, made.data) == ("made", None)
+
+
+def test_a_plan_needs_neither_data_nor_a_gpu(monkeypatch):
+    monkeypatch.delenv("GRADER_DATA", raising=False)
+    planned = trainings_planned(ASSIGNMENT, "real", "cuda")
+    assert (planned.source, planned.device, planned.data) == ("real", "cuda", None)
 
 
 def test_the_folder_may_begin_with_a_tilde(monkeypatch, tmp_path):

@@ -49,6 +49,23 @@ def test_what_changed_is_copied_again_on_either_side(data, tmp_path, copies):
     assert len(copies) == 4
 
 
+def test_what_the_source_no_longer_has_is_removed(data, tmp_path):
+    """A loader would take the old text before a new file of the set under another name."""
+    place = stage(data, tmp_path / "node")
+    (data / "vocab.txt").rename(data / "vocab.txt.gz")
+    assert stage(data, tmp_path / "node") == place
+    assert {path.name for path in place.iterdir() if not path.name.startswith(".")} == {"multi30k", "vocab.txt.gz"}
+
+
+def test_a_source_that_is_not_mounted_removes_nothing(data, tmp_path):
+    place = stage(data, tmp_path / "node")
+    data.rename(tmp_path / "elsewhere")
+    data.mkdir()
+    with pytest.raises(GraderError, match=r"holds no file; is its disk mounted on this machine\?"):
+        stage(data, tmp_path / "node")
+    assert (place / "multi30k" / "train.de").exists()
+
+
 def test_several_at_once_copy_once(data, tmp_path, copies):
     with ThreadPoolExecutor(8) as pool:
         places = set(pool.map(lambda _: stage(data, tmp_path / "node"), range(8)))

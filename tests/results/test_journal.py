@@ -10,7 +10,7 @@ import pytest
 
 from grader.errors import GraderError, UsageError
 from grader.model import CheckResult, Refused, Submission, Violation
-from grader.results.journal import NAME, Journal, read, stamp
+from grader.results.journal import NAME, Journal, in_use, read, stamp
 
 VERSIONS = {"torch": "2"}
 STAMPS = {"a": "stamp-a", "b": "stamp-b"}
@@ -226,6 +226,36 @@ def test_a_second_writer_is_refused(tmp_path):
         pass
     with Journal(tmp_path / "out", "tiny"):
         pass
+
+
+def test_who_only_looks_sees_a_writer_also_on_a_shared_file_system(tmp_path, monkeypatch):
+    """NFS emulates these locks, and lets nobody who only reads a file take it alone."""
+    fcntl = pytest.importorskip("fcntl")
+    plain = fcntl.flock
+
+    def as_nfs_does(fd, how):
+        if how & fcntl.LOCK_EX and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        plain(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", as_nfs_does)
+    with Journal(tmp_path, "tiny"):
+        assert in_use(tmp_path)
+    assert not in_use(tmp_path)
+    assert not in_use(tmp_path / "nowhere")
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    """Lustre that is mounted without flock, say: that is no other run."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(fd, how):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(GraderError, match=r"takes no locks \(Function not implemented\)"), Journal(tmp_path, "tiny"):
+        pass
+    assert not in_use(tmp_path)
 
 
 def test_a_second_writer_does_not_touch_the_file(tmp_path):

@@ -1,5 +1,7 @@
 """A class in parts: every submission is in one part, and a merge says which part is missing, doubled or half done."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,11 +55,11 @@ def test_outside_of_an_array_there_is_no_number(environment):
         Shard.parse("auto/40", environment)
 
 
-def write(folder, shard, keys=CLASS, *, seed="s", done=None, versions=None, items=()):
+def write(folder, shard, keys=CLASS, *, seed="s", done=None, versions=None, items=(), alike=None):
     """The journal of one part, of which `done` submissions (default: all) are finished."""
     mine = shard.share(keys)
     with Journal(folder, "tiny") as journal:
-        journal.start_run("tiny", seed, {"torch": "2", **(versions or {})}, shard.facts(keys, items))
+        journal.start_run("tiny", seed, {"torch": "2", **(versions or {})}, shard.facts(keys, items, alike))
         for number, key in enumerate(mine):
             if number == 0:
                 journal.submission(Refused(key=key, reason="empty"))
@@ -108,7 +110,8 @@ def test_a_missing_part_is_named(tmp_path):
 def test_a_doubled_part_is_named(tmp_path):
     folders = parts(tmp_path)
     twin = write(tmp_path / "twin", Shard(2, 3))
-    assert "shard 2/3 is here 2 times" in refusal([*folders, twin], tmp_path / "all")
+    for second in (twin, folders[1]):
+        assert "shard 2/3 is here 2 times" in refusal([*folders, second], tmp_path / "all")
 
 
 def test_a_half_done_part_is_named(tmp_path):
@@ -136,6 +139,30 @@ def test_parts_of_other_versions_are_refused_by_name(tmp_path):
         UsageError, match=r"other \(shard 2/3\) was judged with torch 1\.9, others with torch 2: install"
     ):
         merge([found[0], tmp_path / "other", found[2]], tmp_path / "all")
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("training", r"training off, .*part1 with real: give all shards the same --training"),
+        ("grader", r"grader off, .*part1 with real: install the same state of the grader everywhere and judge it anew"),
+        ("suite", r"suite off, .*part1 with real: have the same assignment everywhere and judge it anew"),
+    ],
+)
+def test_parts_that_were_not_judged_alike_are_refused(tmp_path, name, what):
+    found = parts(tmp_path, alike={name: "real"})
+    other = write(tmp_path / "other", Shard(2, 3), alike={name: "off"})
+    assert re.search(
+        rf"other \(shard 2/3\) was judged with {what}", refusal([found[0], other, found[2]], tmp_path / "all")
+    )
+    of_before = write(tmp_path / "of_before", Shard(2, 3))
+    assert merge([found[0], of_before, found[2]], tmp_path / "all").submissions == len(CLASS), "it does not say"
+
+
+def test_what_needs_a_gpu_is_trained_apart_from_the_rest(tmp_path):
+    some = [write(tmp_path / f"gpu{n}", Shard(n, 2), items=["a"], alike={"training": "real"}) for n in (1, 2)]
+    rest = parts(tmp_path, of=2, alike={"training": "off"})
+    assert merge([*rest, *some], tmp_path / "all").submissions == len(CLASS)
 
 
 def test_parts_of_some_items_are_a_whole_of_their_own(tmp_path):

@@ -14,6 +14,7 @@ from tiny_assignment import ITEMS, copy_of_the_assignment, edit, open_for_worker
 from grader.errors import AuthorError
 from grader.recording.contents import suite_of
 from grader.recording.shelf import CONTENTS, INDEX, read_contents, read_index
+from grader.results.journal import read as read_journal
 from grader.run.engine import Engine, Order, Recordings
 from grader.run.grading import judge_all
 
@@ -247,6 +248,23 @@ def test_another_machine_gives_grader_errors_and_no_grades(handed_in, of_another
     for results in run.results.values():
         assert {result.status for result in results.values()} == {"grader_error"}
         assert all("computes otherwise than the one that made it (Bernoulli)" in r.staff for r in results.values())
+
+
+def test_a_part_of_a_class_is_not_judged_on_another_machine(of_another_machine, tmp_path):
+    """Else some students would have grades, and others would wait for a person."""
+    root = copy_of_the_assignment(tmp_path / "root")
+    shutil.rmtree(root / "reference_solutions" / "tiny")
+    handed_in = open_for_workers(tmp_path / "class")
+    submission(handed_in, "ada")
+    command = ["grade", "tiny", handed_in, "--recording", of_another_machine, "--out", tmp_path / "out", "--no-cache"]
+    command += ["--shard", "1/1", "--assignments", root]
+    command = [sys.executable, "-m", "grader.cli", *map(str, command)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 3, done.stderr
+    said = done.stderr[done.stderr.index("grader: ") :]
+    assert "computes otherwise than the one that made it (Bernoulli)" in said
+    assert "all parts of a class must be judged alike" in said
+    assert read_journal(tmp_path / "out").submissions["ada"].results == {}
 
 
 def test_where_the_reference_is_it_takes_the_place_of_another_machines_recording(handed_in, plain, of_another_machine):

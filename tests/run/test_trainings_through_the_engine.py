@@ -198,12 +198,16 @@ def test_missing_data_is_skipped_with_what_to_put_where(handed_in, tmp_path):
     found = train([submission(handed_in, "no_data", ())], trainings=trainings)
     result = found["no_data"].results["classifier.learns"]
     assert result.status == "skipped"
-    assert "points.csv" in result.message
+    assert result.message == "Skipped: Not found: points, because GRADER_DATA is not set."
+    assert "Put train.csv and test.csv into" in result.staff
     found = train([submission(handed_in, "no_budget", ())], trainings=trainings, items=("tokens.learns",))
     assert found["no_budget"].results["tokens.learns"].status == "skipped"
 
 
 def test_real_data_has_its_own_threshold(handed_in, tmp_path):
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / "points").mkdir(exist_ok=True)
+        (tmp_path / "points" / name).write_text("drawn by the task")
     trainings = Trainings(source="real", data=tmp_path, seconds=100)
     found = train([submission(handed_in, "real", ())], trainings=trainings)
     result = decided(found["real"], LEARNER).results["classifier.learns"]
