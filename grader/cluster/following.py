@@ -92,16 +92,21 @@ class Following:
             return Shard(array=name, number=number, state="done" if whole else "new", done=done, of=of)
         there = queued.get(job)
         state, why = _state(there, whole, ended)
-        why = self._died(*job) if state == "lost" and not why else why
+        if state == "lost":
+            state, why = self._died(*job, why)
         node = there.node if there is not None else ended.node if ended is not None else ""
         notes = () if ended is None else ended.notes
         return Shard(array=name, number=number, state=state, done=done, of=of, node=node, why=why, notes=notes)
 
-    def _died(self, job: str, task: int) -> str:
+    def _died(self, job: str, task: int, said: str) -> tuple[State, str]:
+        """What became of a shard that came to nothing, with what it said. On a full disk another try is pointless."""
         if shutil.disk_usage(self._out).free < FULL_MIB << 20:
-            return f"the disk of {self._out} is full: make room"
-        said = slurm.left_by(self._out, job, task)
-        return f"it died: {said}" if said else f"it died without a word; is {self._out} on a disk that all nodes see?"
+            return "failed", f"the disk of {self._out} is full: make room"
+        if said:
+            return "lost", said
+        left = slurm.left_by(self._out, job, task)
+        shared = f"it died without a word; is {self._out} on a disk that all nodes see?"
+        return "lost", f"it died: {left}" if left else shared
 
 
 def _state(there: Queued | None, whole: bool, ended: Ended | None) -> tuple[State, str]:

@@ -19,7 +19,7 @@ from grader.cluster.task import FOLDER, Array, Task, load, place
 from grader.errors import EXIT_AUTHOR, EXIT_GRADER, GraderError
 from grader.recording.identity import code_digest
 from grader.reports.files import write_text
-from grader.results.journal import in_use
+from grader.results.journal import lock
 from grader.text import clean
 
 if TYPE_CHECKING:
@@ -84,14 +84,20 @@ def _judged(out: Path, name: str, number: int) -> Ended:
     array = next(array for array in task.arrays if array.name == name)
     notes = _clock_notes(out, node)
     log = place(out, name, number).with_suffix(".log")
-    deadline = time.monotonic() + UNTIL_FREE_SECONDS
-    while in_use(place(out, name, number)) and time.monotonic() < deadline:
-        time.sleep(1.0)  # what is left of an earlier try is ending
     with log.open("ab") as file:
+        _wait_for_others(file.fileno())
         start = file.tell()
         code = _run(task, array, number, out, file.fileno())
     said, more = last_words(log, start)
     return Ended(code=code, said=said, notes=(*notes, *more), node=node)
+
+
+def _wait_for_others(log: int) -> None:
+    """Another try may be ending, or may have been given up too early: whatever is left of it has this file locked."""
+    deadline = time.monotonic() + UNTIL_FREE_SECONDS
+    with contextlib.suppress(GraderError):  # no locks: that is told when the journal is opened
+        while not lock(log) and time.monotonic() < deadline:
+            time.sleep(0.5)
 
 
 def _run(task: Task, array: Array, number: int, out: Path, log: int) -> int:

@@ -243,7 +243,7 @@ def test_one_shard_on_two_nodes_at_once(slurm, handed_in, whole, tmp_path):
     out = tmp_path / "out"
     slurm.nodes(before="exit 1", dead={})
     assert "it died without a word" in grade(slurm, handed_in, out, code=3)
-    judge = f"from grader.cluster.node import Judge; Judge()({str(out)!r}, 'cpu', 1)"
+    judge = f"from grader.cluster import node; node.UNTIL_FREE_SECONDS = 300; node.Judge()({str(out)!r}, 'cpu', 1)"
     both = [subprocess.Popen([sys.executable, "-c", judge], stderr=subprocess.PIPE, cwd=tmp_path) for _ in range(2)]
     assert [one.communicate(timeout=300)[1] or one.returncode for one in both] == [0, 0]
     lines = [json.loads(line) for line in (place(out, "cpu", 1) / NAME).read_text().splitlines()]
