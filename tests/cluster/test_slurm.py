@@ -124,7 +124,7 @@ def test_what_needs_a_gpu_goes_to_nodes_with_one_and_what_they_lack_is_said_once
     told = run(slurm, *grade, "--gpu-partition", "gpus", code=3, assignments=root)
     assert "tiny on cpu: 2 shards: 2 done; 2 of 2 submissions judged" in told
     assert told.count("this machine has no NVIDIA GPU") == 1, told
-    assert "gpu 1, gpu 2: --device cuda: this machine has no NVIDIA GPU" in told
+    assert f"gpu 1, gpu 2 (on {slurm.node}): --device cuda: this machine has no NVIDIA GPU" in told
     log = place(out, "gpu", 1).with_suffix(".log").read_text()
     assert log.count("no NVIDIA GPU") == 1, "what an author would have to mend is not tried again"
     told = run(slurm, *grade, code=2, assignments=root)

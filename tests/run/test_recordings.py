@@ -254,8 +254,8 @@ def test_a_part_of_a_class_is_not_judged_on_another_machine(of_another_machine, 
     """Else some students would have grades, and others would wait for a person."""
     root = copy_of_the_assignment(tmp_path / "root")
     shutil.rmtree(root / "reference_solutions" / "tiny")
+    submission(tmp_path / "class", "ada")
     handed_in = open_for_workers(tmp_path / "class")
-    submission(handed_in, "ada")
     command = ["grade", "tiny", handed_in, "--recording", of_another_machine, "--out", tmp_path / "out", "--no-cache"]
     command += ["--shard", "1/1", "--assignments", root]
     command = [sys.executable, "-m", "grader.cli", *map(str, command)]
