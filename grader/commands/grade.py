@@ -179,7 +179,7 @@ def _trainings(request: Request, assignment: Assignment) -> Trainings:
     except NoData as lacking:
         if request.shard is None:
             raise
-        raise GraderError(f"{lacking}. {ALIKE}") from None
+        raise GraderError(f"{ALIKE} {lacking}") from None
 
 
 def results_folder(request: Request) -> Path:

@@ -29,8 +29,8 @@ PUBLIC_SEED = "public"
 NO_TRAININGS = Trainings()
 NO_RECORDINGS = Recordings()
 ALIKE = (
-    "Nothing more of this part was judged, because all parts of a class must be judged alike: mend this, and run the "
-    "same command again"
+    "nothing more of this part is judged here, because all parts of a class must be judged alike. Mend what follows, "
+    "and run the same command again."
 )
 
 
@@ -168,9 +168,9 @@ def _heed_what_lacks(
         for text in said:
             warn(f"{text} Until then it stays open; everything else is judged.")
     elif said:
-        raise GraderError(f"the data of trainings is not here. {' '.join(said)} {ALIKE}")
+        raise GraderError(f"{ALIKE} {' '.join(said)}")
     elif engine.refusal and wanted:
-        raise GraderError(f"{engine.refusal} {ALIKE}")
+        raise GraderError(f"{ALIKE} {engine.refusal}")
 
 
 def _taken_over(journal: Journal, present: Sequence[Submission], answers: Contents) -> dict[str, set[str]]:

@@ -30,6 +30,7 @@ pytest.importorskip("submitit", reason='submitit is not installed: pip install "
 WRONG = {"model.py": (".mean(dim=1)", ".mean(dim=1) * 2")}
 OPTIONS = ("--slurm", "--jobs", 1, "--shards", 2)
 HOURS = 7200
+JUDGE = "from grader.cluster import node; node.UNTIL_FREE_SECONDS = 300; node.Judge()({0!r}, 'cpu', {1})"
 
 
 @pytest.fixture
@@ -213,9 +214,16 @@ def test_a_shared_disk_that_fills(slurm, handed_in, whole, disk, tmp_path):
     told = grade(slurm, handed_in, out, code=3)
     assert told.count(f"the disk of {out} is full: make room") == 1, told
     (disk / "others").unlink()
-    slurm.nodes(one={}, two={})
+    for number in (1, 2):
+        subprocess.run([sys.executable, "-c", JUDGE.format(str(out), number)], cwd=tmp_path, check=True)
+    fill(disk, 8 << 10)
+    told = grade(slurm, handed_in, out, "--resume", code=3)
+    assert "No space left on device" in told, "all is judged, and there is no room to put it together"
+    assert "ake room" in told
+    (disk / "others").unlink()
     grade(slurm, handed_in, out, "--resume")
     assert files_of(out) == whole
+    assert len(slurm.tasks) == 2
 
 
 # --- twice ----------------------------------------------------------------------------------------------------------
@@ -243,8 +251,8 @@ def test_one_shard_on_two_nodes_at_once(slurm, handed_in, whole, tmp_path):
     out = tmp_path / "out"
     slurm.nodes(before="exit 1", dead={})
     assert "it died without a word" in grade(slurm, handed_in, out, code=3)
-    judge = f"from grader.cluster import node; node.UNTIL_FREE_SECONDS = 300; node.Judge()({str(out)!r}, 'cpu', 1)"
-    both = [subprocess.Popen([sys.executable, "-c", judge], stderr=subprocess.PIPE, cwd=tmp_path) for _ in range(2)]
+    judge = [sys.executable, "-c", JUDGE.format(str(out), 1)]
+    both = [subprocess.Popen(judge, stderr=subprocess.PIPE, cwd=tmp_path) for _ in range(2)]
     assert [one.communicate(timeout=300)[1] or one.returncode for one in both] == [0, 0]
     lines = [json.loads(line) for line in (place(out, "cpu", 1) / NAME).read_text().splitlines()]
     written = Counter((line["key"], line["result"]["item"]) for line in lines if line["kind"] == "result")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="tr
 
 FOLDERS = folders_below(ROOT, "learner")
 LEARNER = load(FOLDERS)
-ALIKE = "because all parts of a class must be judged alike"
+ALIKE = "grader: nothing more of this part is judged here, because all parts of a class must be judged alike."
 NEITHER = "Not found: points. Looked in: {data}/points. Put train.csv and test.csv into {data}/points (plain or .gz)."
 
 
@@ -76,7 +76,7 @@ def test_a_part_that_lacks_a_set_ends_before_anything_is_judged_and_goes_on_when
     out, part = tmp_path / "out", ("--shard", "1/1", "--training", "real")
     told = grade(handed_in, out, *part, data=data, code=3)
     assert told.count("Not found: points") == 1
-    assert f"grader: the data of trainings is not here. classifier.learns: {NEITHER.format(data=data)}" in told
+    assert f"run the same command again. classifier.learns: {NEITHER.format(data=data)}" in told
     assert ALIKE in told
     assert statuses(out) == {"ada": {}, "bob": {}}
     put(data, "train.csv")
