@@ -13,6 +13,7 @@ from grader.course import dispositions, sheets
 from grader.errors import EXIT_DONE, UsageError
 from grader.release.keeping import keep
 from grader.reports.files import write_text
+from grader.reports.words import plural
 from grader.run.grading import scores_of
 
 
@@ -40,6 +41,6 @@ def run(folder: Path, names: Sequence[str], decision: str, by: str, why: str, as
     left = dispositions.open_rows(scores.rows)
     sys.stdout.writelines(f"{row.id}  {row.submission}: {row.what}\n" for row in left)
     sys.stdout.write(
-        f"{path}: {sum(bool(row.decision) for row in scores.rows)} rows decided, {len(left)} must still be\n"
+        f"{path}: {plural(sum(bool(row.decision) for row in scores.rows), 'row')} decided, {len(left)} must still be\n"
     )
     return EXIT_DONE

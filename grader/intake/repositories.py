@@ -86,6 +86,7 @@ def repositories(path: Path) -> list[Repository]:
             problems.append(f"line {line}: {who} stands in line {found[who].line} already")
         elif missing := [each for each in also if not each.exists()]:
             problems.append(f"line {line}: {missing[0]} is not there")
+        url = str(near.resolve()) if (near := path.parent / url).is_dir() else url
         found.setdefault(who, Repository(who=who, url=url, branch=cells.get("branch", ""), also=also, line=line))
     if problems:
         raise UsageError(sheets.listed(path, "nothing was collected", problems))
@@ -99,6 +100,7 @@ def collect(
 
     `before` are the commits of an earlier collection: one that is gone from the history since is noted.
     """
+    target = target.resolve()  # git runs in folders of its own
     target.mkdir(parents=True, exist_ok=True)
     found = []
     for repository in wanted:
@@ -152,7 +154,9 @@ def _git(folder: Path, *arguments: str, missing: str = "") -> str:
         done = subprocess.run(
             ["git", *_SAFE, *arguments], cwd=folder, env=settings, capture_output=True, timeout=SECONDS, check=False
         )
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if error.filename != "git":
+            raise
         raise UsageError("git is not installed; repositories are collected with it") from None
     except subprocess.TimeoutExpired:
         raise _Trouble(f"git did not end within {SECONDS:g} s") from None

@@ -20,6 +20,7 @@ from grader.run.grading import reports_of
 from grader.wording import points
 
 SHEETS = ("canvas", "moodle")
+WHERE = "; write it into people.csv, or into the roster of the course"
 TARGETS = ("canvas", "moodle", "csv", "mail")
 
 
@@ -129,7 +130,9 @@ def for_import(what: Released) -> Export:
     rows = [("Email address", "ID number", what.title)]
     rows += [(person.email, person.person_id, _score(what.reports[person.key])) for person in what.people]
     lost = [person.key for person in what.people if not (person.email or person.person_id)]
-    return Export(text=sheets.text_in_rows(rows), problems=tuple(f"{key} has neither e-mail nor id" for key in lost))
+    return Export(
+        text=sheets.text_in_rows(rows), problems=tuple(f"{key} has neither e-mail nor id{WHERE}" for key in lost)
+    )
 
 
 def table(what: Released, *, anonymous: bool) -> Export:
@@ -156,7 +159,7 @@ def for_mails(what: Released) -> Export:
     ]
     lost = [person.key for person in what.people if not person.email]
     text = sheets.text_in_rows([("email", "name", "path", "score", "total"), *sorted(rows)])
-    return Export(text=text, problems=tuple(f"{key} has no e-mail address" for key in lost))
+    return Export(text=text, problems=tuple(f"{key} has no e-mail address{WHERE}" for key in lost))
 
 
 def _score(report: Report) -> str:

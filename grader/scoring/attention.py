@@ -51,7 +51,7 @@ def attention(
         *_errors(lines),
         *_killed(lines),
         *_without_data(lines),
-        *_unread(lines, assignment.total),
+        *_unread(lines),
         *_rules(lines, applied),
         *_unknown_rules(graded, assignment),
         *_zero_score(lines, total),
@@ -128,7 +128,7 @@ def _without_data(lines: Sequence[Line]) -> list[str]:
     return [f"Not trained for want of data: {listed([line.item for line in found])}. {first}{more}"]
 
 
-def _unread(lines: Sequence[Line], total: Decimal) -> list[str]:
+def _unread(lines: Sequence[Line]) -> list[str]:
     """Files, or names in them, that Python could not read or import: one slip may have cost half of the work."""
     found: dict[str, list[Line]] = {}
     for line in lines:
@@ -136,6 +136,7 @@ def _unread(lines: Sequence[Line], total: Decimal) -> list[str]:
             first = line.result.message.partition("\n")[0].removeprefix("Not attempted: ")
             if _is_unread(line.result, first):
                 found.setdefault(one_line(first, 300), []).append(line)
+    total = sum((line.maximum for line in lines if line.counted and not line.extra_credit), Decimal(0))
     sentences = []
     for first, hit in found.items():
         lost = sum((line.maximum - (line.earned or 0) for line in hit), Decimal(0))

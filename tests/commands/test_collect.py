@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import zipfile
+from pathlib import Path
 
 import pytest
 from tiny_assignment import ROOT
@@ -61,6 +62,21 @@ def test_the_last_commit_in_time_counts(repository, tmp_path):
     assert content(out) == "in time"
     assert (out / "times.csv").read_text() == "who,time\nada,2024-03-23T02:59:59+00:00\n"
     assert collected(out)["ada"]["notes"] == "1 commits are later"
+
+
+def test_paths_may_be_relative(repository, tmp_path, monkeypatch):
+    """An address is seen from its list, and the folder from where the command is given."""
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "repos.csv").write_text("who,url\nada,../origin/ada\n")
+    monkeypatch.chdir(tmp_path)
+    assert run("tiny", Path("lists/repos.csv"), DUE, None, Path("pushed"), ROOT) == 0
+    assert content(tmp_path / "pushed") == "in time"
+
+
+def test_git_that_is_not_there_is_told(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="git is not installed"):
+        run("tiny", listed(tmp_path, f"ada,{repository}"), DUE, None, tmp_path / "out", ROOT)
 
 
 def test_troubles_are_told_one_by_one(repository, tmp_path, capsys):
