@@ -13,8 +13,8 @@ from grader.course import dispositions, sheets
 from grader.errors import EXIT_DONE, UsageError
 from grader.release.keeping import keep
 from grader.reports.files import write_text
-from grader.reports.words import plural
 from grader.run.grading import scores_of
+from grader.wording import plural
 
 
 def run(folder: Path, names: Sequence[str], decision: str, by: str, why: str, assignments: Path | None) -> int:
