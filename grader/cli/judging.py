@@ -19,6 +19,7 @@ from grader.cli.options import (
     Json,
     Lenient,
     NoCache,
+    NoPages,
     Only,
     Out,
     Recording,
@@ -262,6 +263,7 @@ def score(
     lenient: Lenient = False,
     course: Course = None,
     times: Times = None,
+    no_pages: NoPages = False,
     json: Json = False,
     assignments: Assignments = None,
 ) -> None:
@@ -271,7 +273,7 @@ def score(
     """
     from grader.commands import score as command
 
-    end(command.run(folder, lenient, json, assignments, course, times))
+    end(command.run(folder, lenient, json, assignments, course, times, pages=not no_pages))
 
 
 @app.command()
@@ -290,6 +292,7 @@ def diff(
 def merge(
     folders: Annotated[list[Path], typer.Argument(help="Results folders of one assignment.")],
     out: Annotated[Path, typer.Option("--out", help="Results folder to write.")],
+    no_pages: NoPages = False,
     json: Json = False,
     assignments: Assignments = None,
 ) -> None:
@@ -299,7 +302,7 @@ def merge(
     """
     from grader.commands import merge as command
 
-    end(command.run(folders, out, json, assignments))
+    end(command.run(folders, out, json, assignments, pages=not no_pages))
 
 
 @app.command()

@@ -54,6 +54,9 @@ Out = Annotated[Path | None, typer.Option("--out", help="Results folder (default
 Seed = Annotated[str | None, typer.Option("--seed", help="Seed of all cases (default: drawn and stored).")]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Report broken rules without their consequences.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Run the reference, and keep nothing of it.")]
+NoPages = Annotated[
+    bool, typer.Option("--no-pages", help="Write no HTML pages, which take most of the time; take older ones away.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Submissions judged side by side (0: one per processor).")]
 Container = Annotated[bool, typer.Option("--container", help="Judge in a container (Docker or Podman).")]
 Image = Annotated[

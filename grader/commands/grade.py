@@ -206,15 +206,17 @@ def finish(
     by: str = "",
     what: str = "scored",
     facts: Mapping[str, object] | None = None,
+    pages: bool = True,
+    contents: Contents | None = None,
 ) -> int:
     """Write and show the results of a folder, from its journal; its log says `what` was done. Returns the exit code."""
+    scores = scores_of(out, assignment, lenient=lenient, contents=contents)
     if lenient:
         if log.head(out):
             raise UsageError(f"{out}: decisions were made here, so its scores are not lenient; copy the folder to look")
-        scores = scores_of(out, assignment, lenient=True)
-        write_results(out, scores)
+        write_results(out, scores, pages=pages)
     else:
-        scores = keep(out, assignment, who(by), what, facts)
+        scores = keep(out, assignment, who(by), what, facts, scores=scores, pages=pages)
     show(scores.reports, out, as_json)
     sys.stderr.write("".join(f"note: {sentence}\n" for _, sentence in scores.notices))
     return exit_code_of(scores.reports)

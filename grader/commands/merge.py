@@ -22,11 +22,11 @@ from grader.results.merging import Merged, merge
 from grader.run.courses import COURSE_PATH, TIMES, remember_course
 
 
-def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | None) -> int:
+def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | None, *, pages: bool = True) -> int:
     """Write the combined results. Returns the exit code."""
     if len(folders) < 2:
         raise UsageError("give at least two results folders")
-    return combine(folders, out, as_json=as_json, assignments=assignments)
+    return combine(folders, out, as_json=as_json, assignments=assignments, pages=pages)
 
 
 def combine(
@@ -37,6 +37,7 @@ def combine(
     assignments: Path | None,
     lenient: bool = False,
     times: Path | None = None,
+    pages: bool = True,
 ) -> int:
     """As `run`, of one folder as well; `times` as for `grade`."""
     # Whatever can be wrong is found before the first file is written.
@@ -60,7 +61,7 @@ def combine(
     if decided:
         write_text(out / dispositions.NAME, decisions)
     remember_course(out, assignment, course_for(out, assignment.slug, assignments, None), times)
-    return finish(out, assignment, lenient=lenient, as_json=as_json)
+    return finish(out, assignment, lenient=lenient, as_json=as_json, pages=pages, contents=merged.contents)
 
 
 def _forgotten(folders: Sequence[Path]) -> tuple[Forgotten, ...]:

@@ -22,13 +22,15 @@ def run(
     assignments: Path | None,
     course: Path | None = None,
     times: Path | None = None,
+    *,
+    pages: bool = True,
 ) -> int:
     """Rebuild all result files of a folder. Returns the exit code."""
     slug = slug_of(folder)
     _, assignment = open_assignment(slug, assignments)
     log.head(folder)  # a log that is broken is told before anything is written
     remember_course(folder, assignment, course_for(folder, slug, assignments, course), times)
-    return finish(folder, assignment, lenient=lenient, as_json=as_json)
+    return finish(folder, assignment, lenient=lenient, as_json=as_json, pages=pages)
 
 
 def slug_of(folder: Path) -> str:

@@ -15,6 +15,7 @@ from grader.release import frozen
 from grader.reports import difference
 from grader.reports.comment import comment, is_ours
 from grader.reports.words import state_of
+from grader.reports.files import pages_of
 from grader.run.courses import known_in
 from grader.run.grading import reports_of
 from grader.wording import points
@@ -147,16 +148,15 @@ def table(what: Released, *, anonymous: bool) -> Export:
 
 def for_mails(what: Released) -> Export:
     """One line a person with an e-mail address: where their feedback lies, for a program that merges mails."""
+    pages = {person.key: (what.folder / pages_of(person.key)[0]).resolve() for person in what.people}
     rows = [
-        (
-            person.email,
-            person.name,
-            str((what.folder / person.key / "report.html").resolve()),
-            *_figures(what.reports[person.key])[:2],
-        )
+        (person.email, person.name, str(pages[person.key]), *_figures(what.reports[person.key])[:2])
         for person in what.people
         if person.email
     ]
+    gone = [path for path in pages.values() if not path.exists()]
+    if gone:
+        raise UsageError(f"{gone[0]} is missing; `grader score {what.folder}` writes the pages")
     lost = [person.key for person in what.people if not person.email]
     text = sheets.text_in_rows([("email", "name", "path", "score", "total"), *sorted(rows)])
     return Export(text=text, problems=tuple(f"{key} has no e-mail address{WHERE}" for key in lost))

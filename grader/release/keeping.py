@@ -30,6 +30,7 @@ def keep(
     facts: Mapping[str, Any] | None = None,
     *,
     scores: Scores | None = None,
+    pages: bool = True,
 ) -> Scores:
     """Score a folder, unless its scores are given, tell its log what was done, and write all results.
 
@@ -50,16 +51,20 @@ def keep(
         if head:
             told = [[replace(report, log=head) for report in part] for part in (scores.reports, scores.others)]
             scores = replace(scores, reports=told[0], others=told[1])
-    write_results(folder, scores)
+    write_results(folder, scores, pages=pages)
     return scores
 
 
 def stale(folder: Path, scores: Scores) -> bool:
-    """Whether a file of results is not what these scores give, as a command leaves it that was stopped."""
+    """Whether a file of results is not what these scores give, as a command leaves it that was stopped.
+
+    Pages may be missing: `grader score --no-pages` writes none.
+    """
     expected = texts(scores.reports, others=scores.others, notices=scores.notices)
     return any(
         log.digest(folder / path) != hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
         for path, text in expected
+        if path.suffix != ".html" or (folder / path).exists()
     )
 
 

@@ -8,4 +8,5 @@ tables       summary.csv, items.csv, attention.csv
 terminal     a class, or one self-check, for a terminal or a log
 difference   what changed between two runs
 files        the result folder
+processes    many reports, shared among the processors
 """

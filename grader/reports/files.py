@@ -26,6 +26,7 @@ from pathlib import Path
 from grader.errors import GraderError, UsageError
 from grader.model import Fate, Report
 from grader.reports import full, gradescope, html, tables
+from grader.reports.processes import in_processes
 
 STAFF = "staff"
 ATTEMPTS = "attempts"
@@ -36,11 +37,17 @@ MAX_KEY = 120
 
 
 def write(
-    out: Path, reports: Sequence[Report], *, others: Sequence[Report] = (), notices: Sequence[tuple[str, str]] = ()
+    out: Path,
+    reports: Sequence[Report],
+    *,
+    others: Sequence[Report] = (),
+    notices: Sequence[tuple[str, str]] = (),
+    pages: bool = True,
 ) -> None:
     """Write all files of a run below `out`; other files there stay.
 
     `others` are reports of attempts that do not count, `notices` lines for attention.csv that concern no report.
+    Without `pages` those that an earlier call wrote are taken away, because they would tell of other scores.
     Raises `UsageError` for a key that cannot be a folder's name or that another one would overwrite (nothing is
     written then), `GraderError` when the disk refuses.
     """
@@ -51,7 +58,17 @@ def write(
         for attempt in report.attempts:
             if attempt.number == report.attempt:
                 shutil.rmtree(out / ATTEMPTS / attempt.key, ignore_errors=True)
-    for path, text in texts(reports, others=others, notices=notices):
+    placed = _placed(out, reports, others)
+
+    def write_some(share: slice) -> None:
+        for place, report in placed[share]:
+            for path, text in _submission_files(report, pages):
+                write_text(place / path, text)
+            if not pages:
+                _take_away_pages(place, report.key)
+
+    in_processes(write_some, len(placed))
+    for path, text in _tables(reports, notices):
         write_text(out / path, text)
 
 
@@ -59,11 +76,16 @@ def texts(
     reports: Sequence[Report], *, others: Sequence[Report] = (), notices: Sequence[tuple[str, str]] = ()
 ) -> Iterator[tuple[Path, str]]:
     """Path and text of every file that `write` writes, one after the other."""
-    for report in reports:
-        yield from _submission_files(report)
-    for report in others:
-        for path, text in _submission_files(report):
-            yield Path(ATTEMPTS) / path, text
+    for place, report in _placed(Path(), reports, others):
+        yield from ((place / path, text) for path, text in _submission_files(report))
+    yield from _tables(reports, notices)
+
+
+def _placed(out: Path, reports: Sequence[Report], others: Sequence[Report]) -> list[tuple[Path, Report]]:
+    return [*((out, report) for report in reports), *((out / ATTEMPTS, report) for report in others)]
+
+
+def _tables(reports: Sequence[Report], notices: Sequence[tuple[str, str]]) -> Iterator[tuple[Path, str]]:
     yield Path("summary.csv"), tables.summary(reports)
     yield Path("items.csv"), tables.items(reports)
     yield Path("attention.csv"), tables.attention(reports, notices)
@@ -117,12 +139,24 @@ def _make_folders(folder: Path) -> None:
         step.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
-def _submission_files(report: Report) -> Iterator[tuple[Path, str]]:
+def _submission_files(report: Report, pages: bool = True) -> Iterator[tuple[Path, str]]:
     folder = Path(report.key)
     yield folder / "results.json", results_text(report)
     yield folder / "report.json", full.dump(report)
-    yield folder / "report.html", html.page(report)
-    yield Path(STAFF) / f"{report.key}.html", html.page(report, staff=True)
+    if pages:
+        student, staff = pages_of(report.key)
+        yield student, html.page(report)
+        yield staff, html.page(report, staff=True)
+
+
+def pages_of(key: str) -> tuple[Path, Path]:
+    """Where the student's page and that for staff are."""
+    return Path(key) / "report.html", Path(STAFF) / f"{key}.html"
+
+
+def _take_away_pages(place: Path, key: str) -> None:
+    for path in pages_of(key):
+        (place / path).unlink(missing_ok=True)
 
 
 def _check_keys(keys: Sequence[str]) -> None:

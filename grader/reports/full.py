@@ -7,7 +7,6 @@ Decimals are text, so that they stay exact; numbers that JSON does not have (inf
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 import types
@@ -16,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from grader.errors import UsageError
-from grader.model import Report
+from grader.model import Report, fields_of
 
 FORMAT = "grader-report"
 VERSION = 1
@@ -29,7 +28,7 @@ def content(report: Report) -> dict[str, Any]:
 
 def dump(report: Report) -> str:
     """The text of report.json; equal reports give equal text."""
-    return text({"format": FORMAT, "version": VERSION, **_fields(report)})
+    return text({"format": FORMAT, "version": VERSION, **fields_of(report)})
 
 
 def text(data: Mapping[str, Any]) -> str:
@@ -55,17 +54,8 @@ def _default(value: object) -> Any:
     if isinstance(value, Decimal):
         return f"{value:f}"
     if dataclasses.is_dataclass(value):
-        return _fields(value)
+        return fields_of(value)
     return list(value) if isinstance(value, Sequence) else _plain(value)
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in _names(value.__class__)}
-
-
-@functools.cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(entry.name for entry in dataclasses.fields(kind))
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_default).encode

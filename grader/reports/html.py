@@ -14,6 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from grader.model import Line, LineState, Report
 from grader.reports.curve import svg
 from grader.reports.learning import Comparison, comparison_of
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 TEMPLATE = "page.html"
+ITEM = "item.html"
 FOLD_LINES = 12
 FOLD_CHARACTERS = 900
 _TRAINING = ("Measured", "Beside it", "Earned by", "How", "Training", "Memory", "Reported by the code")
@@ -141,7 +144,20 @@ def page(report: Report, staff: bool = False) -> str:
         notes=[clean(note, 1000) for note in report.notes],
         attention=[clean(sentence, 1000) for sentence in report.attention] if staff else [],
         facts=_facts(report, staff),
+        item=_item,
     )
+
+
+def _item(row: Row) -> Markup:
+    """An item on the page: most of a class say nothing and are alike, and are rendered once."""
+    return _rendered(row) if row.texts or row.curves else _alike(row)
+
+
+def _rendered(row: Row) -> Markup:
+    return Markup(template(ITEM).render(row=row))
+
+
+_alike = functools.lru_cache(maxsize=2048)(_rendered)
 
 
 @functools.cache

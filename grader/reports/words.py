@@ -136,22 +136,24 @@ def heading(line: Line) -> str:
     return one_line(line.title) or line.item
 
 
+Said = tuple[str, str, bool]  # what becomes a Block when it has a text
+
+
 def explanation(line: Line, *, staff: bool = False) -> tuple[Block, ...]:
     """What is said about a line, most useful first. Every text is cleaned and capped, none is escaped."""
     withheld = line.visibility == "hidden" and not staff
-    blocks = [Block("", HIDDEN)] if withheld else _evidence(line, staff)
-    if line.comment:
-        blocks.append(Block("Comment", line.comment))
+    said: list[Said] = [("", HIDDEN, False)] if withheld else _evidence(line, staff)
+    said.append(("Comment", line.comment, False))
     if not line.counted:
         made = on_made_data(line.result)
         why = ": made data shows that it learns, not what the handout asks for" if made else ""
-        blocks.append(Block("Points", f"does not count here{why}"))
+        said.append(("Points", f"does not count here{why}", False))
     elif line.score is not None and line.earned is not None and line.score < line.earned:
         without = points_word(line.earned)
-        blocks.append(Block("Points", f"{without} by itself, {points(line.score)} after rules and limits"))
+        said.append(("Points", f"{without} by itself, {points(line.score)} after rules and limits", False))
     if staff:
-        blocks += _staff(line)
-    return tuple(Block(block.label, clean(block.text, TEXT_LIMIT), block.long) for block in blocks if block.text)
+        said += _staff(line)
+    return tuple([Block(label, clean(text, TEXT_LIMIT), long) for label, text, long in said if text])
 
 
 def advice(line: Line, *, staff: bool = False) -> str:
@@ -161,25 +163,24 @@ def advice(line: Line, *, staff: bool = False) -> str:
     return one_line(line.hint or clean(line.message, TEXT_LIMIT).partition("\n")[0], 160)
 
 
-def _evidence(line: Line, staff: bool) -> list[Block]:
-    blocks = [Block("", line.message), Block("Hint", line.hint)]
+def _evidence(line: Line, staff: bool) -> list[Said]:
+    said: list[Said] = [("", line.message, False), ("Hint", line.hint, False)]
     if result := line.result:
-        blocks.append(Block("Looked at", one_line(result.sentence, 400)))
+        said.append(("Looked at", one_line(result.sentence, 400), False))
         # By which way it was earned says nothing to the student who earned it.
         if staff or line.state != "passed":
             route = ROUTE_WORDS.get(result.route, result.route)
-            blocks.append(Block("Earned with" if result.credit > 0 else "Tried with", route))
-            blocks.append(Block("Binding", result.binding))
-        blocks += [
-            Block("Note", "\n".join(result.notes)),
-            Block("Case", result.case),
-            # Beside a pass nobody looks for what was printed.
-            Block("Printed", "" if line.state == "passed" else result.output, long=True),
-        ]
+            said.append(("Earned with" if result.credit > 0 else "Tried with", route, False))
+            said.append(("Binding", result.binding, False))
+        said.append(("Note", "\n".join(result.notes), False))
+        said.append(("Case", result.case, False))
+        # Beside a pass nobody looks for what was printed.
+        said.append(("Printed", "" if line.state == "passed" else result.output, True))
     if learning := learning_of(line.result):
-        blocks += [Block(label, text) for label, text in learning.facts]
-        blocks += [Block("Curve", "\n".join(spark(series) for series in learning.series if len(series.points) > 1))]
-    return blocks
+        said += [(label, text, False) for label, text in learning.facts]
+        drawn = "\n".join(spark(series) for series in learning.series if len(series.points) > 1)
+        said.append(("Curve", drawn, False))
+    return said
 
 
 def curves(line: Line, *, staff: bool = False) -> list[Series]:
@@ -189,7 +190,7 @@ def curves(line: Line, *, staff: bool = False) -> list[Series]:
     return list(learning.series) if learning else []
 
 
-def _staff(line: Line) -> list[Block]:
+def _staff(line: Line) -> list[Said]:
     if line.result is None:
         return []
     facts = [f"{line.result.seconds:.2f} s"]
@@ -199,9 +200,9 @@ def _staff(line: Line) -> list[Block]:
         facts.append("more than one binding agrees")
     measured = {name: value for name, value in line.result.figures.items() if name != FIGURES}
     return [
-        Block("For staff", line.result.staff, long=True),
-        Block("Figures", figures(measured)),  # which the message says in words
-        Block("Run", ", ".join(facts)),
+        ("For staff", line.result.staff, True),
+        ("Figures", figures(measured), False),  # which the message says in words
+        ("Run", ", ".join(facts), False),
     ]
 
 

@@ -15,7 +15,6 @@ continued.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import math
@@ -27,7 +26,7 @@ from types import TracebackType
 from typing import Any, get_args
 
 from grader.errors import GraderError, UsageError
-from grader.model import CheckResult, Graded, Refused, Status, Submission, Violation
+from grader.model import CheckResult, Graded, Refused, Status, Submission, Violation, fields_of
 from grader.results.curves import compact
 from grader.thresholds import FIGURES, measured
 
@@ -192,47 +191,59 @@ class Journal:
 
     def result(self, key: str, result: CheckResult, result_stamp: str) -> None:
         """One item."""
-        self._append({"kind": "result", "key": key, "stamp": result_stamp, "result": dataclasses.asdict(result)})
+        self._append({"kind": "result", "key": key, "stamp": result_stamp, "result": fields_of(result)})
 
     def violation(self, key: str, violation: Violation) -> None:
         """One broken rule."""
-        self._append({"kind": "violation", "key": key, "violation": dataclasses.asdict(violation)})
+        self._append({"kind": "violation", "key": key, "violation": fields_of(violation)})
 
     def started(self, key: str, keep: Collection[str] = ()) -> None:
         """The items of this submission are judged anew: what an earlier run left counts for those of `keep` only."""
         self._append({"kind": "started", "key": key, "keep": sorted(keep)})
 
-    def finished(self, key: str, protections: Mapping[str, str], seconds: float, *, durable: bool = True) -> None:
-        """The submission is done; `durable`: it survives a power cut from here on, else from the journal's end on."""
+    def finished(self, key: str, protections: Mapping[str, str], seconds: float) -> None:
+        """The submission is done: it survives a power cut from here on."""
         self._append({"kind": "finished", "key": key, "protections": dict(protections), "seconds": seconds})
+        os.fsync(self._fd)
+
+    def adopt(self, key: str, stored: Stored, *, durable: bool = True) -> None:
+        """Everything that another journal knows of a submission.
+
+        `durable`: it survives a power cut from here on, else from the journal's end on.
+        """
+        records: list[dict[str, Any]] = [{"kind": "submission", "digest": stored.digest, "facts": stored.facts}]
+        for item, result in stored.results.items():
+            records.append({"kind": "result", "stamp": stored.stamps[item], "result": fields_of(result)})
+        records += [{"kind": "violation", "violation": fields_of(found)} for found in stored.violations.values()]
+        if stored.finished:
+            records.append({"kind": "finished", "protections": stored.protections, "seconds": stored.seconds})
+        records = [{"kind": record.pop("kind"), "key": key, **record} for record in records]
+        self._write(*records)
+        known = self.contents.submissions.get(key)
+        if known is None or known.digest != stored.digest:
+            self.contents.submissions[key] = stored  # as the records say, without reading thousands anew
+        else:
+            for record in records:
+                _apply(record, self.contents)
         if durable:
             os.fsync(self._fd)
 
-    def adopt(self, key: str, stored: Stored, *, durable: bool = True) -> None:
-        """Everything that another journal knows of a submission; `durable` as for `finished`."""
-        self._append({"kind": "submission", "key": key, "digest": stored.digest, "facts": stored.facts})
-        for item, result in stored.results.items():
-            self.result(key, result, stored.stamps[item])
-        for violation in stored.violations.values():
-            self.violation(key, violation)
-        if stored.finished:
-            self.finished(key, stored.protections, stored.seconds, durable=durable)
-
     def _append(self, record: dict[str, Any]) -> None:
+        self._write(record)
+        _apply(record, self.contents)
+
+    def _write(self, *records: dict[str, Any]) -> None:
         if not self.in_place:
             raise GraderError(
                 f"{self._path} was deleted or replaced while its submissions were graded, so nothing more can be kept "
                 "there. Run the same command again: it begins anew"
             )
-        line = (
-            json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=list).encode("utf-8", "replace")
-            + b"\n"
-        )
+        text = "".join(f"{_encode(record)}\n" for record in records).encode("utf-8", "replace")
         whole = os.fstat(self._fd).st_size
         try:
-            # A disk that is nearly full takes a part of the line, and says so only when asked for the rest.
-            while line:
-                line = line[os.write(self._fd, line) :]
+            # A disk that is nearly full takes a part of the text, and says so only when asked for the rest.
+            while text:
+                text = text[os.write(self._fd, text) :]
         except OSError as error:
             # Half a line in the middle would hide everything that is written after it.
             with contextlib.suppress(OSError):
@@ -241,7 +252,9 @@ class Journal:
                 f"{self._path}: the journal cannot be written: {error.strerror}. What was finished is kept: make room, "
                 "and run the same command again"
             ) from None
-        _apply(record, self.contents)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=list).encode
 
 
 _OURS = frozenset(

@@ -21,13 +21,14 @@ from grader.results.sharding import require_whole
 class Merged:
     """What went into the new folder, and what to know of it.
 
-    `origins`: the key of each submission, with every folder that has it and its key there.
+    `origins`: the key of each submission, with every folder that has it and its key there. `contents`: the new journal.
     """
 
     slug: str
     submissions: int
     warnings: tuple[str, ...]
     origins: tuple[tuple[str, Path, str], ...]
+    contents: Contents
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
         submissions=len(attempts),
         warnings=(*_seed_warnings(folders, runs), *_version_warnings(folders, runs), *_renamed(attempts)),
         origins=tuple((key, part.folder, part.key) for key, parts in attempts.items() for part in parts),
+        contents=journal.contents,
     )
 
 

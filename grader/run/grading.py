@@ -318,12 +318,19 @@ def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -
     return scores_of(folder, assignment, lenient=lenient).reports
 
 
-def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False, unmarked: bool = False) -> Scores:
+def scores_of(
+    folder: Path,
+    assignment: Assignment,
+    *,
+    lenient: bool = False,
+    unmarked: bool = False,
+    contents: Contents | None = None,
+) -> Scores:
     """Score a results folder from its journal, its course and what people added: marks, voids, dispositions.
 
-    `unmarked`: as if nobody had given points. Runs no code.
+    `unmarked`: as if nobody had given points. `contents`: what the journal says, for who knows it. Runs no code.
     """
-    contents = read(folder)
+    contents = contents or read(folder)
     held = held_by(folder, assignment, contents.graded())
     assignment = held.assignment
     given = marks.Given(()) if unmarked else marks.given(folder, assignment)
@@ -405,6 +412,6 @@ def _meant(row: dispositions.Row, attempt: int, demand: Demand, path: Path) -> D
     return None
 
 
-def write_results(folder: Path, scores: Scores) -> None:
-    """All result files of a folder."""
-    files.write(folder, scores.reports, others=scores.others, notices=scores.notices)
+def write_results(folder: Path, scores: Scores, *, pages: bool = True) -> None:
+    """All result files of a folder; without `pages` only those that other programs read."""
+    files.write(folder, scores.reports, others=scores.others, notices=scores.notices, pages=pages)
