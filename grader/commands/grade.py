@@ -48,7 +48,7 @@ from grader.release.keeping import keep
 from grader.reports import files, gradescope, html, terminal
 from grader.results import log
 from grader.results.journal import NAME as JOURNAL
-from grader.results.journal import SUBMISSIONS, SUITE, Journal
+from grader.results.journal import SUBMISSIONS, SUITE, Contents, Journal
 from grader.results.sharding import Shard
 from grader.run.courses import remember_course
 from grader.run.engine import Trainings

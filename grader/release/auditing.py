@@ -11,7 +11,6 @@ from grader.errors import UsageError
 from grader.model import Report
 from grader.release import frozen, keeping
 from grader.reports import difference, full
-from grader.reports.files import texts
 from grader.results import log
 from grader.run.grading import scores_of
 
@@ -38,7 +37,7 @@ def audit(folder: Path, assignment: Assignment, head: str = "") -> list[str]:
         found.append("a `grader forget` was stopped before its end; say it again")
     found += _sources(folder, assignment, entries)
     scores = scores_of(folder, assignment)
-    for path, text in texts(scores.reports, others=scores.others, notices=scores.notices):
+    for path, text in keeping.expected(folder, scores):
         found += _altered(folder, path, text, known)
     return [*found, *_against_release(folder, scores.reports)]
 

@@ -14,8 +14,8 @@ from grader.model import Person, Report
 from grader.release import frozen
 from grader.reports import difference
 from grader.reports.comment import comment, is_ours
-from grader.reports.words import state_of
 from grader.reports.files import pages_of
+from grader.reports.words import state_of
 from grader.run.courses import known_in
 from grader.run.grading import reports_of
 from grader.wording import points

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from grader.assignment.assignment import Assignment
 from grader.course import dispositions, marks, voids
 from grader.model import Report
 from grader.release import frozen
-from grader.reports.files import texts
+from grader.reports.files import pages_of, texts
 from grader.results import journal, log
 from grader.run.courses import COURSE_PATH, TIMES, remembered_course
 from grader.run.grading import Scores, scores_of, write_results
@@ -56,16 +56,17 @@ def keep(
 
 
 def stale(folder: Path, scores: Scores) -> bool:
-    """Whether a file of results is not what these scores give, as a command leaves it that was stopped.
-
-    Pages may be missing: `grader score --no-pages` writes none.
-    """
-    expected = texts(scores.reports, others=scores.others, notices=scores.notices)
+    """Whether a file of results is not what these scores give, as a command leaves it that was stopped."""
     return any(
         log.digest(folder / path) != hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-        for path, text in expected
-        if path.suffix != ".html" or (folder / path).exists()
+        for path, text in expected(folder, scores)
     )
+
+
+def expected(folder: Path, scores: Scores) -> Iterator[tuple[Path, str]]:
+    """Path and text of every file of results; of pages only where there are any: `score --no-pages` takes all away."""
+    pages = any((folder / page).exists() for report in scores.reports for page in pages_of(report.key))
+    return texts(scores.reports, others=scores.others, notices=scores.notices, pages=pages)
 
 
 def sources(folder: Path) -> dict[str, str]:

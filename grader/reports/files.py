@@ -73,11 +73,15 @@ def write(
 
 
 def texts(
-    reports: Sequence[Report], *, others: Sequence[Report] = (), notices: Sequence[tuple[str, str]] = ()
+    reports: Sequence[Report],
+    *,
+    others: Sequence[Report] = (),
+    notices: Sequence[tuple[str, str]] = (),
+    pages: bool = True,
 ) -> Iterator[tuple[Path, str]]:
     """Path and text of every file that `write` writes, one after the other."""
     for place, report in _placed(Path(), reports, others):
-        yield from ((place / path, text) for path, text in _submission_files(report))
+        yield from ((place / path, text) for path, text in _submission_files(report, pages))
     yield from _tables(reports, notices)
 
 
@@ -139,7 +143,7 @@ def _make_folders(folder: Path) -> None:
         step.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
-def _submission_files(report: Report, pages: bool = True) -> Iterator[tuple[Path, str]]:
+def _submission_files(report: Report, pages: bool) -> Iterator[tuple[Path, str]]:
     folder = Path(report.key)
     yield folder / "results.json", results_text(report)
     yield folder / "report.json", full.dump(report)

@@ -7,6 +7,7 @@ Decimals are text, so that they stay exact; numbers that JSON does not have (inf
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import types

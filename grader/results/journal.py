@@ -220,7 +220,7 @@ class Journal:
         records = [{"kind": record.pop("kind"), "key": key, **record} for record in records]
         self._write(*records)
         known = self.contents.submissions.get(key)
-        if known is None or known.digest != stored.digest:
+        if stored.finished and (known is None or known.digest != stored.digest):
             self.contents.submissions[key] = stored  # as the records say, without reading thousands anew
         else:
             for record in records:

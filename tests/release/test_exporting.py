@@ -13,7 +13,7 @@ from class_examples import ASSIGNMENTS, PEOPLE, scored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.commands import export, release, settle
+from grader.commands import audit, export, release, score, settle
 from grader.course import gradebooks, people
 from grader.errors import UsageError
 from grader.model import Person
@@ -446,3 +446,12 @@ def test_cells_are_where_the_csv_module_sees_them(tmp_path_factory, rows, newlin
         assert [[cell.text for cell in row] for row in gradebooks.read(path).rows] == [
             [row[0], "7", *row[2:]] for row in rows
         ]
+
+
+def test_no_mail_leads_to_a_page_that_nobody_wrote(released):
+    assert score.run(released, False, False, ASSIGNMENTS, pages=False) == 0
+    with pytest.raises(UsageError, match=r"report\.html is missing; `grader score"):
+        run(released, "mail")
+    assert audit.run(released, "", ASSIGNMENTS) == 0
+    assert score.run(released, False, False, ASSIGNMENTS) == 0
+    assert run(released, "mail")[0] == 0
