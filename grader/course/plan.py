@@ -274,7 +274,7 @@ def _extension(line: int, cells: Mapping[str, str], says: CourseFile, roster: Se
         raise ValueError(f"the days are {cells['days']!r}, expected a whole number such as 2")
     names = [name for person in roster for name in _marks(person)]
     if roster and comparable(who) not in map(comparable, names):
-        near = sheets.near(who, names)
+        near = sheets.near(who, names) or f"; correct it, or add them to {says.roster}"
         raise ValueError(f"nobody on the roster is called {who!r}{near}")
     return Extension(who=who, assignment=slug, due=due, days=int(days), reason=cells.get("reason", ""), line=line)
 

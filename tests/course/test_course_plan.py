@@ -140,6 +140,8 @@ def test_a_roster_comes_from_any_spreadsheet(write, roster):
         ({"roster": ROSTER + ",Nameless,\n"}, "roster.csv:4: neither id nor e-mail"),
         ({"roster": "id,id\n1,2\n"}, "roster.csv:1: expected one column person_id"),
         ({"extensions": EXTENSIONS + "20111,hw2,,1,\n"}, "csv:4: nobody on the roster is called '20111'; did"),
+        ({"extensions": EXTENSIONS + "fay,hw2,,1,\n"},
+         "csv:4: nobody on the roster is called 'fay'; correct it, or add them to roster.csv"),
         ({"extensions": EXTENSIONS + "20101,hw2,,1,\n"}, "extensions.csv:4: 20101 has an extension of hw2 in line 2"),
         ({"extensions": EXTENSIONS + "ADA@example.edu,hw2,,9,\n"}, "csv:4: ADA@example.edu has an extension of hw2 in"),
         ({"extensions": EXTENSIONS + "20102,hw1,2024-03-08 12:00,,\n"},
