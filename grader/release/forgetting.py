@@ -7,6 +7,7 @@ same again, by whatever name is known still, goes on where it was stopped.
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 import shutil
@@ -17,14 +18,16 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.course import dispositions, forgotten, marks, people, sheets
 from grader.course.forgotten import Begun, Forgotten
+from grader.course.people import same
 from grader.course.plan import TIMES_COLUMNS
+from grader.course.terms import SUMMARY
 from grader.errors import GraderError, UsageError
 from grader.model import Person
 from grader.release import frozen, keeping
 from grader.reports.files import ATTEMPTS, CLASS, INTAKE, STAFF, write_text
 from grader.results import journal, log
 from grader.run.courses import TIMES, known_in
-from grader.run.grading import scores_of
+from grader.run.grading import scores_of, write_results
 
 FORGOT = "forgot"
 
@@ -45,7 +48,8 @@ def forget(folder: Path, assignment: Assignment, name: str, who: str) -> list[Pa
     An id or e-mail address is that person; where others handed in the same work, only the name goes. Raises
     UsageError for an unknown key, a broken log, and what cannot be scored; nothing was removed then.
     """
-    scores_of(folder, assignment)  # what cannot be scored is told before anything goes
+    for place in (folder, *(part for part in _parts(folder) if (part / SUMMARY).exists())):
+        scores_of(place, assignment)  # what cannot be scored is told before anything goes
     listed = forgotten.read(folder)
     stored = journal.read(folder).submissions
     kept, known = people.people_of(folder), known_in(folder, stored)
@@ -57,6 +61,8 @@ def forget(folder: Path, assignment: Assignment, name: str, who: str) -> list[Pa
         meant = _Meant(key=name, keys=frozenset({name}))  # a file that the grader did not write may still name it
     else:
         entry = _begin(folder, meant, listed)
+        for part in _parts(folder):
+            _remove_from_part(part, assignment, meant)
         _remove_work(folder, assignment, meant) if meant.whole else _remove_names(folder, meant)
     if entry.begun is not None:
         _tell(folder, assignment, who, entry, entry.begun)
@@ -73,12 +79,34 @@ def _who_is_meant(
     key = called[0].key if called else name
     if any(person.key == key and person not in called for person in known) and called:
         return _Meant(key=key, gone=called, whole=False)
-    keys = {attempt for attempt, entry in stored.items() if (entry.facts.get("of") or attempt) == key}
+    keys = _attempts(stored, key)
     gone = tuple(person for person in known if person.key == key)
     released = frozen.read(folder)
     if not keys and not gone and not (released and key in released.tags):
         return None
     return _Meant(key=key, keys=frozenset({key, *keys}), gone=gone)
+
+
+def _attempts(stored: Mapping[str, journal.Stored], key: str) -> set[str]:
+    return {attempt for attempt, entry in stored.items() if (entry.facts.get("of") or attempt) == key}
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Results folders inside of this one: the parts of a run on a cluster, what a container left that was killed."""
+    places = [path.parent for path in sorted(folder.rglob(journal.NAME)) if path.parent != folder]
+    return [path for path in places if journal.SUBMISSIONS not in path.relative_to(folder).parts]
+
+
+def _remove_from_part(part: Path, assignment: Assignment, meant: _Meant) -> None:
+    """The same from what the class was merged from; it has no log, and its release is the whole's."""
+    mine = replace(meant, keys=meant.keys | _attempts(journal.read(part).submissions, meant.key))
+    _remove_work(part, assignment, mine) if meant.whole else _remove_names(part, meant)
+    there = people.people_of(part)
+    left = [p for p in there if p.key != meant.key or not (meant.whole or any(same(p, one) for one in meant.gone))]
+    if len(left) < len(there):
+        people.write(left, part / people.NAME)
+    if (part / SUMMARY).exists():
+        write_results(part, scores_of(part, assignment))
 
 
 def _begin(folder: Path, meant: _Meant, listed: Sequence[Forgotten]) -> Forgotten:
@@ -135,7 +163,9 @@ def _remove_files(folder: Path, keys: Collection[str]) -> None:
     try:
         (folder / CLASS).unlink(missing_ok=True)  # it may name everybody; `grader class` makes it anew
         for base in (folder, folder / journal.SUBMISSIONS, folder / ATTEMPTS):
-            for key in keys:
+            # Attempts that a stopped run laid out, and no journal knows, are theirs too.
+            left = {path.name for key in keys for path in base.glob(f"{glob.escape(key)}~*")}
+            for key in {*keys, *(name for name in left if name.rpartition("~")[2].isdigit())}:
                 if (base / key).exists():
                     shutil.rmtree(base / key)
                 (base / STAFF / f"{key}.html").unlink(missing_ok=True)

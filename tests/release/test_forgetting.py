@@ -21,6 +21,7 @@ from grader.model import Person
 from grader.release.auditing import audit
 from grader.release.forgetting import forget
 from grader.results import log
+from grader.run.grading import write_results
 
 _, TINY = tiny()
 BOB = next(person for person in PEOPLE if person.key == "bob")
@@ -122,6 +123,36 @@ def test_one_of_two_who_handed_in_together_takes_only_the_name(released):
     assert not (released / "bob").exists(), "the last one takes the work along"
 
 
+def with_a_part(folder):
+    """The folder with one of the parts that a cluster judged and that it was merged from."""
+    part = folder / ".cluster" / "cpu" / "001"
+    shutil.copytree(folder / "submissions", part / "submissions")
+    for name in ("journal.jsonl", "people.csv", "intake.csv"):
+        shutil.copyfile(folder / name, part / name)
+    write_results(part, scored(part))
+    return part
+
+
+def test_the_parts_that_a_class_was_merged_from_forget_too(released):
+    part = with_a_part(released)
+    assert forget(released, TINY, "bob", "kim") == []
+    assert traces(released) == []
+    assert (part / "submissions" / "ada" / "layers.py").exists()
+    assert "ada" in (part / "summary.csv").read_text()
+    assert audit(released, TINY) == []
+
+
+def test_a_name_goes_from_the_parts_as_well(released):
+    both = [*PEOPLE, Person(key="bob", name="Zoe Quist", email="zoe@example.edu")]
+    people.write(both, released / "people.csv")
+    part = with_a_part(released)
+    (released / "intake.csv").unlink()
+    (part / "intake.csv").unlink()
+    assert forget(released, TINY, "bob@example.edu", "kim") == []
+    assert [person.name for person in people.read(part / "people.csv") if person.key == "bob"] == ["Zoe Quist"]
+    assert (part / "submissions" / "bob").is_dir()
+
+
 # --- stopped anywhere -------------------------------------------------------------------------------------------------
 
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "os.truncate", "os.mkdir"}
@@ -168,9 +199,9 @@ def _until_change(number, full, work):
     return 0
 
 
-@pytest.mark.parametrize("first", [1, 3], ids=["killed", "full"])  # every other change, to be quick
-@pytest.mark.parametrize("known", ["a key alone", "people.csv", "one of two"])
-def test_what_was_stopped_anywhere_is_finished_by_the_same_command(released, tmp_path, known, first):
+@pytest.mark.parametrize("first", [1, 3], ids=["killed", "full"])
+@pytest.mark.parametrize(("known", "step"), [("a key alone", 6), ("people.csv", 20), ("one of two", 8)])
+def test_what_was_stopped_anywhere_is_finished_by_the_same_command(released, tmp_path, known, step, first):
     name = "bob@example.edu" if known == "one of two" else "bob"
     if known == "a key alone":
         (released / "people.csv").unlink()
@@ -178,8 +209,9 @@ def test_what_was_stopped_anywhere_is_finished_by_the_same_command(released, tmp
     if known == "one of two":
         people.write([*PEOPLE, Person(key="bob", name="Zoe Quist", email="zoe@example.edu")], released / "people.csv")
     (released / "intake.csv").write_text("path,fate,submission,why\nada.zip,graded,ada,\n")
-    shutil.rmtree(released / "submissions" / "bob~2")
-    for number in range(first, 1000, 4):
+    if known == "people.csv":
+        with_a_part(released)
+    for number in range(first, 1000, step):
         folder = shutil.copytree(released, tmp_path / str(number))
         ended = stopped_at(number, first == 3, folder, name)
         log.read(folder)  # the chain is whole at every moment
