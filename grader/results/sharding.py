@@ -123,7 +123,10 @@ def _strangers(parts: Sequence[_Part], first: _Part) -> Iterator[str]:
 def _absent(parts: Sequence[_Part]) -> Iterator[str]:
     facts = parts[0][2]
     present = Counter(shard["number"] for _, _, shard in parts)
-    yield from (f"shard {number}/{facts['of']} is here {n} times" for number, n in sorted(present.items()) if n > 1)
+    for number, times in sorted(present.items()):
+        if times > 1:
+            where = ", ".join(str(folder) for folder, _, shard in parts if shard["number"] == number)
+            yield f"shard {number}/{facts['of']} is here {times} times: {where}; name one of them"
     if missing := [str(number) for number in range(1, facts["of"] + 1) if number not in present]:
         shown = ", ".join(missing[:20]) + (" …" if len(missing) > 20 else "")
         only = f" of {', '.join(facts['items'])}" if "items" in facts else ""

@@ -111,7 +111,8 @@ def test_a_doubled_part_is_named(tmp_path):
     folders = parts(tmp_path)
     twin = write(tmp_path / "twin", Shard(2, 3))
     for second in (twin, folders[1]):
-        assert "shard 2/3 is here 2 times" in refusal([*folders, second], tmp_path / "all")
+        told = refusal([*folders, second], tmp_path / "all")
+        assert f"shard 2/3 is here 2 times: {folders[1]}, {second}; name one of them" in told
 
 
 def test_a_half_done_part_is_named(tmp_path):
