@@ -40,6 +40,8 @@ LOCK = uv pip compile pyproject.toml --extra data --constraints - --python-versi
 VARIANT := cpu
 FOR ?= gradescope
 export OMP_NUM_THREADS := 1
+# Where this is set, each of the thousand processes that tests and proofs start would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test containers check format verify mutants rewritings faults attack fuzz bench gpu wheel kit bundle image image-gpu wheelhouse locks clean
 

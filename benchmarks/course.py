@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.measuring import THREADS
 from grader.assignment.assignment import Assignment, Item
 from grader.assignment.locate import assignment_folders
 from grader.assignment.manifest import load
@@ -137,7 +138,7 @@ def main() -> None:
     parser.add_argument("--without-trainings", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.update(THREADS)
     assignment = load(assignment_folders(given.assignment))
     with tempfile.TemporaryDirectory(prefix="grader-class-") as place:
         folder, course = Path(place) / "grades", Path(place) / "course.yaml"

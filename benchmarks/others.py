@@ -6,6 +6,7 @@ What cannot be installed is left out and said so; nothing is installed into the 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -78,10 +79,13 @@ def otter(python: Path, folder: Path, submission: Path, checks: int) -> Cost:
 
 def nbgrader(python: Path, folder: Path, submission: Path, checks: int) -> Cost:
     """One `nbgrader autograde` for a batch, a submission's share of it."""
+    # It starts `alembic` by name: a script of its packages, which another Python's first line stands in.
+    site = next(python.parents[1].glob("lib/python*/site-packages"))
+    more = {"PATH": f"{site / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(site)}
     if not (folder / "source").exists():
-        run([python, SUITES / "nbgrader_course.py", submission, folder, str(BATCH)], cwd=folder)
+        run([python, SUITES / "nbgrader_course.py", submission, folder, str(BATCH)], more=more, cwd=folder)
     command = [python, "-m", "nbgrader", "autograde", "speed", f"--course-dir={folder}", "--force"]
-    cost, _ = run(command, cwd=folder)
+    cost, _ = run(command, more=more, cwd=folder)
     with sqlite3.connect(folder / "gradebook.db") as book:
         [(score,)] = book.execute("select sum(auto_score) from grade")
     if score != checks * BATCH:

@@ -103,7 +103,7 @@ def measure(slug: str, rounds: int) -> None:
                     values.append(getattr(more, kind) / getattr(bare, kind))
         times = " | ".join(f"{1000 * cost.processor:.0f}" for cost in (bare, more))
         ratios = " | ".join(spread(values).shown() for values in kinds.values())
-        print(f"| {slug} | {times} | {ratios} | {TARGETS.get(slug, '')} |")
+        print(f"| {slug} | {times} | {ratios} | {TARGETS.get(slug, '')} |", flush=True)
 
 
 def main() -> None:
