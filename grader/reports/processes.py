@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 
 from grader.errors import GraderError
 
@@ -25,6 +22,11 @@ def in_processes(task: Callable[[slice], None], count: int) -> None:
     if wanted < 2:
         task(slice(0, count))
         return
+    # Here, because every start of the command line would pay for what only large classes need.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     context = multiprocessing.get_context("fork")
     # What is frozen is not walked through in each process, which would copy every page of it.
     gc.freeze()
