@@ -147,9 +147,14 @@ def main() -> None:
         what = f"{given.submissions} submissions, {len(assignment.items)} items of {assignment.slug}"
         print(f"{what}, {size:.1f} MiB of journal", flush=True)
         grader = ("-m", "grader.cli")
-        for words in (("score", str(folder), "--course", str(course)), ("class", str(folder))):
+        score = ("score", str(folder), "--course", str(course))
+        for name, words in (
+            ("score --no-pages", (*score, "--no-pages")),
+            ("score", score),
+            ("class", ("class", str(folder))),
+        ):
             wall, processor, memory = measured(given.rounds, *grader, *words)
-            print(f"grader {words[0]}: {wall:.1f} s, {processor:.2f} s of processor time, {memory:.0f} MiB", flush=True)
+            print(f"grader {name}: {wall:.1f} s, {processor:.2f} s of processor time, {memory:.0f} MiB", flush=True)
         scores = [
             float(subprocess.check_output([sys.executable, "-c", SCORES, str(folder), assignment.slug]))
             for _ in range(given.rounds)
