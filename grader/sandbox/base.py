@@ -103,6 +103,10 @@ class Process(Protocol):
         """The processor time that it has used, as the system counts it; None where that cannot be seen."""
         ...
 
+    def starved_seconds(self) -> float | None:
+        """How long it was ready to run and others had the processors; None where that cannot be seen."""
+        ...
+
 
 class Sandbox(Protocol):
     """A back end."""
@@ -125,6 +129,7 @@ class Sandbox(Protocol):
 
 SIGXCPU = 24
 MAX_PROGRESS = 2000
+MOST_STARVED = 3.0
 
 
 def ask(process: Process, kind: str, encoded: Encoded, limits: Limits, wall: float | None = None) -> Observation:
@@ -133,14 +138,12 @@ def ask(process: Process, kind: str, encoded: Encoded, limits: Limits, wall: flo
     `encoded` is the request's tree; `wall` seconds (default: the limits') are the deadline for the whole exchange.
     Both clocks are read here, outside the process: nothing that runs in it can stop or restart them.
     """
-    seconds = limits.wall_seconds if wall is None else wall
-    deadline = time.monotonic() + max(0.01, seconds)
     request = secrets.token_hex(8)
-    heard, clock = Heard(), _ProcessorClock(process, limits.cpu_seconds)
+    heard, clocks = Heard(), _Clocks(process, limits.cpu_seconds, limits.wall_seconds if wall is None else wall)
     observation: Observation
     try:
-        process.channel.send(request, kind, encoded, deadline)
-        frame = _answer(process, request, deadline, heard, clock)
+        process.channel.send(request, kind, encoded, clocks.deadline)
+        frame = _answer(process, request, heard, clocks)
         if frame.id != request or frame.kind != "answer" or not process.channel.idle():
             raise WireError("the worker sent something that was not asked for")
         observation = parse_answer(frame.tree, limits)
@@ -185,32 +188,44 @@ class _ProcessorTimeSpent(Exception):
     """The worker has used the processor time of the request."""
 
 
-class _ProcessorClock:
-    """The processor time that a worker may use for one request."""
+class _Clocks:
+    """The time that a worker may take for one request, by the clock and of processors.
 
-    def __init__(self, process: Process, seconds: float) -> None:
+    On a busy machine the clock stands still while the worker waits for a processor, or right code would lose points
+    because of its neighbours; MOST_STARVED times as long at most, because a worker can be its own neighbour.
+    """
+
+    def __init__(self, process: Process, processor: float, wall: float) -> None:
         self._process = process
-        self._end = math.inf if (used := process.processor_seconds()) is None else used + seconds
+        self._end = math.inf if (used := process.processor_seconds()) is None else used + processor
+        self._deadline, self._most = time.monotonic() + max(0.01, wall), MOST_STARVED * max(0.0, wall)
+        self._starved = process.starved_seconds() or 0.0
 
-    def wait(self, deadline: float) -> None:
-        """Wait for something to read until a deadline. Raises _ProcessorTimeSpent, FrameTimeout."""
+    @property
+    def deadline(self) -> float:
+        """When time is up, as far as it is known now."""
+        starved = (self._process.starved_seconds() or 0.0) - self._starved
+        return self._deadline + min(max(0.0, starved), self._most)
+
+    def wait(self) -> None:
+        """Wait for something to read. Raises _ProcessorTimeSpent, FrameTimeout."""
         while True:
             used = self._process.processor_seconds()
             left = math.inf if used is None else self._end - used
             if left <= 0:
                 raise _ProcessorTimeSpent
-            if (seconds := deadline - time.monotonic()) <= 0:
+            if (seconds := self.deadline - time.monotonic()) <= 0:
                 raise FrameTimeout
             # All its threads together use at most this much less time than all processors have.
             if self._process.channel.waits(min(seconds, max(left / (os.cpu_count() or 1), 0.02))):
                 return
 
 
-def _answer(process: Process, request: str, deadline: float, heard: Heard, clock: _ProcessorClock) -> Frame:
+def _answer(process: Process, request: str, heard: Heard, clocks: _Clocks) -> Frame:
     """The first frame that is no progress. Raises WireError for too much progress."""
     while True:
-        clock.wait(deadline)
-        frame = process.channel.receive(deadline)
+        clocks.wait()
+        frame = process.channel.receive(clocks.deadline)
         if frame.kind != "progress" or frame.id != request:
             return frame
         if len(heard.progress) >= MAX_PROGRESS:

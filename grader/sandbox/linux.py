@@ -21,6 +21,7 @@ from grader.sandbox import scratch
 from grader.sandbox.base import START_SECONDS, Ending, Process, Site
 from grader.sandbox.gpu import Gpu
 from grader.sandbox.level import level_of
+from grader.sandbox.starving import starved_seconds
 from grader.text import clean
 from grader.wire.frames import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
@@ -85,10 +86,19 @@ class LinuxProcess:
             return time.clock_gettime((~self._pid() << 3) | 2)
         return None
 
+    def starved_seconds(self) -> float | None:
+        """Seen from outside: the worker cannot say otherwise."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return starved_seconds(self._pid())
+        return None
+
     def _pid(self) -> int:
-        """Its number here; negative, so that nothing is found under it, when it has ended."""
+        """Its number here. Raises ProcessLookupError when it has ended."""
         info = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text(encoding="ascii")
-        return int(info.split("Pid:")[1].split()[0])
+        number = int(info.split("Pid:")[1].split()[0])
+        if number <= 0:  # -1 would be this process to some calls
+            raise ProcessLookupError(number)
+        return number
 
     def __del__(self) -> None:
         self.kill()

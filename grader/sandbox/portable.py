@@ -23,6 +23,7 @@ from grader.errors import AuthorError, SandboxError
 from grader.sandbox import scratch
 from grader.sandbox.base import Ending, Process, Site
 from grader.sandbox.gpu import Gpu
+from grader.sandbox.starving import starved_seconds
 from grader.text import clean
 from grader.wire.frames import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
@@ -78,6 +79,10 @@ class PortableProcess:
     def processor_seconds(self) -> float | None:
         """Nor this: the wall clock alone limits a portable worker."""
         return None
+
+    def starved_seconds(self) -> float | None:
+        """Seen on Linux."""
+        return starved_seconds(self._popen.pid)
 
     def __del__(self) -> None:
         self.kill()

@@ -223,6 +223,16 @@ def test_processor_time_cannot_be_won_by_ignoring_signals(linux):
     assert found == TimedOut(seconds=0.5, clock="processor"), kind_of(found)
 
 
+def test_of_a_process_that_has_ended_no_clock_is_read(linux):
+    process = linux.sandbox.start(linux.site, LIMITS)
+    assert process.processor_seconds() is not None
+    assert process.starved_seconds() is not None
+    process.kill()
+    process.ending()
+    seen = (process.processor_seconds(), process.starved_seconds(), process.memory_mib())
+    assert seen == (None, None, None), "these would be figures of the judge itself"
+
+
 def test_two_threads_have_the_processor_time_of_one(linux):
     found = linux.run("loops_twice", limits=Limits(wall_seconds=60.0, cpu_seconds=0.5), fresh=True)
     assert found == TimedOut(seconds=0.5, clock="processor"), kind_of(found)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -43,6 +46,9 @@ class Recorded:
         return ""
 
     def processor_seconds(self):
+        return None
+
+    def starved_seconds(self):
         return None
 
     def memory_mib(self):
@@ -134,3 +140,42 @@ def test_too_much_progress_is_malformed(monkeypatch):
     frames = [progress(step, loss=0.5) for step in range(4)]
     observation, _ = hear(monkeypatch, *frames, ("id", "answer", ANSWER))
     assert isinstance(observation, Malformed)
+
+
+class Starved(Recorded):
+    """It was ready to run for most of the time that passed, and answers late."""
+
+    def __init__(self, share, after):
+        super().__init__((), ())
+        self._share, self._began = share, time.monotonic()
+        self._answer = threading.Timer(after, lambda: self._far_end.send("id", "answer", encode(ANSWER)))
+        self._answer.start()
+
+    def close(self):
+        self._answer.cancel()
+        self._answer.join()
+        super().close()
+
+    def starved_seconds(self):
+        return self._share * (time.monotonic() - self._began)
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0.9, Values), (0.0, TimedOut)])
+def test_the_clock_stands_still_while_others_have_the_processors(monkeypatch, share, kind):
+    monkeypatch.setattr(base.secrets, "token_hex", lambda size: "id")
+    process = Starved(share, after=0.8)
+    try:
+        assert isinstance(base.ask(process, "run", encode({}), replace(LIMITS, wall_seconds=0.4)), kind)
+    finally:
+        process.close()
+
+
+def test_a_worker_that_starves_itself_is_given_four_times_its_time_at_most(monkeypatch):
+    process = Starved(1.0, after=30)
+    try:
+        began = time.monotonic()
+        found = base.ask(process, "run", encode({}), replace(LIMITS, wall_seconds=0.2))
+        assert isinstance(found, TimedOut)
+        assert time.monotonic() - began >= 0.8
+    finally:
+        process.close()
