@@ -131,7 +131,7 @@ class Notes:
     `progress` are the (step, {name: number}) that a long probe reported while it ran; `memory_mib` is what the judge
     saw of the worker's memory at those moments, `gpu_mib` what the worker said that its tensors held on a GPU.
     `choices` are the probe's calls of `choose`: (the name that was chosen, the names of all candidates) each.
-    `printing` are the files whose code printed.
+    `printing` are the files whose code printed, `starved` the seconds for which others had the processors.
     """
 
     binding: str = ""
@@ -147,6 +147,7 @@ class Notes:
     progress: tuple[tuple[int, Mapping[str, float]], ...] = ()
     memory_mib: tuple[float, ...] = ()
     gpu_mib: tuple[float, ...] = ()
+    starved: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,7 @@ class Explainer:
         """Explain `attempt`, whose case has just been repeated and gave `found`, with its own binding."""
         drawn = attempt.drawn or {}
         # A slow disagreement may have used the item's time up; explaining it gets some of its own.
-        self._desk.deadline = max(self._desk.deadline, time.monotonic() + SHRINK_SECONDS)
+        self._desk.give(max(self._desk.left, SHRINK_SECONDS))
         hint, charged_with = self._hint(attempt.route, recorded, body, drawn)
         smaller = self._choose if self._seed is None else self._shrink
         smallest, at = smaller(attempt.route, recorded, body, drawn, found)
@@ -93,7 +93,7 @@ class Explainer:
 
     def _whole(self, body: Body, route: str, drawn: dict[str, object]) -> Disagreement | Verdict | None:
         """Run one case with the item's whole time: what is charged must not hang on how fast the machine is today."""
-        self._desk.deadline = time.monotonic() + self._desk.limits.wall_seconds
+        self._desk.give(self._desk.limits.wall_seconds)
         return outcome_of(self._desk, body, route, drawn)
 
     def _hint_as_declared(

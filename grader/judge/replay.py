@@ -167,7 +167,7 @@ class Replay:
         for drawn in recorded.cases:
             agreed = outcome_of(self._desk, body, route, drawn) is None
             (agrees if agreed else fails).append(sizes_of(drawn))
-        if not fails or len(agrees) < ENOUGH or self._desk.deadline - time.monotonic() < LEFT_SECONDS:
+        if not fails or len(agrees) < ENOUGH or self._desk.left < LEFT_SECONDS:
             return []
         return _degenerate(fails, agrees)
 

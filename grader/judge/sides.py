@@ -15,6 +15,7 @@ from grader.judge.bindings import Binding, lets_choose
 from grader.judge.calls import Call, Key, as_mapping, cloned, detached, key_of, make_call
 from grader.model import Notes, Observation, Raised, TimedOut, Values
 from grader.sandbox.base import Process, ask
+from grader.sandbox.starving import starved_here
 from grader.suite.agreement import Disagreement, Mismatch, kind_of
 from grader.wire.frames import Encoded
 from grader.worker.loading import Modules, Probe
@@ -204,7 +205,8 @@ class Desk:
     fresh_worker: Callable[[], Process]
     limits: Limits
     binding: Binding = field(default_factory=Binding)
-    deadline: float = 0.0
+    starved: float = 0.0  # seconds that workers waited for a processor
+    deadline: float = 0.0  # by our own clock, which stands still meanwhile
     prints: int = 0
     print_text: str = ""
     printing: set[str] = field(default_factory=set)
@@ -218,12 +220,24 @@ class Desk:
     def begin(self, limits: Limits) -> None:
         """A new item with its own limits."""
         self.limits = limits
-        self.deadline = time.monotonic() + limits.wall_seconds
+        self.give(limits.wall_seconds)
         self.binding = Binding()
         self.answers = None
         self.notes.clear()
         self.item_text = ""
         self.last = None
+
+    @property
+    def left(self) -> float:
+        """The seconds that the item may still take."""
+        return self.deadline - self._now()
+
+    def give(self, seconds: float) -> None:
+        """Let the item take that long from now on."""
+        self.deadline = self._now() + seconds
+
+    def _now(self) -> float:
+        return time.monotonic() - self.starved - starved_here()
 
     def hear(self, notes: Notes) -> None:
         """Keep what the worker said beside its values."""
@@ -250,7 +264,7 @@ class StudentSide:
         """The submission's values. Raises Ended when there are none, Disagreement when they are of another kind."""
         desk = self._desk
         call = self._book.call(probe, case, options)
-        left = desk.deadline - time.monotonic()
+        left = desk.left
         if left <= 0:
             raise Ended(TimedOut(seconds=desk.limits.wall_seconds))
         known = desk.answers.again(call.key) if desk.answers is not None and self._process is None else None
@@ -271,6 +285,7 @@ class StudentSide:
             observation = desk.ask(request, desk.limits, left)
         else:
             observation = ask(self._process, "run", request, desk.limits, left)
+        desk.starved += observation.notes.starved
         if desk.observed is None:
             desk.hear(observation.notes)
         elif isinstance(observation, (Values, Raised)):

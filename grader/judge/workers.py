@@ -93,7 +93,7 @@ class Workers:
         deadline = time.monotonic() + (limits.wall_seconds if wall is None else wall)
         observation = self._ask_once(mark, kind, request, limits, wall)
         for _ in range(MISSING_MODULES):
-            name, left = missing_module(observation), deadline - time.monotonic()
+            name, left = missing_module(observation), deadline + observation.notes.starved - time.monotonic()
             if name is None or left <= 0 or not self._sandbox.preload([name]):
                 break
             self.renew()

@@ -157,7 +157,7 @@ def ask(process: Process, kind: str, encoded: Encoded, limits: Limits, wall: flo
         observation = explain_end(process.ending(), limits)
     if not isinstance(observation, (Values, Raised, NotImplementedYet)):
         process.kill()
-    return heard.added_to(observation)
+    return heard.added_to(observation, clocks.starved)
 
 
 @dataclass
@@ -171,15 +171,14 @@ class Heard:
     memory_mib: list[float] = field(default_factory=list)
     gpu_mib: list[float] = field(default_factory=list)
 
-    def added_to(self, observation: Observation) -> Observation:
+    def added_to(self, observation: Observation, starved: float) -> Observation:
         """The observation with it in its notes."""
-        if not self.progress:
-            return observation
         notes = replace(
             observation.notes,
             progress=tuple(self.progress),
             memory_mib=tuple(self.memory_mib),
             gpu_mib=tuple(self.gpu_mib),
+            starved=starved,
         )
         return replace(observation, notes=notes)
 
@@ -199,13 +198,19 @@ class _Clocks:
         self._process = process
         self._end = math.inf if (used := process.processor_seconds()) is None else used + processor
         self._deadline, self._most = time.monotonic() + max(0.01, wall), MOST_STARVED * max(0.0, wall)
-        self._starved = process.starved_seconds() or 0.0
+        self._before, self._starved = process.starved_seconds() or 0.0, 0.0
+
+    @property
+    def starved(self) -> float:
+        """Seconds by which the clock stood still; of a process that has ended what was last known."""
+        now = (self._process.starved_seconds() or 0.0) - self._before
+        self._starved = max(self._starved, min(now, self._most))
+        return self._starved
 
     @property
     def deadline(self) -> float:
         """When time is up, as far as it is known now."""
-        starved = (self._process.starved_seconds() or 0.0) - self._starved
-        return self._deadline + min(max(0.0, starved), self._most)
+        return self._deadline + self.starved
 
     def wait(self) -> None:
         """Wait for something to read. Raises _ProcessorTimeSpent, FrameTimeout."""

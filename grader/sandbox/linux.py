@@ -21,7 +21,7 @@ from grader.sandbox import scratch
 from grader.sandbox.base import START_SECONDS, Ending, Process, Site
 from grader.sandbox.gpu import Gpu
 from grader.sandbox.level import level_of
-from grader.sandbox.starving import starved_seconds
+from grader.sandbox.starving import Starving
 from grader.text import clean
 from grader.wire.frames import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
@@ -44,6 +44,9 @@ class LinuxProcess:
         self._control = control
         self._ending: Ending | None = None
         self._starved = killed_for_memory()
+        self._starving = Starving(None)
+        with contextlib.suppress(OSError):  # it has ended
+            self._starving = Starving(self._pid())
 
     def kill(self) -> None:
         """SIGKILL through the pidfd; the zygote clears away what the worker started."""
@@ -88,9 +91,7 @@ class LinuxProcess:
 
     def starved_seconds(self) -> float | None:
         """Seen from outside: the worker cannot say otherwise."""
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            return starved_seconds(self._pid())
-        return None
+        return self._starving.seconds()
 
     def _pid(self) -> int:
         """Its number here. Raises ProcessLookupError when it has ended."""
@@ -106,6 +107,7 @@ class LinuxProcess:
             with contextlib.suppress(OSError, ValueError):
                 select.select([self._pidfd], [], [], 2.0)
             scratch.remove(self.leftover)
+        self._starving.close()
         for fd in (self._pidfd, self._output):
             with contextlib.suppress(OSError):
                 os.close(fd)

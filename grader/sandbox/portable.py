@@ -23,7 +23,7 @@ from grader.errors import AuthorError, SandboxError
 from grader.sandbox import scratch
 from grader.sandbox.base import Ending, Process, Site
 from grader.sandbox.gpu import Gpu
-from grader.sandbox.starving import starved_seconds
+from grader.sandbox.starving import Starving
 from grader.text import clean
 from grader.wire.frames import Channel, ChannelClosed, FrameTimeout, WireError, encode
 
@@ -41,6 +41,7 @@ class PortableProcess:
         self.gpu: Gpu | None = None  # a portable worker has none
         self._popen = popen
         self._output = output
+        self._starving = Starving(popen.pid)
 
     def kill(self) -> None:
         """Kill the process; what it started itself is not found on every system."""
@@ -82,10 +83,11 @@ class PortableProcess:
 
     def starved_seconds(self) -> float | None:
         """Seen on Linux."""
-        return starved_seconds(self._popen.pid)
+        return self._starving.seconds()
 
     def __del__(self) -> None:
         self.kill()
+        self._starving.close()
         with contextlib.suppress(Exception):
             self._popen.wait(5.0)
             self._output.close()
