@@ -14,7 +14,7 @@ from grader.assignment.assignment import Limits
 from grader.judge.bindings import Binding, lets_choose
 from grader.judge.calls import Call, Key, as_mapping, cloned, detached, key_of, make_call
 from grader.model import Notes, Observation, Raised, TimedOut, Values
-from grader.sandbox.base import Process, ask
+from grader.sandbox.base import MOST_STARVED, Process, ask
 from grader.sandbox.starving import starved_here
 from grader.suite.agreement import Disagreement, Mismatch, kind_of
 from grader.wire.frames import Encoded
@@ -205,8 +205,8 @@ class Desk:
     fresh_worker: Callable[[], Process]
     limits: Limits
     binding: Binding = field(default_factory=Binding)
-    starved: float = 0.0  # seconds that workers waited for a processor
-    deadline: float = 0.0  # by our own clock, which stands still meanwhile
+    deadline: float = 0.0
+    starved: float = 0.0  # what workers have waited for a processor since then, less what we had before
     prints: int = 0
     print_text: str = ""
     printing: set[str] = field(default_factory=set)
@@ -229,15 +229,14 @@ class Desk:
 
     @property
     def left(self) -> float:
-        """The seconds that the item may still take."""
-        return self.deadline - self._now()
+        """The seconds that the item may still take: while others have the processors the clock stands still."""
+        starved = min(self.starved + starved_here(), MOST_STARVED * self.limits.wall_seconds)
+        return self.deadline + starved - time.monotonic()
 
     def give(self, seconds: float) -> None:
         """Let the item take that long from now on."""
-        self.deadline = self._now() + seconds
-
-    def _now(self) -> float:
-        return time.monotonic() - self.starved - starved_here()
+        self.starved = -starved_here()
+        self.deadline = time.monotonic() + seconds
 
     def hear(self, notes: Notes) -> None:
         """Keep what the worker said beside its values."""

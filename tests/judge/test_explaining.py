@@ -41,7 +41,7 @@ def explained(wrong, large, *, seconds=0.0, seed="s", ends=()):
             raise Ended(TimedOut(seconds=1.0))
         require(not wrong(drawn["case"], len(runs)), "It is wrong.")
 
-    desk = Desk(None, None, None)
+    desk = Desk(None, None, SimpleNamespace(wall_seconds=60.0))
     plugin = SimpleNamespace(tests={"item": SimpleNamespace(obj=_test)})
     variants = SimpleNamespace(matching=lambda *_: [])
     item = SimpleNamespace(id="item")

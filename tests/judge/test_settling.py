@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from grader.assignment.assignment import Limits
 from grader.judge.calls import Call, Key
 from grader.judge.replay import Attempt, Explained, Look, Replay
 from grader.judge.settling import FEW, Doubt, Settling
@@ -44,7 +45,7 @@ class Court:
     def __init__(self, items):
         self.items = items
         self.worker = Worker()
-        self.desk = Desk(None, None, None)
+        self.desk = Desk(None, None, Limits())
         self.ran = []
         plugin = SimpleNamespace(
             assignment=SimpleNamespace(limits_of=lambda item: SimpleNamespace(wall_seconds=9.0)),
