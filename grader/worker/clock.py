@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-if sys.platform != "win32":
-    import resource  # before a worker is confined: it lies in a file of its own
-
 LOAD_SECONDS = 5.0
 STARVED = 4.0  # times a second that others were given its processor; what sleeps, or waits for a network, gives it away
 
@@ -51,4 +48,8 @@ def clock(seconds: float = LOAD_SECONDS) -> Iterator[None]:
 
 def _interrupted() -> int:
     """How often others were given the processor while this process wanted it."""
-    return 0 if sys.platform == "win32" else resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    if sys.platform == "win32":
+        return 0
+    import resource  # a confined worker has it: what confines it needs it too
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
