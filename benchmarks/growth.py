@@ -61,7 +61,8 @@ def grade(folder: Path, count: int) -> Grown:
     command = [sys.executable, "-m", "grader.cli", "grade", "speed", folder / f"class-{count}", "--no-cache"]
     command += ["--assignments", WORKLOAD, "--out", folder / f"out-{count}", "--seed", "1", "--jobs", "1"]
     most, stop = {"command line": 0.0, "judge": 0.0}, threading.Event()
-    child = subprocess.Popen(list(map(str, command)), env={**os.environ, **THREADS}, stdout=subprocess.DEVNULL)
+    out = subprocess.DEVNULL
+    child = subprocess.Popen(list(map(str, command)), env={**os.environ, **THREADS}, stdout=out, stderr=out)
     watcher = threading.Thread(target=watch, args=(child.pid, stop, most))
     watcher.start()
     _, status, usage = os.wait4(child.pid, 0)
