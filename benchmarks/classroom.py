@@ -15,8 +15,6 @@ import random
 import shutil
 import sys
 import tempfile
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,7 +22,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.measuring import THREADS, machine, private_mib, run
+from benchmarks.measuring import THREADS, MostMemory, machine, run
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, assignment_folders
 from grader.assignment.manifest import load
@@ -89,17 +87,6 @@ def lay_class(folders: Folders, assignment: Assignment, export: Path, count: int
     return kinds
 
 
-def command_line_memory(stop: threading.Event, found: list[float]) -> None:
-    """The most private memory that the command line itself takes, seen four times a second."""
-    while not stop.wait(0.25):
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                if b"benchmarks-classroom" in entry.read_bytes() and b"grader.cli" in entry.read_bytes():
-                    found.append(private_mib(int(entry.parent.name)))
-            except OSError:
-                continue
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -120,18 +107,15 @@ def main() -> None:
         )
         print("\n".join(machine(("torch",))))
         print(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())), flush=True)
-        out, stop, found = root / "grades", threading.Event(), [0.0]
-        threading.Thread(target=command_line_memory, args=(stop, found), daemon=True).start()
+        out, most = root / "grades", MostMemory()
         command = [sys.executable, "-m", "grader.cli", "grade", assignment.slug, root / "export", "--out", out]
         command += ["--training", "off", "--seed", "1", "--jobs", given.jobs, "--course", root / "course.yaml"]
-        began = time.perf_counter()
-        cost, _ = run(command, cwd=Path.cwd())
-        stop.set()
+        cost, _ = run(command, cwd=Path.cwd(), watch=most)
         seconds = sorted((stored.seconds for stored in read(out).submissions.values()), reverse=True)
-        print(f"graded in {time.perf_counter() - began:.0f} s, {cost.processor:.0f} s of processor time")
+        print(f"graded in {cost.wall:.0f} s, {cost.processor:.0f} s of processor time")
         slowest = ", ".join(f"{one:.1f}" for one in seconds[: max(1, len(seconds) // 100)])
         print(f"{len(seconds)} attempts; the slowest hundredth: {slowest} s")
-        print(f"command line: {max(found):.0f} MiB of its own at most")
+        print(f"command line: {most.command_line:.0f} MiB of its own at most")
         if given.keep:
             shutil.copytree(out, given.keep)
 

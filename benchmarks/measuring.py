@@ -7,12 +7,15 @@ import platform
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+EVERY = 0.2  # seconds between two looks at a child
 # An empty word is none: what is installed has its bytecode; a start that compiles everything anew is nobody's.
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
@@ -51,16 +54,30 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(middle, low, high)
 
 
-def run(command: Sequence[object], *, more: Mapping[str, str] | None = None, cwd: Path) -> tuple[Cost, str]:
-    """Run a child to its end: its cost and what it printed. Raises RuntimeError when it fails."""
+def run(
+    command: Sequence[object],
+    *,
+    more: Mapping[str, str] | None = None,
+    cwd: Path,
+    watch: Callable[[int], None] = lambda pid: None,
+) -> tuple[Cost, str]:
+    """Run a child to its end: its cost and what it printed. Raises RuntimeError when it fails.
+
+    `watch` is called with its number as often as `EVERY` says, in a thread of its own.
+    """
     environment = {**os.environ, **THREADS, **(more or {})}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         child = subprocess.Popen(
             [str(part) for part in command], env=environment, cwd=cwd, stdout=output, stderr=errors
         )
+        ended = threading.Event()
+        watcher = threading.Thread(target=_watch, args=(watch, child.pid, ended))
+        watcher.start()
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - started
+        ended.set()
+        watcher.join()
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read().decode(errors="replace")
@@ -69,6 +86,34 @@ def run(command: Sequence[object], *, more: Mapping[str, str] | None = None, cwd
             told = errors.read().decode(errors="replace")[-2000:]
             raise RuntimeError(f"{command} ended with {child.returncode}:\n{text[-1000:]}\n{told}")
     return Cost(wall, usage.ru_utime + usage.ru_stime), text
+
+
+def _watch(look: Callable[[int], None], pid: int, ended: threading.Event) -> None:
+    while not ended.wait(EVERY):
+        with suppress(OSError, IndexError):  # a process has just ended
+            look(pid)
+
+
+@dataclass
+class MostMemory:
+    """The most private MiB that a command line, and any judge of it, was seen to take: something to `watch` with."""
+
+    command_line: float = 0.0
+    judge: float = 0.0
+
+    def __call__(self, pid: int) -> None:
+        self.command_line = max(self.command_line, private_mib(pid))
+        for judge in _ours_below(pid):
+            self.judge = max(self.judge, private_mib(judge))
+
+
+def _ours_below(pid: int) -> Iterator[int]:
+    """Descendants that run as the same user: the zygote and the judges, not the workers."""
+    for child in children_of(pid):
+        words = Path(f"/proc/{child}/status").read_text(encoding="ascii", errors="replace").split("Uid:")[1].split()
+        if int(words[0]) == os.getuid():
+            yield child
+            yield from _ours_below(child)
 
 
 def private_mib(pid: int) -> float:
