@@ -210,10 +210,10 @@ def finish(
     contents: Contents | None = None,
 ) -> int:
     """Write and show the results of a folder, from its journal; its log says `what` was done. Returns the exit code."""
+    if lenient and log.head(out):
+        raise UsageError(f"{out}: decisions were made here, so its scores are not lenient; copy the folder to look")
     scores = scores_of(out, assignment, lenient=lenient, contents=contents)
     if lenient:
-        if log.head(out):
-            raise UsageError(f"{out}: decisions were made here, so its scores are not lenient; copy the folder to look")
         write_results(out, scores, pages=pages)
     else:
         scores = keep(out, assignment, who(by), what, facts, scores=scores, pages=pages)

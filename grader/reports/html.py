@@ -14,8 +14,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
 from grader.model import Line, LineState, Report
 from grader.reports.curve import svg
 from grader.reports.learning import Comparison, comparison_of
@@ -148,13 +146,13 @@ def page(report: Report, staff: bool = False) -> str:
     )
 
 
-def _item(row: Row) -> Markup:
+def _item(row: Row) -> str:
     """An item on the page: most of a class say nothing and are alike, and are rendered once."""
     return _rendered(row) if row.texts or row.curves else _alike(row)
 
 
-def _rendered(row: Row) -> Markup:
-    return Markup(template(ITEM).render(row=row))
+def _rendered(row: Row) -> str:
+    return template(ITEM).render(row=row)
 
 
 _alike = functools.lru_cache(maxsize=2048)(_rendered)
