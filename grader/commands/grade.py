@@ -133,10 +133,8 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
     require_reference(folders, request.recording)
     items = automatic_items(assignment, request.items or request.only)
     if request.plan:
-        planned, prices = (
-            trainings_planned(assignment, request.training, request.device),
-            plan.prices_of(request.prices),
-        )
+        planned = trainings_planned(assignment, request.training, request.device)
+        prices = plan.prices_of(request.prices)
         count = _count(request, assignment)
         sys.stdout.write(plan.text(assignment, items, planned, count, job_count(request.jobs), prices))
         return EXIT_DONE
@@ -312,11 +310,12 @@ def _class_of(run: _Run) -> _Class:
         return known if shard is None else shard.share(known)
 
     taken = _take(journal, run.assignment, request, workspace, run.out, choose)
+    seed = seed or new_seed()
     if shard is None:
-        return _Class(taken, seed or new_seed(), None)
+        return _Class(taken, seed, None)
     suite = folder_digest(run.folders.suite, KEPT)[:DIGITS]
     alike = {"training": run.trainings.source, "grader": code_digest()[:DIGITS], "suite": suite}
-    return _Class(taken, seed or new_seed(), shard.facts(owners, request.items, alike))
+    return _Class(taken, seed, shard.facts(owners, request.items, alike))
 
 
 def _stored(journal: Journal, owner: str, workspace: Path) -> _Class:

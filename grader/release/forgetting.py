@@ -48,7 +48,8 @@ def forget(folder: Path, assignment: Assignment, name: str, who: str) -> list[Pa
     An id or e-mail address is that person; where others handed in the same work, only the name goes. Raises
     UsageError for an unknown key, a broken log, and what cannot be scored; nothing was removed then.
     """
-    for place in (folder, *(part for part in _parts(folder) if (part / SUMMARY).exists())):
+    parts = _parts(folder)
+    for place in (folder, *(part for part in parts if (part / SUMMARY).exists())):
         scores_of(place, assignment)  # what cannot be scored is told before anything goes
     listed = forgotten.read(folder)
     stored = journal.read(folder).submissions
@@ -61,7 +62,7 @@ def forget(folder: Path, assignment: Assignment, name: str, who: str) -> list[Pa
         meant = _Meant(key=name, keys=frozenset({name}))  # a file that the grader did not write may still name it
     else:
         entry = _begin(folder, meant, listed)
-        for part in _parts(folder):
+        for part in parts:
             _remove_from_part(part, assignment, meant)
         _remove_work(folder, assignment, meant) if meant.whole else _remove_names(folder, meant)
     if entry.begun is not None:
