@@ -61,6 +61,9 @@ def calibrate(
     styles: Annotated[
         int, typer.Option("--styles", help="Trainings per item of each honest style of initial values; 0 for none.")
     ] = 0,
+    more: Annotated[
+        bool, typer.Option("--more", help="Keep the figures that are stored; train only those of --seeds that are not.")
+    ] = False,
     only: Only = None,
     jobs: Jobs = 0,
     device: Device = "cpu",
@@ -78,7 +81,9 @@ def calibrate(
     elif training in (None, "off"):
         end(command.run(slug, assignments))
     else:
-        end(command.run_training(slug, training, seeds, only or [], jobs, device, assignments, styles=styles))
+        end(
+            command.run_training(slug, training, seeds, only or [], jobs, device, assignments, styles=styles, more=more)
+        )
 
 
 @app.command()

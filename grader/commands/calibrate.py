@@ -56,11 +56,13 @@ def run_training(
     assignments: Path | None,
     *,
     styles: int = 0,
+    more: bool = False,
 ) -> int:
     """Train the reference over several seeds and store the evidence. Returns 1 when a threshold is not safe.
 
     `styles`: seeds of each honest style of the reference's initial values (`grader.proof.styles`), none for 0; with
-    `seeds` 0 they are added to the evidence that is there.
+    `seeds` 0 they are added to the evidence that is there. `more`: figures that are there are kept, and only those of
+    the `seeds` that are not are measured.
     """
     folders, assignment = open_assignment(slug, assignments)
     require_reference(folders)
@@ -73,21 +75,25 @@ def run_training(
     # Every training is a run of its own, and none of them knows how much of a GPU the others will take.
     count = job_count(jobs) if jobs or device == "cpu" else 1
     key = evidence_key(trainings.source, device)
-    if seeds:
-        runs = _runs(assignment, folders, [item.id for item in items], names[:seeds], trainings, count)
-        found = {item.id: _evidence(item, runs, assignment, trainings.source) for item in items}
-    else:
-        found = {item.id: _known(assignment, item, key, trainings.source) for item in items}
-    if styles:
-        for item in items:
-            figures: dict[str, list[float]] = {}
-            for style, sources in styles_of(assignment).items():
-                begun = _runs(assignment, folders, [item.id], names[:styles], trainings, count, sources, style)
-                figures[style] = [figure_of(result) or 0.0 for result in begun[item.id].values()]
-            beats = item.training.beats if item.training is not None else None
-            rivals = found[beats].figures if beats is not None else ()
-            found[item.id] = evidence.with_styles(item, found[item.id], figures, rivals, trainings.source)
+    kept = seeds == 0 or more
+    found = {item.id: _known(assignment, item, key, trainings.source) for item in items} if kept else {}
+    wanted = {item.id: _lacking(found.get(item.id), names[:seeds]) for item in items}
+    runs = _runs(assignment, folders, wanted, trainings, count)
+    for item in items:
+        if runs[item.id]:
+            measured = evidence.measured_of(item, runs[item.id], trainings.source, f"torch {version('torch')}")
+            found[item.id] = evidence.joined(found[item.id], measured) if item.id in found else measured
+    for item in items if styles else ():
+        figures: dict[str, list[float]] = {}
+        for style, sources in styles_of(assignment).items():
+            begun = _runs(assignment, folders, {item.id: names[:styles]}, trainings, count, sources, style)
+            figures[style] = [figure_of(result) or 0.0 for result in begun[item.id].values()]
+        found[item.id] = replace(found[item.id], styles=evidence.rounded(figures))
     return _keep(assignment, {name: {key: entry} for name, entry in found.items()})
+
+
+def _lacking(entry: Evidence | None, seeds: Sequence[str]) -> list[str]:
+    return [seed for seed in seeds if entry is None or seed not in entry.seeds]
 
 
 def _known(assignment: Assignment, item: Item, key: str, source: str) -> Evidence:
@@ -95,7 +101,9 @@ def _known(assignment: Assignment, item: Item, key: str, source: str) -> Evidenc
     entry = assignment.evidence.get(item.id, {}).get(key)
     budget = item.training.budget(source) if item.training is not None else None
     if entry is None or budget is None or entry.steps != budget.steps:
-        raise UsageError(f"{item.id} has no evidence for its present budget: measure the reference too, with --seeds")
+        raise UsageError(
+            f"{item.id} has no evidence for its present budget: measure all of it, with --seeds and without --more"
+        )
     return entry
 
 
@@ -108,11 +116,15 @@ def run_rates(slug: str, assignments: Path | None) -> int:
 
 
 def _keep(assignment: Assignment, found: evidence.Found) -> int:
-    """Write evidence, show it, and say what is wrong with it."""
+    """Write evidence with the chances that follow from its figures, show it, and say what is wrong with it."""
+    merged = {name: {**assignment.evidence.get(name, {}), **entries} for name, entries in found.items()}
+    assignment = replace(assignment, evidence={**assignment.evidence, **merged})
+    present = evidence.with_present_thresholds(assignment)
+    found = {name: {key: present[name][key] for key in entries} for name, entries in found.items()}
     path = evidence.write(assignment, found)
     _show(found)
     sys.stdout.write(f"Written to {path}\n")
-    merged = {name: {**assignment.evidence.get(name, {}), **entries} for name, entries in found.items()}
+    merged = {name: {**assignment.evidence[name], **entries} for name, entries in found.items()}
     problems = evidence.problems(replace(assignment, evidence={**assignment.evidence, **merged}))
     problems = [problem for problem in problems if any(repr(name) in problem for name in found)]
     sys.stdout.write("".join(f"PROBLEM {problem}\n" for problem in problems))
@@ -133,14 +145,14 @@ def _trained_items(assignment: Assignment, only: Sequence[str], trainings: Train
 def _runs(
     assignment: Assignment,
     folders: Folders,
-    items: Sequence[str],
-    seeds: Sequence[str],
+    wanted: Mapping[str, Sequence[str]],
     trainings: Trainings,
     jobs: int,
     sources: Mapping[str, str] | None = None,
     style: str = "",
 ) -> dict[str, dict[str, CheckResult]]:
-    """{item: {seed: result}}; every training in a run of its own, `jobs` of them side by side.
+    """{item: {seed: result}} of the seeds `wanted` for each item; every training in a run of its own, `jobs` of them
+    side by side.
 
     `sources` are texts of files in the place of the reference's, `style` what they are called.
     """
@@ -161,10 +173,10 @@ def _runs(
             sys.stderr.write(f"{item} {style or 'reference'} {seed}: {word} ({result.seconds:.1f} s)\n")
             return result
 
-        pairs = [(item, seed) for item in items for seed in seeds]
+        pairs = [(item, seed) for item, seeds in wanted.items() for seed in seeds]
         with ThreadPoolExecutor(max_workers=jobs) as pool:
             results = list(pool.map(train, pairs))
-    runs: dict[str, dict[str, CheckResult]] = {item: {} for item in items}
+    runs: dict[str, dict[str, CheckResult]] = {item: {} for item in wanted}
     for (item, seed), result in zip(pairs, results, strict=True):
         if figure_of(result) is None:
             text = result.message or result.staff
@@ -172,13 +184,6 @@ def _runs(
             raise GraderError(f"{whose} gave no figure for {item!r} with the seed {seed}: {text}")
         runs[item][seed] = result
     return runs
-
-
-def _evidence(item: Item, runs: dict[str, dict[str, CheckResult]], assignment: Assignment, source: str) -> Evidence:
-    rival = item.training.beats if item.training is not None else None
-    # `_runs` let no result without a figure through.
-    rivals = [figure_of(result) or 0.0 for result in runs[rival].values()] if rival else []
-    return evidence.evidence_of(item, runs[item.id], rivals, source, f"torch {version('torch')}")
 
 
 def _show(found: evidence.Found) -> None:

@@ -6,11 +6,13 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from grader.assignment.assignment import Assignment, Budget, Evidence, Item, Training, source_of
 from grader.assignment.training import EVIDENCE, read_evidence
+from grader.errors import UsageError
 from grader.model import CheckResult
 from grader.thresholds import false_fail, margins, measured
 
@@ -24,22 +26,19 @@ CHANGED = 1e-4  # by how much a stored chance may be off before it is another th
 Found = Mapping[str, Mapping[str, Evidence]]  # by item and `evidence_key`
 
 
-def evidence_of(
-    item: Item, runs: Mapping[str, CheckResult], rivals: Sequence[float], source: str, versions: str
-) -> Evidence:
-    """The evidence of one item from its runs by seed; at least two. `rivals` are the figures that it must beat."""
+def measured_of(item: Item, runs: Mapping[str, CheckResult], source: str, versions: str) -> Evidence:
+    """The evidence of one item from its runs by seed; what follows from a threshold is not in it yet."""
     training = item.training
     assert training is not None
     budget = training.budget(source)
     assert budget is not None
     found = [measured(result) or {} for result in runs.values()]
-    figures = [float(str(entry["value"])) for entry in found]
+    figures = tuple(round(float(str(entry["value"])), 6) for entry in found)
     return Evidence(
-        figures=tuple(round(figure, 6) for figure in figures),
+        figures=figures,
         seeds=tuple(runs),
-        mean=round(statistics.fmean(figures), 6),
-        spread=round(statistics.stdev(figures), 6),
-        false_fail=_chance(training, budget, figures, rivals),
+        **_moments(figures),
+        false_fail=1.0,
         steps=budget.steps,
         seconds=round(statistics.fmean(float(str(entry["seconds"])) for entry in found), 2),
         device=str(found[0]["device"]),
@@ -49,21 +48,49 @@ def evidence_of(
     )
 
 
-def with_styles(
-    item: Item, entry: Evidence, styles: Mapping[str, Sequence[float]], rivals: Sequence[float], source: str
-) -> Evidence:
-    """The evidence with the figures of styles; the chance of a false failure is that of the worst, which is named."""
+def joined(entry: Evidence, more: Evidence) -> Evidence:
+    """Evidence of two measurements with different seeds. Raises UsageError when they measured different things."""
+    for name in ("steps", "data", "device", "versions"):
+        before, now = getattr(entry, name), getattr(more, name)
+        if before != now:
+            raise UsageError(
+                f"the evidence that is there has {name} {before}, what was measured now {now}: measure all of it, with "
+                "--seeds and without --more"
+            )
+    figures = (*entry.figures, *more.figures)
+    seconds = (entry.seconds * len(entry.figures) + more.seconds * len(more.figures)) / len(figures)
+    return dataclasses.replace(
+        entry,
+        figures=figures,
+        seeds=(*entry.seeds, *more.seeds),
+        **_moments(figures),
+        seconds=round(seconds, 2),
+        memory_mib=max(entry.memory_mib, more.memory_mib),
+    )
+
+
+def _moments(figures: Sequence[float]) -> dict[str, Any]:
+    spread = statistics.stdev(figures) if len(figures) > 1 else 0.0
+    return {"mean": round(statistics.fmean(figures), 6), "spread": round(spread, 6)}
+
+
+def rounded(styles: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
+    """The figures of styles as they are kept."""
+    return {style: tuple(round(figure, 6) for figure in figures) for style, figures in styles.items()}
+
+
+def assessed(item: Item, entry: Evidence, rivals: Sequence[float], source: str) -> Evidence:
+    """The evidence with its chance of a false failure: that of the worst style, which is named."""
     training = item.training
     assert training is not None
     budget = training.budget(source)
     assert budget is not None
     chances = {"": _chance(training, budget, entry.figures, rivals)}
-    for style, figures in styles.items():
+    for style, figures in entry.styles.items():
         bars = [statistics.fmean(rivals)] * len(figures) if rivals else []
         chances[style] = _chance(training, budget, figures, bars)
     worst = max(chances, key=lambda style: chances[style])
-    kept = {style: tuple(round(figure, 6) for figure in figures) for style, figures in styles.items()}
-    return dataclasses.replace(entry, styles=kept, worst=worst, false_fail=chances[worst])
+    return dataclasses.replace(entry, worst=worst, false_fail=chances[worst])
 
 
 def _chance(training: Training, budget: Budget, figures: Sequence[float], rivals: Sequence[float]) -> float:
@@ -92,7 +119,7 @@ def _reassessed(item: Item, key: str, entry: Evidence, assignment: Assignment) -
         rivals = rival.figures if rival.seeds == entry.seeds else (rival.mean,) * len(entry.figures)
     if budget is None or len(entry.figures) < 2:
         return entry
-    return with_styles(item, entry, entry.styles, rivals, source_of(key))
+    return assessed(item, entry, rivals, source_of(key))
 
 
 def write(assignment: Assignment, found: Found) -> Path:

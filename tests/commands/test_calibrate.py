@@ -41,6 +41,14 @@ def test_evidence_is_measured_and_a_new_threshold_trains_nothing(assignments):
     assert len(measured[ITEM]["made"].figures) == 3
     assert measured["tokens.learns"] == before["tokens.learns"]
 
+    done = calibrate(assignments, "--training", "made", "--seeds", "4", "--more", "--only", ITEM, "--jobs", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("calibration-") == 1
+    more = read_evidence(suite)[ITEM]["made"]
+    assert more.seeds == (*measured[ITEM]["made"].seeds, "calibration-4")
+    assert more.figures[:3] == measured[ITEM]["made"].figures
+    measured = read_evidence(suite)
+
     edit(suite / "assignment.yaml", "memory_mib: 1200, full: 0.85,", "memory_mib: 1200, full: 0.97,")
     done = calibrate(assignments, "--rates")
     assert "calibration-" not in done.stderr

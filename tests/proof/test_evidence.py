@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from grader.assignment.assignment import Assignment, Budget, Evidence, Item, Part, Question, Training, evidence_key
 from grader.assignment.training import EVIDENCE, read_evidence
-from grader.errors import AuthorError
+from grader.errors import AuthorError, UsageError
 from grader.model import CheckResult
 from grader.proof import evidence
 
@@ -44,31 +44,45 @@ def measured(value, **more):
     return CheckResult(item="a", status="passed", credit=1.0, figures={"training": figures})
 
 
+def assessed(of, runs, rivals, source):
+    return evidence.assessed(of, evidence.measured_of(of, runs, source, "torch 2"), rivals, source)
+
+
 # --- from runs ----------------------------------------------------------------------------------------------------
 
 
 def test_evidence_of_runs():
     runs = {"s1": measured(0.95, seconds=0.5), "s2": measured(0.97, seconds=0.7, peak_mib=None)}
-    found = evidence.evidence_of(item("a"), runs, [], "made", "torch 2")
+    found = assessed(item("a"), runs, [], "made")
     assert (found.figures, found.seeds, found.mean) == ((0.95, 0.97), ("s1", "s2"), 0.96)
     assert found.spread == pytest.approx(0.014142)
     assert (found.steps, found.seconds, found.memory_mib, found.data) == (60, 0.6, 100.0, "made by code")
     assert 0 < found.false_fail < 0.1
 
 
+def test_more_seeds_join_those_that_were_measured():
+    runs = {f"s{number}": measured(0.95 + number / 100, seconds=number, peak_mib=number) for number in (1, 2, 3, 4)}
+    whole = evidence.measured_of(item("a"), runs, "made", "torch 2")
+    first, last = dict(list(runs.items())[:3]), dict(list(runs.items())[3:])
+    parts = [evidence.measured_of(item("a"), some, "made", "torch 2") for some in (first, last)]
+    assert evidence.joined(*parts) == whole
+    with pytest.raises(UsageError, match=r"has versions torch 2, what was measured now torch 3: measure all of it"):
+        evidence.joined(parts[0], replace(parts[1], versions="torch 3"))
+
+
 def test_evidence_on_real_data_names_it():
     runs = {seed: measured(0.95, source="real", data=data) for seed, data in (("s1", "drawn points"), ("s2", "x"))}
-    found = evidence.evidence_of(item("a"), runs, [], "real", "torch 2")
+    found = evidence.measured_of(item("a"), runs, "real", "torch 2")
     assert (found.data, found.steps) == ("drawn points", 90)
     unnamed = {seed: measured(0.95, source="real", data="") for seed in ("s1", "s2")}
-    assert evidence.evidence_of(item("a"), unnamed, [], "real", "torch 2").data == "points"
+    assert evidence.measured_of(item("a"), unnamed, "real", "torch 2").data == "points"
 
 
 def test_a_challengers_evidence_is_held_against_its_rival():
     challenger = item("a", replace(TRAINING, beats="b"))
     runs = {"s1": measured(0.95), "s2": measured(0.97), "s3": measured(0.96)}
-    easy = evidence.evidence_of(challenger, runs, [0.5, 0.5, 0.5], "made", "torch 2")
-    hard = evidence.evidence_of(challenger, runs, [0.95, 0.96, 0.97], "made", "torch 2")
+    easy = assessed(challenger, runs, [0.5, 0.5, 0.5], "made")
+    hard = assessed(challenger, runs, [0.95, 0.96, 0.97], "made")
     assert easy.false_fail < 0.05
     assert hard.false_fail == pytest.approx(0.5, abs=0.01)
 
@@ -181,7 +195,9 @@ def test_no_bytes_break_the_reader(tmp_path_factory, content):
 
 def test_the_chance_is_that_of_the_worst_style(tmp_path):
     wide = (0.85, 0.99, 0.97, 0.99)
-    entry = evidence.with_styles(item("a"), ONE, {"narrow": (0.96, 0.961, 0.962), "wide": wide}, [], "made")
+    entry = evidence.assessed(
+        item("a"), replace(ONE, styles={"narrow": (0.96, 0.961, 0.962), "wide": wide}), [], "made"
+    )
     assert entry.worst == "wide"
     assert entry.false_fail > 0.001 > ONE.false_fail
     assert entry.widest == pytest.approx(0.0675, abs=0.001)
@@ -189,7 +205,7 @@ def test_the_chance_is_that_of_the_worst_style(tmp_path):
     [problem] = evidence.problems(rubric)
     assert "of right submissions (wide) on made data" in problem
     assert evidence.with_present_thresholds(rubric)["a"]["made"] == entry
-    alike = evidence.with_styles(item("a"), ONE, {"alike": ONE.figures}, [], "made")
+    alike = evidence.assessed(item("a"), replace(ONE, styles={"alike": ONE.figures}), [], "made")
     assert (alike.worst, alike.false_fail) == ("", pytest.approx(ONE.false_fail, abs=1e-3))
 
 
