@@ -113,5 +113,10 @@ def prairielearn(python: Path, folder: Path, submission: Path, checks: int) -> C
 PEERS = (
     Peer("otter", "otter-grader, one process each, no container", ("otter-grader", "ipykernel"), otter),
     Peer("nbgrader", f"nbgrader, one command for {BATCH}, per submission", ("nbgrader", "ipykernel"), nbgrader),
-    Peer("prairielearn", "pytest-prairielearn-grader, one process each", ("pytest-prairielearn-grader", "pandas"), prairielearn),
+    Peer(
+        "prairielearn",
+        "pytest-prairielearn-grader, one process each",
+        ("pytest-prairielearn-grader", "pandas"),
+        prairielearn,
+    ),
 )
