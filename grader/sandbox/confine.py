@@ -176,7 +176,7 @@ def _confine_files(wanted: Confinement, as_root: bool, may_chroot: bool, may_mou
             fact = "only the submission, read-only (root directory changed, Landlock)"
         os.chdir("/")
         return Place(fact, f"/{scratch.SUBMISSION}", f"/{scratch.SCRATCH}")
-    folder = scratch.make(root, wanted.number, owner)
+    folder = scratch.make(root, wanted.number, owner, inside=may_chroot)
     kept = [(folder, LANDLOCK_KEEP)] if folder else []
     os.chdir(root)
     if may_chroot:
@@ -199,7 +199,7 @@ def _confine_to_the_driver(wanted: Confinement, owner: int) -> Place:
     The rule for /proc is for the whole of it, because /proc/self is another folder after a fork.
     """
     root = wanted.root
-    folder = scratch.make(root, wanted.number, owner)
+    folder = scratch.make(root, wanted.number, owner, inside=False)
     os.chdir(root)
     searched = [folder for folder in os.environ.get(LIBRARIES, "").split(":") if folder.strip("/.")]
     libraries = ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix, *_package_folders(), *searched)

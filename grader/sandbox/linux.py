@@ -65,7 +65,16 @@ class LinuxProcess:
             if ending.signal == signal.SIGKILL and self._starved is not None:
                 ending = replace(ending, starved=killed_for_memory() != self._starved)
             self._ending = ending if readable else Ending(hung_up=True)
+            self._clear_away()
         return self._ending
+
+    def _clear_away(self) -> None:
+        """Remove its scratch folder once it has ended; no other worker is to find what lies there."""
+        if self.leftover:
+            with contextlib.suppress(OSError, ValueError):
+                select.select([self._pidfd], [], [], 2.0)
+            scratch.remove(self.leftover)
+            self.leftover = ""
 
     def output(self, since: int = 0) -> str:
         """What was written to the descriptors, read from the shared memory file."""
@@ -103,10 +112,7 @@ class LinuxProcess:
 
     def __del__(self) -> None:
         self.kill()
-        if self.leftover:
-            with contextlib.suppress(OSError, ValueError):
-                select.select([self._pidfd], [], [], 2.0)
-            scratch.remove(self.leftover)
+        self._clear_away()
         self._starving.close()
         for fd in (self._pidfd, self._output):
             with contextlib.suppress(OSError):

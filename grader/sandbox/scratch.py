@@ -2,13 +2,16 @@
 
 Relative names must lead to what was handed in as well, so the folder has its folders and links to its files; what is
 written stays here, goes with the worker and is seen by no other. Where the system lets us mount, the folder is a file
-system of its own with a fixed size; elsewhere each file is limited, and the folder is removed from outside.
+system of its own with a fixed size; elsewhere each file is limited, and the folder is removed from outside: it lies in
+the submission where the worker's root directory is that, and else beside it, where another worker of the same user may
+not look.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 
 SIZE_MIB = 32  # of everything in it; where nothing can be mounted, of one file
@@ -16,18 +19,45 @@ INODES = 8192
 LINKS = 2000  # entries of a submission that are mirrored; beyond that only the first are
 PREFIX = ".scratch-"
 SUBMISSION, SCRATCH = "submission", "scratch"
+FAR = (1 << 31) * 1_000_000_000 - 1  # in 2038: as far as every file system can say
 
 
-def make(root: str, number: int, owner: int) -> str:
-    """A scratch folder inside `root`, where nothing can be mounted; "" when none can be made there."""
-    folder = f"{root.rstrip('/')}/{PREFIX}{number}"
+def make(root: str, number: int, owner: int, *, inside: bool) -> str:
+    """A scratch folder in `root` or beside it, where nothing can be mounted; "" when none can be made there."""
+    root = root.rstrip("/")
+    folder = f"{root}/{PREFIX}{number}" if inside else f"{os.path.dirname(root)}/{PREFIX}{number}"  # noqa: PTH120
     try:
         os.mkdir(folder, 0o700)  # noqa: PTH102
-        mirror(root, folder, "..", owner)
+        mirror(root, folder, ".." if inside else root, owner)
+        never_read(root)
     except OSError:
         remove(folder)
         return ""
     return folder
+
+
+def never_read(root: str) -> None:
+    """Give everything below `root` an access time far ahead, which reading does not change on usual file systems.
+
+    So no worker tells the next one by what it has read.
+    """
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(PREFIX) or entry.is_symlink():
+                    continue
+                if entry.is_dir():
+                    waiting.append(entry.path)
+                else:
+                    _date_ahead(entry.path)
+        _date_ahead(folder)
+
+
+def _date_ahead(path: str) -> None:
+    with contextlib.suppress(OSError):  # it is another's
+        os.utime(path, ns=(FAR, os.stat(path).st_mtime_ns))  # noqa: PTH116
 
 
 def mirror(source: str, folder: str, seen: str, owner: int | None = None) -> None:
@@ -67,7 +97,51 @@ def _link(target: str, place: str, original: str) -> None:
 
 
 def remove(folder: str) -> None:
-    """Remove a scratch folder that was made in or beside a submission; what cannot be removed stays."""
+    """Remove a scratch folder that was made in or beside a submission; what cannot be removed stays.
+
+    However deep its folders are nested: what lies in a folder is moved up before the folder goes.
+    """
+    going = bool(folder)
+    while going:
+        going = False
+        for path in _emptied(folder):
+            going = _flattened(path, folder) or going
     if folder:
         with contextlib.suppress(OSError):
-            shutil.rmtree(folder, ignore_errors=True)
+            os.rmdir(folder)  # noqa: PTH106
+
+
+def _emptied(folder: str) -> list[str]:
+    """The folders that lie in a folder, whose files are removed; none where it cannot be opened."""
+    found = []
+    _taken_over(folder)
+    with contextlib.suppress(OSError):
+        with os.scandir(folder) as entries:
+            listed = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for path, is_folder in listed:
+            if is_folder:
+                found.append(path)
+                continue
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # noqa: PTH108
+    return found
+
+
+def _taken_over(folder: str) -> None:
+    """Own a worker's folder, which it may have closed, or made so that only a file's owner may remove it."""
+    if os.name != "nt":
+        with contextlib.suppress(OSError):
+            os.chown(folder, os.geteuid(), -1, follow_symlinks=False)
+    with contextlib.suppress(OSError):
+        os.chmod(folder, 0o700)  # noqa: PTH101
+
+
+def _flattened(path: str, folder: str) -> bool:
+    """Move the folders in `path` into `folder` and remove it; whether it is gone."""
+    for inner in _emptied(path):
+        with contextlib.suppress(OSError):
+            os.rename(inner, f"{folder}/{secrets.token_hex(16)}")  # noqa: PTH104
+    with contextlib.suppress(OSError):
+        os.rmdir(path)  # noqa: PTH106
+        return True
+    return False

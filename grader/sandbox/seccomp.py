@@ -34,6 +34,9 @@ IOCTL = (0x5401, 0x802C_542A, 0x5413, 0x541B, 0x5451, 0x5450, 0x5421)
 FCNTL = (0, 1, 2, 3, 4, 1030, 1032, 1034)
 # PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ, PR_GET_SECCOMP, PR_GET_NO_NEW_PRIVS, PR_SET_VMA
 PRCTL = (3, 15, 16, 23, 21, 39, 0x53564D41)
+# NORMAL to DONTNEED, FREE, DONTFORK, DOFORK, HUGEPAGE to KEEPONFORK, POPULATE: not what takes pages of files out of
+# memory, or gives one page to several processes, for either can be seen by others
+MADVISE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23)
 
 Instruction = tuple[int, int, int, int]  # code, steps to skip if true, if false, value
 
@@ -102,6 +105,7 @@ def checks(pid: int, *, gpu: bool = False) -> dict[str, Test]:
         "sched_setaffinity": Test(0, (0, pid)),
         "fcntl": Test(1, FCNTL),
         "prctl": Test(0, PRCTL),
+        "madvise": Test(2, MADVISE),
     }
     return {**found, "socket": Test(0, (AF_UNIX,))} if gpu else {**found, "ioctl": Test(1, IOCTL)}
 

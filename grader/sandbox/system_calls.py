@@ -7,14 +7,14 @@ The numbers are part of the kernel's interface and never change. The table of aa
 # signals of their own, and the socket that is there already.
 ALLOWED = """
     read:0:63 write:1:64 readv:19:65 writev:20:66 pread64:17:67 pwrite64:18:68 preadv:295:69 pwritev:296:70
-    preadv2:327:286 pwritev2:328:287 lseek:8:62 close:3:57 close_range:436:436 fstat:5:80 stat:4:- lstat:6:-
+    lseek:8:62 close:3:57 close_range:436:436 fstat:5:80 stat:4:- lstat:6:-
     newfstatat:262:79 statx:332:291 access:21:- faccessat:269:48 faccessat2:439:439 readlink:89:- readlinkat:267:78
     open:2:- openat:257:56 creat:85:- getdents:78:- getdents64:217:61 getcwd:79:17 chdir:80:49 fchdir:81:50
-    umask:95:166 ftruncate:77:46 fallocate:285:47 fadvise64:221:223 fsync:74:82 fdatasync:75:83
+    umask:95:166 ftruncate:77:46 fallocate:285:47 fsync:74:82 fdatasync:75:83
     sync_file_range:277:84 unlink:87:- unlinkat:263:35 rename:82:- renameat:264:38 renameat2:316:276 mkdir:83:-
     mkdirat:258:34 rmdir:84:- symlink:88:- symlinkat:266:36 link:86:- linkat:265:37 statfs:137:43 fstatfs:138:44
     sendfile:40:71 copy_file_range:326:285 mmap:9:222 mprotect:10:226 munmap:11:215 mremap:25:216 brk:12:214
-    madvise:28:233 mincore:27:232 msync:26:227 mlock:149:228 munlock:150:229 futex:202:98 set_robust_list:273:99
+    msync:26:227 mlock:149:228 munlock:150:229 futex:202:98 set_robust_list:273:99
     get_robust_list:274:100 rseq:334:293 membarrier:324:283 set_tid_address:218:96 exit:60:93 exit_group:231:94
     restart_syscall:219:128 gettid:186:178 getpid:39:172 getppid:110:173 getuid:102:174 geteuid:107:175
     getgid:104:176 getegid:108:177 getresuid:118:148 getresgid:120:150 getgroups:115:158 getpgid:121:155
@@ -31,10 +31,11 @@ ALLOWED = """
     get_mempolicy:239:236 set_mempolicy:238:237 mbind:237:235
 """
 
-# Not Landlock's business, and libraries do not expect them to fail: success, and nothing happens.
+# Not Landlock's business, or a mark in the page cache for the next worker, and libraries do not expect them to fail:
+# success, and nothing happens.
 IDLE = """
     chmod:90:- fchmod:91:52 fchmodat:268:53 fchmodat2:452:452 utime:132:- utimes:235:- futimesat:261:-
-    utimensat:280:88 flock:73:32
+    utimensat:280:88 flock:73:32 fadvise64:221:223
 """
 
 # As on a file system that has none: `shutil.copy2` goes on then.
@@ -43,15 +44,16 @@ WITHOUT_ATTRIBUTES = """
     setxattr:188:5 lsetxattr:189:6 fsetxattr:190:7
 """
 
-# As on an older kernel: libraries fall back to calls whose arguments can be looked at.
+# As on an older kernel: libraries fall back to calls whose arguments can be looked at, and that cannot ask what of a
+# file is in memory.
 UNKNOWN = """
-    clone3:435:435 openat2:437:437
+    clone3:435:435 openat2:437:437 preadv2:327:286 pwritev2:328:287
 """
 
 # Depends on their arguments: see `grader.sandbox.seccomp`.
 CHECKED = """
     clone:56:220 kill:62:129 tgkill:234:131 prlimit64:302:261 sched_setaffinity:203:122 ioctl:16:29 fcntl:72:25
-    prctl:157:167 socket:41:198
+    prctl:157:167 socket:41:198 madvise:28:233
 """
 
 # What is in no list is refused. These are named for workers with a GPU, where everything else is allowed.
@@ -64,8 +66,8 @@ REFUSED = """
     io_uring_register:427:427 setpriority:141:140 ioprio_set:251:30 setrlimit:160:164 sched_setscheduler:144:119
     sched_setparam:142:118 sched_setattr:314:274 unshare:272:97 setns:308:268 mount:165:40 umount2:166:39
     pivot_root:155:41 chroot:161:51 bpf:321:280 perf_event_open:298:241 userfaultfd:323:282 socketpair:53:199
-    open_by_handle_at:304:265 memfd_create:319:279 migrate_pages:256:238 move_pages:279:239 process_madvise:440:440
-    vmsplice:278:75 personality:135:92
+    mincore:27:232 open_by_handle_at:304:265 memfd_create:319:279 migrate_pages:256:238 move_pages:279:239
+    process_madvise:440:440 vmsplice:278:75 personality:135:92
 """
 
 

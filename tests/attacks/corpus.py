@@ -1,4 +1,4 @@
-"""Runs the corpus of attacks in workers of this machine, as whoever runs it: `corpus.py FOLDER` prints JSON.
+"""Runs the corpus of attacks in workers of this machine, as whoever runs it: `corpus.py FOLDER [NAME…]` prints JSON.
 
 Each attack has a worker of its own. It succeeds when it says that it reached its goal, or when something outside has
 changed: the results file, the secret, the submission, another process, the zygote, the folder for temporary files.
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from pathlib import Path
 from grader.assignment.assignment import Limits
 from grader.errors import SandboxError
 from grader.model import Raised, Values
-from grader.sandbox.base import Site, ask, request_tree
+from grader.sandbox.base import Process, Site, ask, request_tree
 from grader.sandbox.launch import start_zygote
 from grader.sandbox.linux import LinuxSandbox
 from grader.worker.loading import FileSpec
@@ -63,7 +64,9 @@ class World:
             (folder / name).write_text(text)
             (folder / name).chmod(mode)
         (self.root / "m.py").write_text("")
-        for path, mode in ((folder, 0o755), (self.root, 0o755), (self.root / "m.py", 0o644)):
+        (self.root / "never read").write_bytes(bytes(1 << 16))
+        os.sync()  # else nothing takes its pages out of memory
+        for path, mode in ((folder, 0o755), (self.root, 0o755), *((path, 0o644) for path in self.root.iterdir())):
             path.chmod(mode)
         self.victim = subprocess.Popen(["sleep", "3600"])
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -130,6 +133,7 @@ class Range:
         self.sandbox.wait_until_ready()
         self.sandbox.preload(MODULES)
         self.site = Site(root=world.root, files=(FileSpec(id="m", path="m.py", expected="m.py"),))
+        self.last: Process | None = None  # held like one that has predicted, while another examines
 
     def attempt(self, attack: Attack) -> dict[str, str]:
         """What came of it: `reached` (a goal, or damage), and `how` it ended."""
@@ -142,6 +146,8 @@ class Range:
             return {"reached": "no worker could be had any more", "how": str(error)[-300:]}
         found = ask(process, "run", request, limits)
         process.kill()
+        process.ending()
+        self.last = process
         goal = str(found.values.get("goal", "")) if isinstance(found, Values) else ""
         return {"reached": goal or self.world.damage(), "how": _how(found)}
 
@@ -153,6 +159,7 @@ class Range:
         return count - 1
 
     def close(self) -> None:
+        self.last = None
         self.sandbox.close()
         self.zygote.wait(30)
         self._errors.close()
@@ -171,15 +178,18 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def main(folder: Path) -> None:
-    """Run everything and print what came of it."""
+def main(folder: Path, names: Sequence[str]) -> None:
+    """Run everything, or what is named, and print what came of it."""
     world = World(folder)
     place = Range(world)
     try:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        outcomes = {attack.name: place.attempt(attack) for attack in attacks()}
+        outcomes = {
+            attack.name: place.attempt(attack) for attack in attacks() if attack.name in (names or {attack.name})
+        }
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
-        told = {"outcomes": outcomes, "leftovers": place.leftovers(), "grown_mib": grown}
+        left = sorted(path.name for path in folder.rglob(".scratch-*"))
+        told = {"outcomes": outcomes, "leftovers": place.leftovers(), "grown_mib": grown, "folders": left}
         json.dump({**told, "protections": dict(place.sandbox.protections)}, sys.stdout)
     finally:
         place.close()
@@ -187,4 +197,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

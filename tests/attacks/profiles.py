@@ -1,4 +1,6 @@
-"""The ways to run the grader on a machine of this kind, and the corpus of attacks under each: `profiles.py` prints it.
+"""The ways to run the grader on a machine of this kind, and the corpus of attacks under each.
+
+`profiles.py [NAME…]` runs the corpus, or what is named, and prints what came of it.
 
 As root all four can be had on one machine. A default container's root is root with fewer capabilities, a hardened
 container's user is a user without privileges or name spaces; the engines add to that, and take nothing away.
@@ -13,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import grader
@@ -77,8 +79,8 @@ def environment() -> dict[str, str]:
     return {**settings, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
 
 
-def attacked(profile: str) -> dict[str, object]:
-    """What came of the corpus under a profile (see `corpus.main`). Raises Unavailable."""
+def attacked(profile: str, names: Sequence[str] = ()) -> dict[str, object]:
+    """What came of the corpus, or of some of it, under a profile (see `corpus.main`). Raises Unavailable."""
     with tempfile.TemporaryDirectory(prefix="attacks-") as place:
         folder, home = Path(place, "world"), Path(place, "python")
         for path in (folder, home, Path(place)):
@@ -87,7 +89,7 @@ def attacked(profile: str) -> dict[str, object]:
         command = prefix(profile, home)
         if os.geteuid() == 0 and profile.startswith("user"):
             os.chown(folder, USER, USER)
-        command = [*command, str(HERE / "corpus.py"), str(folder)]
+        command = [*command, str(HERE / "corpus.py"), str(folder), *names]
         done = subprocess.run(
             command, env=environment(), capture_output=True, text=True, timeout=1200, check=False, cwd="/"
         )
@@ -106,24 +108,33 @@ def successes(profile: str, told: Mapping[str, object]) -> dict[str, str]:
     }
 
 
-def main() -> int:
-    """Run the corpus under every profile that can be had here, and print what came of it. 1 when an attack succeeds."""
+def main(names: Sequence[str]) -> int:
+    """Run the corpus, or what is named, under every profile that can be had here, and print what came of it.
+
+    1 when an attack succeeds or something is left.
+    """
     from corpus import attacks
 
     told = {}
     for profile in PROFILES:
         try:
-            told[profile] = attacked(profile)
+            told[profile] = attacked(profile, names)
         except Unavailable as why:
             sys.stdout.write(f"{profile}: not run, {why}\n")
     for attack in attacks():
+        if attack.name not in (names or {attack.name}):
+            continue
         ends = [told[profile]["outcomes"][attack.name] for profile in told]  # type: ignore[index]
         cells = [f"REACHED {end['reached']}" if end["reached"] else end["how"] for end in ends]
         sys.stdout.write(" | ".join([attack.family, attack.name, *(f"{cell:.40}" for cell in cells)]) + "\n")
     for profile, found in told.items():
-        sys.stdout.write(f"{profile}: {len(successes(profile, found))} reached, {found['protections']}\n")
-    return int(any(successes(profile, found) or found["leftovers"] for profile, found in told.items()))
+        sys.stdout.write(
+            f"{profile}: {len(successes(profile, found))} reached, {found['leftovers']} processes and "
+            f"{len(found['folders'])} folders left, {found['protections']}\n"
+        )
+    left = any(found["leftovers"] or found["folders"] for found in told.values())
+    return int(left or any(successes(profile, found) for profile, found in told.items()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

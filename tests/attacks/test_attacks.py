@@ -31,6 +31,7 @@ def test_honest_code_works(told):
 def test_nothing_is_left_and_the_judge_stays_small(told):
     _, found = told
     assert found["leftovers"] == 0
+    assert found["folders"] == []
     assert found["grown_mib"] < 200
 
 
