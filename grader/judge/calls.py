@@ -56,8 +56,16 @@ class Call:
         self.answer = encode(values)
         self.__dict__.pop("expected", None)
 
+    @functools.cached_property
+    def plain_request(self) -> Encoded:
+        """The request as it is nearly always sent, in one form for all submissions."""
+        return self._request((), trace=False)
+
     def request(self, binding: Sequence[str] = (), *, trace: bool = False) -> Encoded:
         """The `run` request; its inputs are encoded once and replayed for every submission."""
+        return self._request(binding, trace=trace) if binding or trace else self.plain_request
+
+    def _request(self, binding: Sequence[str], *, trace: bool) -> Encoded:
         arguments = self.arguments
         assert isinstance(arguments.tree, dict)
         settings = {"binding": list(binding), "seed": self.key.seed, "trace": trace}

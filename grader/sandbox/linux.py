@@ -43,6 +43,8 @@ class LinuxProcess:
         self._output = output
         self._control = control
         self._ending: Ending | None = None
+        # Kept open: what it says is asked for several times with every request.
+        self._facts = os.open(f"/proc/self/fdinfo/{pidfd}", os.O_RDONLY | os.O_CLOEXEC)
         self._starved = killed_for_memory()
         self._starving = Starving(None)
         with contextlib.suppress(OSError):  # it has ended
@@ -104,8 +106,7 @@ class LinuxProcess:
 
     def _pid(self) -> int:
         """Its number here. Raises ProcessLookupError when it has ended."""
-        info = Path(f"/proc/self/fdinfo/{self._pidfd}").read_text(encoding="ascii")
-        number = int(info.split("Pid:")[1].split()[0])
+        number = int(os.pread(self._facts, 400, 0).partition(b"Pid:")[2].split(maxsplit=1)[0])
         if number <= 0:  # -1 would be this process to some calls
             raise ProcessLookupError(number)
         return number
@@ -114,7 +115,7 @@ class LinuxProcess:
         self.kill()
         self._clear_away()
         self._starving.close()
-        for fd in (self._pidfd, self._output):
+        for fd in (self._pidfd, self._output, self._facts):
             with contextlib.suppress(OSError):
                 os.close(fd)
 

@@ -47,19 +47,18 @@ TELLING = ("values differ", "NaN or infinite")
 class Mismatch:
     """What differs. `reason` is the short word for tables, `lines` are the sentences for the student.
 
-    `relation` finds a further sentence. That is dear, and most mismatches are never shown.
+    `further` finds more of them. That is dear, and most mismatches are never shown.
     """
 
     name: str
     reason: str
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] = ()
     figures: Mapping[str, object] = field(default_factory=dict)
-    relation: Callable[[], str | None] = field(default=lambda: None, compare=False)
+    further: Callable[[], tuple[str, ...]] = field(default=tuple, compare=False)
 
     def told(self) -> tuple[str, ...]:
         """All sentences."""
-        further = self.relation()
-        return self.lines if further is None else (*self.lines, further)
+        return (*self.lines, *self.further())
 
 
 class Disagreement(Exception):
@@ -275,6 +274,8 @@ def _mismatch_of_tensors(
         return _mismatch(path, "wrong dtype", f"{path} should be of {word(expected)}, it is of {word(actual)}.")
     if expected.numel() == 0:
         return None
+    if torch.equal(actual, expected):
+        return None  # the same bits, as most right answers are: no bound need be looked for
     if not expected.is_floating_point():
         return _mismatch_of_integers(path, actual, expected)
     wide_actual, wide_expected = actual.double(), expected.double()
@@ -292,7 +293,7 @@ def _mismatch_of_tensors(
     if worst <= bound:
         share_used.set(max(share_used.get(), worst / bound if bound else 0.0))
         return None
-    return _described(path, actual, expected, distance, bound)
+    return _described(path, actual, expected, distance, worst, bound)
 
 
 def word(tensor: Tensor) -> str:
@@ -331,25 +332,23 @@ def _mismatch_of_integers(path: str, actual: Tensor, expected: Tensor) -> Mismat
     return _mismatch(path, "values differ", text, {"count": count, "of": actual.numel(), "index": list(index)})
 
 
-def _described(path: str, actual: Tensor, expected: Tensor, distance: Tensor, bound: float) -> Mismatch:
-    wrong = int((distance > bound).sum())
-    total = distance.numel()
-    flat = int(distance.argmax())
+def _described(path: str, actual: Tensor, expected: Tensor, distance: Tensor, worst: float, bound: float) -> Mismatch:
+    wrong, total = int((distance > bound).sum()), distance.numel()
     # Not torch.unravel_index: its first call imports half a second of symbolic shapes, in every judge anew.
-    index = tuple(int(i) for i in numpy.unravel_index(flat, tuple(distance.shape)))
-    worst = distance[index].item()
-    lines = [
-        f"{path} differs in {wrong} of {total} entries ({wrong / total:.0%}).",
-        f"Greatest difference {worst:.3g} at {index}: {actual[index].item():.6g} where "
-        f"{expected[index].item():.6g} is expected; allowed is {bound:.1e}.",
-        f"Shape {tuple(actual.shape)}, {actual.dtype}.",
-    ]
+    index = tuple(int(i) for i in numpy.unravel_index(int(distance.argmax()), tuple(distance.shape)))
     figures = {"wrong": wrong, "of": total, "difference": worst, "index": list(index), "bound": bound}
 
-    def related() -> str | None:
-        return relation(actual.double(), expected.double(), bound)
+    def sentences() -> tuple[str, ...]:
+        lines = (
+            f"{path} differs in {wrong} of {total} entries ({wrong / total:.0%}).",
+            f"Greatest difference {worst:.3g} at {index}: {actual[index].item():.6g} where "
+            f"{expected[index].item():.6g} is expected; allowed is {bound:.1e}.",
+            f"Shape {tuple(actual.shape)}, {actual.dtype}.",
+        )
+        related = relation(actual.double(), expected.double(), bound)
+        return lines if related is None else (*lines, related)
 
-    return Mismatch(name=path, reason="values differ", lines=tuple(lines), figures=figures, relation=related)
+    return Mismatch(name=path, reason="values differ", figures=figures, further=sentences)
 
 
 def kind_of(value: object) -> str:

@@ -11,6 +11,7 @@ has one deadline for the whole frame, and what does not follow the rules raises 
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import select
@@ -86,10 +87,19 @@ class Encoded:
     tensors: tuple[dict[str, object], ...]
     buffers: tuple[memoryview, ...]
 
-    @property
+    @functools.cached_property
     def nbytes(self) -> int:
         """The length of the body, padding included."""
         return sum(padded(len(buffer)) for buffer in self.buffers)
+
+    @functools.cached_property
+    def header(self) -> str:
+        """What a frame's header says of it, as JSON: written once, however often it is sent."""
+        return f'"tree":{_json(self.tree)},"tensors":{_json(self.tensors)}'
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def padded(length: int) -> int:
@@ -317,9 +327,7 @@ def parse_header(raw: bytes) -> dict[str, object]:
 
 def packed(frame_id: str, kind: str, encoded: Encoded, *, aligned: bool = False) -> list[bytes | memoryview]:
     """A whole frame in pieces. `aligned`: the body begins at a multiple of the alignment, if the frame does."""
-    header = json.dumps(
-        {"id": frame_id, "kind": kind, "tree": encoded.tree, "tensors": encoded.tensors}, separators=(",", ":")
-    ).encode()
+    header = f'{{"id":{_json(frame_id)},"kind":{_json(kind)},{encoded.header}}}'.encode()
     if aligned:
         header += b" " * (padded(PREFIX.size + len(header)) - PREFIX.size - len(header))
     parts: list[bytes | memoryview] = [PREFIX.pack(MAGIC, len(header), encoded.nbytes), header]

@@ -214,6 +214,10 @@ def _adapt_cuda() -> None:
         _put(torch.cuda, name, _doing_nothing())
     for name in ("synchronize", "empty_cache", "manual_seed"):
         _put(torch.mps, name, _doing_nothing())
+    # Until there is a GPU each of these keeps its caller's stack: a seed in a constructor costs more than its layers.
+    for module in (torch.cuda, torch.xpu, torch.mtia):
+        for name in ("manual_seed", "manual_seed_all"):
+            _put(module, name, _doing_nothing())
     _put(torch.cuda, "current_device", lambda: 0)
     for kind in _TYPES.split():
         _put(torch.cuda, f"{kind}Tensor", getattr(torch, f"{kind}Tensor"))

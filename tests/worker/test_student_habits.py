@@ -267,3 +267,14 @@ def test_everything_is_put_back():
         torch.ones(1).to("mps")
     with pytest.raises(TypeError):
         torch.optim.lr_scheduler.StepLR(torch.optim.SGD([torch.ones(1)], lr=1.0), 1, verbose=True)
+
+
+def test_a_seed_in_a_constructor_keeps_no_stack_for_a_gpu_that_is_not_there(asked, monkeypatch):
+    def kept(*_):
+        raise AssertionError("the caller's stack was taken")
+
+    monkeypatch.setattr("traceback.format_stack", kept)
+    seeds = "torch.manual_seed(3), torch.cuda.manual_seed(3), torch.cuda.manual_seed_all(3)"
+    answer = asked(f"import torch\ndef f():\n    {seeds}\n    return float(torch.rand(()))")
+    torch.default_generator.manual_seed(3)
+    assert answer["values"] == {"out": float(torch.rand(()))}
