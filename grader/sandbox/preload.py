@@ -83,6 +83,7 @@ def warm_up() -> None:
     for name in COMMON.split():
         importlib.import_module(name)
     torch.backends.cpu.get_cpu_capability()
+    torch.overrides.resolve_name(torch.add)  # makes a table of torch's functions, or every traced run would
     with torch.no_grad():
         a = torch.ones(4, 4)
         (a @ a).exp().softmax(-1).sum()

@@ -10,9 +10,11 @@ The same holds for the reference: both sides run on what `install` has changed. 
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import sys
+from collections import OrderedDict
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -53,6 +55,7 @@ def install() -> None:
     _adapt_factories()
     _adapt_cuda()
     _adapt_speed()
+    _adapt_dear_ways()
     _adapt_loading()
     _adapt_schedulers()
     _adapt_names()
@@ -253,6 +256,30 @@ def _adapt_speed() -> None:
     _put(torch, "compile", compile_)
     _put(torch.jit, "script", script)
     _put(nn.Module, "compile", compile_module)
+
+
+def _adapt_dear_ways() -> None:
+    """Two things that torch's modules do all the time, done in fewer steps and with the same outcome."""
+    plain_check, plain_copies = torch._check_with, dict(copy._deepcopy_dispatch)  # type: ignore[attr-defined]
+
+    @functools.wraps(plain_check)
+    def check_with(error_type: type[Exception], cond: Any, message: Any) -> None:
+        # torch asks its symbolic shapes about plain conditions too, and imports a library of algebra for that.
+        if cond is True:
+            return
+        if cond is False and callable(message):
+            raise error_type(str(message()))
+        plain_check(error_type, cond, message)
+
+    def copied(plain: Any, memo: dict[int, Any]) -> Any:
+        # A module has a dozen of these, for hooks, and nearly all are empty: `nn.Transformer` copies its layers.
+        if plain or getattr(plain, "__dict__", None):
+            return copy._reconstruct(plain, memo, *plain.__reduce_ex__(4))  # type: ignore[attr-defined]
+        return type(plain)()
+
+    _put(torch, "_check_with", check_with)
+    added = {kind: copied for kind in (OrderedDict, set) if kind not in plain_copies}
+    _put(copy, "_deepcopy_dispatch", plain_copies | added)
 
 
 def _adapt_loading() -> None:

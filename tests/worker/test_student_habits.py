@@ -1,7 +1,11 @@
 """What students write around the classes that are graded, and what becomes of it here."""
 
+import copy
 import json
+import subprocess
 import sys
+from collections import OrderedDict
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +15,8 @@ from grader.worker.capture import Capture
 from grader.worker.loading import FileSpec, Modules
 from grader.worker.ownership import StudentFiles
 from grader.worker.running import Work, perform
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -269,12 +275,56 @@ def test_everything_is_put_back():
         torch.optim.lr_scheduler.StepLR(torch.optim.SGD([torch.ones(1)], lr=1.0), 1, verbose=True)
 
 
-def test_a_seed_in_a_constructor_keeps_no_stack_for_a_gpu_that_is_not_there(asked, monkeypatch):
-    def kept(*_):
-        raise AssertionError("the caller's stack was taken")
+def said_by_a_process(text):
+    """What a process prints in which `install` was the first thing: these know what others have imported."""
+    start = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+import torch
+from grader.worker import adapting
+adapting.install()
+"""
+    done = subprocess.run([sys.executable, "-c", start + text], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
 
-    monkeypatch.setattr("traceback.format_stack", kept)
-    seeds = "torch.manual_seed(3), torch.cuda.manual_seed(3), torch.cuda.manual_seed_all(3)"
-    answer = asked(f"import torch\ndef f():\n    {seeds}\n    return float(torch.rand(()))")
-    torch.default_generator.manual_seed(3)
-    assert answer["values"] == {"out": float(torch.rand(()))}
+
+def test_a_seed_keeps_no_stack_for_a_gpu_that_is_not_there():
+    said = said_by_a_process("""
+import traceback
+def kept(*_):
+    raise AssertionError("the caller's stack was taken")
+traceback.format_stack = kept
+for seed in (torch.manual_seed, torch.cuda.manual_seed, torch.cuda.manual_seed_all):
+    seed(3)
+print(float(torch.rand(())) == float(torch.rand((), generator=torch.Generator().manual_seed(3))))
+""")
+    assert said == ["True"]
+
+
+def test_a_mask_of_padding_needs_no_library_of_algebra():
+    said = said_by_a_process("""
+layer = torch.nn.MultiheadAttention(4, 2)
+x = torch.ones(3, 2, 4)
+layer(x, x, x, key_padding_mask=torch.zeros(2, 3, dtype=bool))
+try:
+    layer(x, x, x, key_padding_mask=torch.zeros(2, 9, dtype=bool))
+except AssertionError as error:
+    print(error)
+print("sympy" in sys.modules)
+""")
+    assert said == ["Expected key_padded_mask.shape[1] to be 3, but got 9", "False"]
+
+
+def test_copies_in_fewer_steps_are_the_same_copies():
+    hooks, members = OrderedDict(), OrderedDict(a=[1], b=set())
+    members["all"] = members
+    hooks.note = ["kept"]
+    again = copy.deepcopy({"hooks": hooks, "members": members, "twice": [members["b"], members["b"]], "set": {(1, 2)}})
+    assert type(again["hooks"]) is OrderedDict
+    assert again["hooks"].note == ["kept"]
+    assert again["hooks"].note is not hooks.note
+    assert again["members"]["all"] is again["members"]
+    assert again["members"]["a"] == [1]
+    assert again["members"]["a"] is not members["a"]
+    assert again["twice"][0] is again["twice"][1] is again["members"]["b"] is not members["b"]
+    assert again["set"] == {(1, 2)}
