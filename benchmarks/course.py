@@ -113,7 +113,7 @@ def training_of(item: Item, able: float, draw: random.Random) -> CheckResult:
 
 SCORES = (
     "import sys, time; from pathlib import Path; from grader.commands.shared import open_assignment; "
-    "from grader.run.grading import scores_of; assignment = open_assignment(sys.argv[2], None)[1]; "
+    "from grader.run.scores import scores_of; assignment = open_assignment(sys.argv[2], None)[1]; "
     "begin = time.process_time(); scores_of(Path(sys.argv[1]), assignment); print(time.process_time() - begin)"
 )
 

@@ -14,7 +14,7 @@ from grader.model import Report
 from grader.release import frozen
 from grader.reports import difference, full
 from grader.results.journal import NAME as JOURNAL
-from grader.run.grading import reports_of
+from grader.run.scores import reports_of
 
 
 def run(before: Path, after: Path | None, assignments: Path | None) -> int:

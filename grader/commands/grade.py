@@ -45,10 +45,10 @@ from grader.platforms.answers import answers_in
 from grader.recording.identity import SUBMISSIONS as KEPT
 from grader.recording.identity import code_digest, folder_digest
 from grader.release.keeping import keep
-from grader.reports import files, gradescope, html, terminal
+from grader.reports import files, html, terminal
 from grader.results import log
 from grader.results.journal import NAME as JOURNAL
-from grader.results.journal import SUBMISSIONS, SUITE, Contents, Journal
+from grader.results.journal import SUBMISSIONS, SUITE, Journal
 from grader.results.sharding import Shard
 from grader.run.courses import remember_course
 from grader.run.engine import Trainings
@@ -59,10 +59,9 @@ from grader.run.grading import (
     grade_into,
     idle_items,
     new_seed,
-    scores_of,
     taken_in,
-    write_results,
 )
+from grader.run.scores import scoring_of, write_results
 from grader.sandbox.launch import Launched
 from grader.wording import plural
 
@@ -205,16 +204,14 @@ def finish(
     what: str = "scored",
     facts: Mapping[str, object] | None = None,
     pages: bool = True,
-    contents: Contents | None = None,
 ) -> int:
     """Write and show the results of a folder, from its journal; its log says `what` was done. Returns the exit code."""
     if lenient and log.head(out):
         raise UsageError(f"{out}: decisions were made here, so its scores are not lenient; copy the folder to look")
-    scores = scores_of(out, assignment, lenient=lenient, contents=contents)
     if lenient:
-        write_results(out, scores, pages=pages)
+        scores = write_results(scoring_of(out, assignment, lenient=True), pages=pages)
     else:
-        scores = keep(out, assignment, who(by), what, facts, scores=scores, pages=pages)
+        scores = keep(out, assignment, who(by), what, facts, pages=pages)
     show(scores.reports, out, as_json)
     sys.stderr.write("".join(f"note: {sentence}\n" for _, sentence in scores.notices))
     return exit_code_of(scores.reports)
@@ -242,7 +239,7 @@ def _grade(run: _Run, launched: Launched | None) -> None:
         # What was finished is worth having on disk before the command ends.
         if journal.contents.slug and journal.in_place:
             with suppress(GraderError):  # a full disk, say: then the first error is the one to be told
-                write_results(run.out, scores_of(run.out, run.assignment, lenient=run.request.lenient))
+                write_results(scoring_of(run.out, run.assignment, lenient=run.request.lenient))
         raise
 
 
@@ -403,7 +400,8 @@ def _count(request: Request, assignment: Assignment) -> int:
 def show(reports: Sequence[Report], out: Path, as_json: bool) -> None:
     """The class on standard output."""
     if as_json:
-        whole = {report.key: gradescope.results(report) for report in reports}
+        paths = {report.key: out / report.key / "results.json" for report in reports}
+        whole = {key: json_module.loads(path.read_bytes()) for key, path in paths.items()}
         sys.stdout.write(json_module.dumps(whole, indent=2, ensure_ascii=False) + "\n")
         return
     console = Console()

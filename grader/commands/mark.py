@@ -20,7 +20,7 @@ from grader.marking import work
 from grader.marking.keeping import Keeper
 from grader.model import Report, Submission, attempt_key
 from grader.results.journal import SUBMISSIONS, Contents, read
-from grader.run.grading import scores_of
+from grader.run.scores import scores_of
 from grader.wording import listed
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")

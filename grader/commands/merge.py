@@ -61,7 +61,7 @@ def combine(
     if decided:
         write_text(out / dispositions.NAME, decisions)
     remember_course(out, assignment, course_for(out, assignment.slug, assignments, None), times)
-    return finish(out, assignment, lenient=lenient, as_json=as_json, pages=pages, contents=merged.contents)
+    return finish(out, assignment, lenient=lenient, as_json=as_json, pages=pages)
 
 
 def _forgotten(folders: Sequence[Path]) -> tuple[Forgotten, ...]:

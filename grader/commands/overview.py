@@ -13,7 +13,7 @@ from grader.reports import overview_page, overview_text
 from grader.reports.files import CLASS, writable, write_text
 from grader.reports.overview import overview
 from grader.run.courses import remembered_course
-from grader.run.grading import reports_of
+from grader.run.scores import reports_of
 
 
 def run(folder: Path, anonymous: bool, out: Path | None, assignments: Path | None) -> int:

@@ -13,7 +13,7 @@ from grader.course import dispositions, sheets
 from grader.errors import EXIT_DONE, UsageError
 from grader.release.keeping import keep
 from grader.reports.files import write_text
-from grader.run.grading import scores_of
+from grader.run.scores import scores_of
 from grader.wording import plural
 
 

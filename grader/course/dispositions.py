@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from grader.course import sheets
@@ -36,7 +37,7 @@ class Row:
     by: str = ""
     why: str = ""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Its name: equal sentences about equal submissions have equal ones."""
         number = int.from_bytes(hashlib.sha256(f"{self.submission}\n{self.what}".encode()).digest()[:8], "big")

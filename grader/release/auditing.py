@@ -12,7 +12,7 @@ from grader.model import Report
 from grader.release import frozen, keeping
 from grader.reports import difference, full
 from grader.results import log
-from grader.run.grading import scores_of
+from grader.run.scores import scores_of
 
 
 def audit(folder: Path, assignment: Assignment, head: str = "") -> list[str]:

@@ -17,7 +17,7 @@ from grader.reports.comment import comment, is_ours
 from grader.reports.files import pages_of
 from grader.reports.words import state_of
 from grader.run.courses import known_in
-from grader.run.grading import reports_of
+from grader.run.scores import reports_of
 from grader.wording import points
 
 SHEETS = ("canvas", "moodle")

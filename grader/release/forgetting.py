@@ -27,7 +27,7 @@ from grader.release import frozen, keeping
 from grader.reports.files import ATTEMPTS, CLASS, INTAKE, STAFF, write_text
 from grader.results import journal, log
 from grader.run.courses import TIMES, known_in
-from grader.run.grading import scores_of, write_results
+from grader.run.scores import outlines_of, scoring_of, write_results
 
 FORGOT = "forgot"
 
@@ -50,7 +50,7 @@ def forget(folder: Path, assignment: Assignment, name: str, who: str) -> list[Pa
     """
     parts = _parts(folder)
     for place in (folder, *(part for part in parts if (part / SUMMARY).exists())):
-        scores_of(place, assignment)  # what cannot be scored is told before anything goes
+        outlines_of(scoring_of(place, assignment))  # what cannot be scored is told before anything goes
     listed = forgotten.read(folder)
     stored = journal.read(folder).submissions
     kept, known = people.people_of(folder), known_in(folder, stored)
@@ -107,7 +107,7 @@ def _remove_from_part(part: Path, assignment: Assignment, meant: _Meant) -> None
     if len(left) < len(there):
         people.write(left, part / people.NAME)
     if (part / SUMMARY).exists():
-        write_results(part, scores_of(part, assignment))
+        write_results(scoring_of(part, assignment))
 
 
 def _begin(folder: Path, meant: _Meant, listed: Sequence[Forgotten]) -> Forgotten:

@@ -15,7 +15,7 @@ from grader.release import frozen
 from grader.reports.files import pages_of, texts
 from grader.results import journal, log
 from grader.run.courses import COURSE_PATH, TIMES, remembered_course
-from grader.run.grading import Scores, scores_of, write_results
+from grader.run.scores import Scores, outlines_of, scoring_of, write_results
 from grader.wording import points
 
 # What scores are made of, and what was released.
@@ -29,19 +29,22 @@ def keep(
     what: str = "scored",
     facts: Mapping[str, Any] | None = None,
     *,
-    scores: Scores | None = None,
     pages: bool = True,
 ) -> Scores:
-    """Score a folder, unless its scores are given, tell its log what was done, and write all results.
+    """Score a folder, tell its log what was done, and write all results. Every report is in outline.
 
     With `facts` it is a decision, with which a log begins; without, it is told if there is a log and something changed.
     A release that released.json holds and the log does not tell of is told first, though the command was stopped.
     """
-    scores = scores or scores_of(folder, assignment)
+    scoring = scoring_of(folder, assignment)
     entries, head = log.read(folder), ""
     untold = log.untold(folder, entries)
     if entries or untold or facts is not None:
-        state = {"sources": sources(folder), "manifest": manifest(assignment), "scores": figures(scores.reports)}
+        state = {
+            "sources": sources(folder),
+            "manifest": manifest(assignment),
+            "scores": figures(outlines_of(scoring).reports),
+        }
         if untold and (now := frozen.read(folder)):
             told_of = {"release": now.number, "submissions": len(now.reports)}
             head = log.append(folder, now.who, "released", {**told_of, **state})
@@ -49,10 +52,8 @@ def keep(
         if facts is not None or changed:
             head = log.append(folder, who, what, {**(facts or {}), **state})
         if head:
-            told = [[replace(report, log=head) for report in part] for part in (scores.reports, scores.others)]
-            scores = replace(scores, reports=told[0], others=told[1])
-    write_results(folder, scores, pages=pages)
-    return scores
+            scoring = replace(scoring, log=head)
+    return write_results(scoring, pages=pages)
 
 
 def stale(folder: Path, scores: Scores) -> bool:
@@ -66,7 +67,7 @@ def stale(folder: Path, scores: Scores) -> bool:
 def expected(folder: Path, scores: Scores) -> Iterator[tuple[Path, str]]:
     """Path and text of every file of results; of pages only where there are any: `score --no-pages` takes all away."""
     pages = any((folder / page).exists() for report in scores.reports for page in pages_of(report.key))
-    return texts(scores.reports, others=scores.others, notices=scores.notices, pages=pages)
+    return texts(scores.reports, scores.others, scores.notices, pages=pages)
 
 
 def sources(folder: Path) -> dict[str, str]:

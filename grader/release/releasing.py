@@ -13,7 +13,7 @@ from grader.release import frozen, keeping
 from grader.reports import difference
 from grader.reports.words import open_lines
 from grader.results import log
-from grader.run.grading import Scores, scores_of
+from grader.run.scores import Scores, scores_of
 from grader.wording import listed, points
 
 
@@ -45,7 +45,7 @@ def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, 
     changed = difference.compare(before.reports, scores.reports) if before else None
     if before and changed and changed.nothing:
         if log.untold(folder, entries) or keeping.stale(folder, scores):
-            keeping.keep(folder, assignment, who, scores=scores)
+            keeping.keep(folder, assignment, who)
             return Outcome(number=before.number, refused=(), changed=None, completed=True)
         raise UsageError(
             f"these scores were released on {before.when} by {before.who} (release {before.number}), and nothing "
@@ -59,7 +59,7 @@ def release(folder: Path, assignment: Assignment, who: str, *, only_rise: bool, 
     refused = [sentence for sentences in reasons.values() for sentence in sentences]
     if not refused:
         frozen.write(release, folder)
-        keeping.keep(folder, assignment, who, scores=scores)
+        keeping.keep(folder, assignment, who)
     advice = tuple(word for word, sentences in reasons.items() if sentences)
     return Outcome(number=release.number, refused=tuple(refused), changed=changed, advice=advice)
 

@@ -19,14 +19,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from grader.errors import GraderError, UsageError
 from grader.model import Fate, Report
 from grader.reports import full, gradescope, html, tables
-from grader.reports.processes import in_processes
 
 STAFF = "staff"
 ATTEMPTS = "attempts"
@@ -36,57 +35,42 @@ FOLDER_MODE = 0o700
 MAX_KEY = 120
 
 
-def write(
-    out: Path,
-    reports: Sequence[Report],
-    *,
-    others: Sequence[Report] = (),
-    notices: Sequence[tuple[str, str]] = (),
-    pages: bool = True,
-) -> None:
-    """Write all files of a run below `out`; other files there stay.
+def write_submission(out: Path, report: Report, *, counts: bool = True, pages: bool = True) -> None:
+    """Write what is said of one attempt, which counts or not; other files there stay.
 
-    `others` are reports of attempts that do not count, `notices` lines for attention.csv that concern no report.
     Without `pages` those that an earlier call wrote are taken away, because they would tell of other scores.
-    Raises `UsageError` for a key that cannot be a folder's name or that another one would overwrite (nothing is
-    written then), `GraderError` when the disk refuses.
+    Raises `GraderError` when the disk refuses.
     """
-    _check_keys([report.key for report in reports])
-    _check_keys([report.key for report in others])
-    for report in reports:
+    for attempt in report.attempts if counts else ():
         # It may have been one of the others before.
-        for attempt in report.attempts:
-            if attempt.number == report.attempt:
-                shutil.rmtree(out / ATTEMPTS / attempt.key, ignore_errors=True)
-    placed = _placed(out, reports, others)
+        if attempt.number == report.attempt:
+            shutil.rmtree(out / ATTEMPTS / attempt.key, ignore_errors=True)
+    place = _place(out, counts)
+    for path, text in _submission_files(report, pages):
+        write_text(place / path, text)
+    if not pages:
+        for path in pages_of(report.key):
+            (place / path).unlink(missing_ok=True)
 
-    def write_some(share: slice) -> None:
-        for place, report in placed[share]:
-            for path, text in _submission_files(report, pages):
-                write_text(place / path, text)
-            if not pages:
-                _take_away_pages(place, report.key)
 
-    in_processes(write_some, len(placed))
+def write_tables(out: Path, reports: Sequence[Report], notices: Sequence[tuple[str, str]] = ()) -> None:
+    """Write what is said of a class; `notices` are lines for attention.csv that concern no report."""
     for path, text in _tables(reports, notices):
         write_text(out / path, text)
 
 
 def texts(
-    reports: Sequence[Report],
-    *,
-    others: Sequence[Report] = (),
-    notices: Sequence[tuple[str, str]] = (),
-    pages: bool = True,
+    reports: Sequence[Report], others: Sequence[Report], notices: Sequence[tuple[str, str]], *, pages: bool
 ) -> Iterator[tuple[Path, str]]:
-    """Path and text of every file that `write` writes, one after the other."""
-    for place, report in _placed(Path(), reports, others):
-        yield from ((place / path, text) for path, text in _submission_files(report, pages))
+    """Path and text of every file of a run; `others` are reports of attempts that do not count."""
+    for counts, some in ((True, reports), (False, others)):
+        for report in some:
+            yield from ((_place(Path(), counts) / path, text) for path, text in _submission_files(report, pages))
     yield from _tables(reports, notices)
 
 
-def _placed(out: Path, reports: Sequence[Report], others: Sequence[Report]) -> list[tuple[Path, Report]]:
-    return [*((out, report) for report in reports), *((out / ATTEMPTS, report) for report in others)]
+def _place(out: Path, counts: bool) -> Path:
+    return out if counts else out / ATTEMPTS
 
 
 def _tables(reports: Sequence[Report], notices: Sequence[tuple[str, str]]) -> Iterator[tuple[Path, str]]:
@@ -158,20 +142,15 @@ def pages_of(key: str) -> tuple[Path, Path]:
     return Path(key) / "report.html", Path(STAFF) / f"{key}.html"
 
 
-def _take_away_pages(place: Path, key: str) -> None:
-    for path in pages_of(key):
-        (place / path).unlink(missing_ok=True)
-
-
-def _check_keys(keys: Sequence[str]) -> None:
+def check_keys(keys: Collection[str]) -> None:
+    """Raises `UsageError` for a key that cannot be a folder's name or that another one would overwrite."""
     taken: dict[str, str] = {}
     for key in keys:
         if not _is_name(key):
             raise UsageError(f"the key {key!r} cannot be the name of a folder; expected a plain name")
-        for path in (f"{key}/", f"{STAFF}/{key}.html"):
-            other = taken.setdefault(path.casefold(), key)
-            if other != key or keys.count(key) > 1:
-                raise UsageError(f"the keys {other!r} and {key!r} would write the same files; rename one")
+        if (other := taken.get(key.casefold())) is not None:
+            raise UsageError(f"the keys {other!r} and {key!r} would write the same files; rename one")
+        taken[key.casefold()] = key
 
 
 _OWN = {

@@ -19,7 +19,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -67,11 +68,11 @@ class Contents:
     submissions: dict[str, Stored] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     complete_bytes: int = 0
-    words: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    words: dict[str, str] | None = field(default_factory=dict, repr=False, compare=False)
 
     def graded(self) -> list[Graded]:
         """What scoring needs, by key."""
-        return [_graded(key, stored, self) for key, stored in sorted(self.submissions.items())]
+        return [graded_of(key, stored, self) for key, stored in sorted(self.submissions.items())]
 
     def attempts(self) -> dict[str, list[str]]:
         """The digests of every owner's attempts, in their order."""
@@ -206,39 +207,25 @@ class Journal:
         self._append({"kind": "finished", "key": key, "protections": dict(protections), "seconds": seconds})
         os.fsync(self._fd)
 
-    def adopt(self, key: str, stored: Stored, *, durable: bool = True) -> None:
-        """Everything that another journal knows of a submission.
-
-        `durable`: it survives a power cut from here on, else from the journal's end on.
-        """
-        records: list[dict[str, Any]] = [{"kind": "submission", "digest": stored.digest, "facts": stored.facts}]
-        for item, result in stored.results.items():
-            records.append({"kind": "result", "stamp": stored.stamps[item], "result": fields_of(result)})
-        records += [{"kind": "violation", "violation": fields_of(found)} for found in stored.violations.values()]
-        if stored.finished:
-            records.append({"kind": "finished", "protections": stored.protections, "seconds": stored.seconds})
-        records = [{"kind": record.pop("kind"), "key": key, **record} for record in records]
-        self._write(*records)
-        known = self.contents.submissions.get(key)
-        if stored.finished and (known is None or known.digest != stored.digest):
-            self.contents.submissions[key] = stored  # as the records say, without reading thousands anew
-        else:
-            for record in records:
-                _apply(record, self.contents)
-        if durable:
-            os.fsync(self._fd)
+    def adopt(self, key: str, stored: Stored) -> None:
+        """Everything that another journal knows of a submission; it survives a power cut from here on."""
+        records = _records(key, stored)
+        self.take(_text(records))
+        for record in records:
+            _apply(record, self.contents)
+        os.fsync(self._fd)
 
     def _append(self, record: dict[str, Any]) -> None:
-        self._write(record)
+        self.take(_text([record]))
         _apply(record, self.contents)
 
-    def _write(self, *records: dict[str, Any]) -> None:
+    def take(self, text: bytes) -> None:
+        """Lines as they are, such as those of another journal; `contents` does not learn of them."""
         if not self.in_place:
             raise GraderError(
                 f"{self._path} was deleted or replaced while its submissions were graded, so nothing more can be kept "
                 "there. Run the same command again: it begins anew"
             )
-        text = "".join(f"{_encode(record)}\n" for record in records).encode("utf-8", "replace")
         whole = os.fstat(self._fd).st_size
         try:
             # A disk that is nearly full takes a part of the text, and says so only when asked for the rest.
@@ -255,6 +242,25 @@ class Journal:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=list).encode
+
+
+def _text(records: Sequence[dict[str, Any]]) -> bytes:
+    return "".join(f"{_encode(record)}\n" for record in records).encode("utf-8", "replace")
+
+
+def lines_of(key: str, stored: Stored) -> bytes:
+    """The lines that say all of a submission."""
+    return _text(_records(key, stored))
+
+
+def _records(key: str, stored: Stored) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = [{"kind": "submission", "digest": stored.digest, "facts": stored.facts}]
+    for item, result in stored.results.items():
+        records.append({"kind": "result", "stamp": stored.stamps[item], "result": fields_of(result)})
+    records += [{"kind": "violation", "violation": fields_of(found)} for found in stored.violations.values()]
+    if stored.finished:
+        records.append({"kind": "finished", "protections": stored.protections, "seconds": stored.seconds})
+    return [{"kind": record.pop("kind"), "key": key, **record} for record in records]
 
 
 _OURS = frozenset(
@@ -282,6 +288,126 @@ def read(folder: Path) -> Contents:
     return contents
 
 
+@dataclass(slots=True)
+class Entry:
+    """A submission as an index knows it: without its results, and where the lines stand that concern it."""
+
+    digest: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    finished: bool = False
+    places: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt of its author this is, from 1."""
+        number: int = self.facts.get("attempt", 1)
+        return number
+
+    def take(self, record: Mapping[str, Any], place: tuple[int, int], words: dict[str, str]) -> None:
+        """A line of it that stands in this place."""
+        kind = record["kind"]
+        if kind == "submission":
+            self.finished = self.finished and self.digest == record["digest"]
+            self.digest, self.facts = record["digest"], _in_little(record["facts"], words)
+        elif kind in ("started", "finished"):
+            self.finished = kind == "finished"
+        if self.places and self.places[-1][1] == place[0]:
+            place = (self.places.pop()[0], place[1])
+        self.places.append(place)
+
+
+def _in_little(facts: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
+    """Facts in little memory: names of files, and their ids, are the same for a whole class."""
+
+    def once(named: Mapping[str, str]) -> dict[str, str]:
+        return {words.setdefault(name, name): words.setdefault(text, text) for name, text in named.items()}
+
+    return {**facts, **{name: once(facts[name]) for name in ("files", "prints") if name in facts}}
+
+
+class Index:
+    """A journal of which only the class is in memory: the results of a submission are read when they are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises UsageError like `read`."""
+        self._path = folder / NAME
+        self.head = Contents(words=None)  # what concerns no submission
+        self.submissions: dict[str, Entry] = {}
+        if self._path.exists() and not self._ends_well():
+            self.head, self.submissions = Contents(words=None), {}
+            self._fill(json.loads)
+
+    def lines(self, key: str) -> bytes:
+        """The lines that concern a submission, as they are."""
+        file = os.open(self._path, os.O_RDONLY)
+        try:
+            return b"".join(os.pread(file, end - begin, begin) for begin, end in self.submissions[key].places)
+        finally:
+            os.close(file)
+
+    def stored(self, key: str, words: dict[str, str] | None = None) -> Stored:
+        """All that the journal says of a submission, with `words` in little memory, for who keeps it.
+
+        Raises UsageError where a line is damaged.
+        """
+        contents = Contents(words=words)
+        try:
+            records = json.loads(b"[" + self.lines(key)[:-1].replace(b"\n", b",") + b"]")
+        except ValueError:
+            read(self._path.parent)  # which says what line it is
+            raise
+        for record in records:
+            _apply(record, contents)
+        return contents.submissions[key]
+
+    def graded(self, key: str, words: dict[str, str] | None = None) -> Graded:
+        """What scoring needs of a submission; as `stored`."""
+        return graded_of(key, self.stored(key, words), self.head)
+
+    def outlined(self) -> list[Graded]:
+        """The submissions by key, without what was judged."""
+        return [
+            graded_of(key, Stored(digest=entry.digest, facts=entry.facts, finished=entry.finished), self.head)
+            for key, entry in sorted(self.submissions.items())
+        ]
+
+    def _ends_well(self) -> bool:
+        """Take all lines in, most of them unread; whether the last one is whole, of which alone that is in doubt."""
+        begin, end = self._fill(_begun)
+        with self._path.open("rb") as file:
+            file.seek(begin)
+            try:
+                return end == 0 or bool(json.loads(file.read(end - begin)))
+            except ValueError:
+                return False
+
+    def _fill(self, parsed: Callable[[bytes], Any]) -> tuple[int, int]:
+        """Take all lines in; where the last one begins and ends."""
+        begin = last = 0
+        words: dict[str, str] = {}
+        for record, end in _lines(self._path, parsed):
+            if begin == 0:
+                _check_first(record, self._path)
+            if "key" in record:
+                entry = self.submissions.get(record["key"]) or self.submissions.setdefault(record["key"], Entry())
+                entry.take(record, (begin, end), words)
+            else:
+                _apply(record, self.head)
+            last, begin = begin, end
+        return last, begin
+
+
+# A line as we write it, of those kinds of which an index needs no more.
+_BEGINNING = re.compile(rb'\{"kind":"(result|violation|finished)","key":"([^"\\]*)",')
+
+
+def _begun(line: bytes) -> Any:
+    found = _BEGINNING.match(line)
+    if found is None or not line.endswith(b"}\n"):
+        return json.loads(line)
+    return {"kind": found[1].decode(), "key": found[2].decode()}
+
+
 def slug_in(folder: Path) -> str:
     """The assignment of a results folder, from its first line; "" for none. Raises UsageError like `read`."""
     path = folder / NAME
@@ -297,7 +423,7 @@ def _check_first(record: dict[str, Any], path: Path) -> None:
         raise UsageError(f"{path} is not a journal that this version can read")
 
 
-def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+def _lines(path: Path, parsed: Callable[[bytes], Any] = json.loads) -> Iterator[tuple[dict[str, Any], int]]:
     """The lines, and where each ends, up to one that was still being written.
 
     Raises UsageError where a damaged line stands before others: what it said is lost, and may have cost points.
@@ -308,7 +434,7 @@ def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                record = json.loads(line)
+                record = parsed(line)
             except ValueError:
                 damaged = damaged or number
                 continue
@@ -344,19 +470,22 @@ def _apply(record: dict[str, Any], contents: Contents) -> None:
     elif kind == "result":
         result = _result(record["result"], contents.words)
         stored.results[result.item] = result
-        stored.stamps[result.item] = contents.words.setdefault(record["stamp"], record["stamp"])
+        found = record["stamp"]
+        stored.stamps[result.item] = found if contents.words is None else contents.words.setdefault(found, found)
     elif kind == "violation":
-        found = Violation(**{**record["violation"], "parts": tuple(record["violation"]["parts"])})
-        place = (found.rule, found.evidence, found.file, found.line, found.cell, found.parts)
-        stored.violations.setdefault(place, found)
+        broken = Violation(**{**record["violation"], "parts": tuple(record["violation"]["parts"])})
+        place = (broken.rule, broken.evidence, broken.file, broken.line, broken.cell, broken.parts)
+        stored.violations.setdefault(place, broken)
     elif kind == "finished":
         stored.finished = True
         stored.protections = record["protections"] or stored.protections
         stored.seconds += record["seconds"]
 
 
-def _result(fields: dict[str, Any], words: dict[str, str]) -> CheckResult:
-    """A result in little memory: what a class says thousands of times is kept once, curves as plain numbers."""
+def _result(fields: dict[str, Any], words: dict[str, str] | None) -> CheckResult:
+    """A result; with `words` in little memory: what a class says often is kept once, curves as plain numbers."""
+    if words is None:
+        return CheckResult(**{**fields, "notes": tuple(fields["notes"]), "figures": fields.get("figures") or {}})
     fields = {name: words.setdefault(value, value) if type(value) is str else value for name, value in fields.items()}
     figures = fields.get("figures") or {}
     if "curve" in (trained := figures.get(FIGURES) or {}):
@@ -387,7 +516,8 @@ def _facts(found: Submission | Refused) -> dict[str, Any]:
     }
 
 
-def _graded(key: str, stored: Stored, contents: Contents) -> Graded:
+def graded_of(key: str, stored: Stored, contents: Contents) -> Graded:
+    """What scoring needs of one submission."""
     facts = stored.facts
     return Graded(
         key=key,

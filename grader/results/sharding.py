@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from grader.errors import UsageError
 
 if TYPE_CHECKING:  # `grader --help` needs MAX_SHARDS, and no journal
-    from grader.results.journal import Contents
+    from grader.results.journal import Index
 
-    _Part = tuple[Path, Contents, Mapping[str, Any]]
+    _Part = tuple[Path, Index, Mapping[str, Any]]
 
 MAX_SHARDS = 10_000
 # Kubernetes' indexed jobs, AWS Batch, Google Batch, Slurm.
@@ -80,12 +80,14 @@ def _of_environment(environment: Mapping[str, str]) -> int:
     )
 
 
-def require_whole(folders: Sequence[Path], runs: Sequence[Contents]) -> None:
+def require_whole(folders: Sequence[Path], runs: Sequence[Index]) -> None:
     """Raises UsageError unless the shards among these runs are those of one class, each once and finished.
 
     Shards of some items (those that need a GPU, say) are a whole of their own.
     """
-    shards = [(folder, run, run.shard) for folder, run in zip(folders, runs, strict=True) if run.shard is not None]
+    shards = [
+        (folder, run, run.head.shard) for folder, run in zip(folders, runs, strict=True) if run.head.shard is not None
+    ]
     wholes: dict[tuple[str, ...], list[_Part]] = {}
     for folder, run, shard in shards:
         wholes.setdefault(tuple(shard.get("items", ())), []).append((folder, run, shard))
@@ -97,7 +99,7 @@ def require_whole(folders: Sequence[Path], runs: Sequence[Contents]) -> None:
 def _strangers(parts: Sequence[_Part], first: _Part) -> Iterator[str]:
     """What does not belong to the first of all shards, or is not done."""
     first_folder, whole, facts = first
-    known = next((run.versions for _, run, _ in parts if run.versions), {})
+    known = next((run.head.versions for _, run, _ in parts if run.head.versions), {})
     alike = parts[0][2].get("alike", {})  # of these items: those that need a GPU may be trained, and the others not
     for folder, run, shard in parts:
         label = f"{folder} (shard {shard['number']}/{shard['of']})"
@@ -105,17 +107,16 @@ def _strangers(parts: Sequence[_Part], first: _Part) -> Iterator[str]:
             yield f"{label} is part of another division than {first_folder}, which has {facts['of']} parts"
         elif shard["class"] != facts["class"]:
             yield f"{label} is part of another class than {first_folder}: the submissions' keys differ"
-        if run.seed != whole.seed:
+        if run.head.seed != whole.head.seed:
             yield f"{label} has another seed than {first_folder}: give all shards one --seed or --recording"
-        if others := [
-            name for name in known if name != "machine" and run.versions.get(name, known[name]) != known[name]
-        ]:
-            theirs, ours = (", ".join(f"{name} {found[name]}" for name in others) for found in (run.versions, known))
+        has = run.head.versions
+        if others := [name for name in known if name != "machine" and has.get(name, known[name]) != known[name]]:
+            theirs, ours = (", ".join(f"{name} {found[name]}" for name in others) for found in (has, known))
             yield f"{label} was judged with {theirs}, others with {ours}: install the same everywhere and judge it anew"
         for name, value in shard.get("alike", {}).items():
             if (other := alike.get(name, value)) != value:
                 yield f"{label} was judged with {name} {value}, {parts[0][0]} with {other}: {ALIKE[name]}"
-        done = sum(stored.finished or "refused" in stored.facts for stored in run.submissions.values())
+        done = sum(entry.finished or "refused" in entry.facts for entry in run.submissions.values())
         if done < shard["submissions"]:
             yield f"{label} is half done, {done} of {shard['submissions']} submissions: run it again"
 

@@ -1,29 +1,20 @@
-"""A grading run: intake, journal, engine, scores, files. What `grade`, `check`, `verify` and `replay` share."""
+"""A grading run: intake, journal, engine. What `grade`, `check`, `verify` and `replay` share."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
-from grader.course import dispositions, marks, voids
 from grader.errors import GraderError, UsageError
-from grader.model import CheckResult, Decision, Graded, Refused, Report, Submission, Violation
-from grader.reports import files
-from grader.results import log
-from grader.results.journal import Contents, Journal, is_judged, read, stamp
+from grader.model import CheckResult, Graded, Refused, Submission, Violation
+from grader.results.journal import Contents, Journal, is_judged, stamp
 from grader.rules import check_archive
-from grader.run.courses import held_by
 from grader.run.engine import Engine, Finished, Order, Recordings, Source, Trainings
 from grader.sandbox.launch import Launched
-from grader.scoring import score, score_class
-from grader.scoring.attention import Demand, demands
-from grader.scoring.duplicates import duplicates
-from grader.scoring.lateness import USUAL
 
 PUBLIC_SEED = "public"
 NO_TRAININGS = Trainings()
@@ -298,120 +289,3 @@ def ungraded(entry: Submission, seed: str, versions: Mapping[str, str]) -> Grade
         versions=versions,
         seed=seed,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """The scores of a results folder: a report for each author, one for every attempt that does not count, and
-    (key or "", sentence) for what concerns no report. `unused` are marks that do not count, `rows` what to decide.
-    """
-
-    reports: list[Report]
-    others: list[Report]
-    notices: list[tuple[str, str]]
-    unused: tuple[tuple[str, str], ...] = ()
-    rows: list[dispositions.Row] = field(default_factory=list)
-
-
-def reports_of(folder: Path, assignment: Assignment, *, lenient: bool = False) -> list[Report]:
-    """One report for each author in a results folder; as `scores_of`."""
-    return scores_of(folder, assignment, lenient=lenient).reports
-
-
-def scores_of(
-    folder: Path,
-    assignment: Assignment,
-    *,
-    lenient: bool = False,
-    unmarked: bool = False,
-    contents: Contents | None = None,
-) -> Scores:
-    """Score a results folder from its journal, its course and what people added: marks, voids, dispositions.
-
-    `unmarked`: as if nobody had given points. `contents`: what the journal says, for who knows it. Runs no code.
-    """
-    contents = contents or read(folder)
-    held = held_by(folder, assignment, contents.graded())
-    assignment = held.assignment
-    given = marks.Given(()) if unmarked else marks.given(folder, assignment)
-    alike = duplicates(held.graded, assignment)
-    graded = [replace(entry, attention=(*alike.get(entry.key, ()), *entry.attention)) for entry in held.graded]
-    scored = partial(
-        score,
-        assignment=assignment,
-        marks=given.marks,
-        lenient=lenient,
-        voids=voids.read(folder / voids.NAME, assignment),
-    )
-    class_of = partial(score_class, graded, terms=held.terms, **scored.keywords)
-    told = (*held.notices, *(("", text) for text in contents.notices))
-    reports, rows, decisions = _decided(folder, class_of, told)
-    head = log.head(folder)
-    reports = [replace(report, log=head) for report in reports]
-    unused = (*marks.strangers(given.marks, [report.key for report in reports]), *given.disputes)
-    notices = [*unused, *told]
-    shown = {(report.key, report.attempt) for report in reports}
-    others = [
-        replace(
-            scored(replace(entry, key=entry.owner), terms=held.terms.get(entry.owner, USUAL), decisions=decisions),
-            key=entry.key,
-            log=head,
-        )
-        for entry in graded
-        if (entry.owner, entry.attempt) not in shown
-    ]
-    return Scores(reports=reports, others=others, notices=notices, unused=unused, rows=rows)
-
-
-def _decided(
-    folder: Path, scored: Callable[..., list[Report]], notices: Sequence[tuple[str, str]]
-) -> tuple[list[Report], list[dispositions.Row], list[Decision]]:
-    """The reports after what people decided, every sentence for a person, and the decisions that changed scores.
-
-    What is decided may bring up another question (points given back are taken by the next rule), so it goes in rounds.
-    Raises UsageError for a bad line of dispositions.csv.
-    """
-    asked: dict[tuple[str, int], tuple[dispositions.Row, Demand]] = {}
-    decisions: list[Decision] = []
-    path = folder / dispositions.NAME
-    while True:
-        reports = scored(decisions=decisions)
-        for report in reports:
-            for demand in demands(report):
-                row = dispositions.row(report.key, demand.sentence, must=True)
-                asked[row.id, report.attempt] = (row, demand)
-        said = [(report.key, text) for report in reports for text in report.attention]
-        others = [dispositions.row(key, text) for key, text in (*said, *notices)]
-        now = {row.id: row for row in others}
-        must = {row.id: row for row, _ in asked.values()}
-        rows = dispositions.settled(path, [*must.values(), *(row for name, row in now.items() if name not in must)])
-        rows = [row for row in rows if row.decision or row.id in now]
-        by_id = {row.id: row for row in rows}
-        found = [
-            decision
-            for (name, attempt), (_, demand) in asked.items()
-            if name in by_id and (decision := _meant(by_id[name], attempt, demand, path))
-        ]
-        if found == decisions:
-            return reports, rows, decisions
-        decisions = found
-
-
-def _meant(row: dispositions.Row, attempt: int, demand: Demand, path: Path) -> Decision | None:
-    """What a row changes about the attempt that it was said of.
-
-    Raises UsageError for a figure that is said to be changed by a mark that nobody gave.
-    """
-    if demand.item and row.decision == "changed":
-        raise UsageError(
-            f"{path}: the row {row.id} says that {demand.item} of {row.submission} is changed, and {marks.FILE} has no "
-            f"points for it: add the line {row.submission},{demand.item},POINTS there, or accept what was measured"
-        )
-    if (demand.rule and row.decision == "changed") or (demand.item and row.decision):
-        return Decision(submission=row.submission, attempt=attempt, rule=demand.rule, item=demand.item)
-    return None
-
-
-def write_results(folder: Path, scores: Scores, *, pages: bool = True) -> None:
-    """All result files of a folder; without `pages` only those that other programs read."""
-    files.write(folder, scores.reports, others=scores.others, notices=scores.notices, pages=pages)

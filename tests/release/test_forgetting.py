@@ -10,7 +10,7 @@ import sys
 import traceback
 
 import pytest
-from class_examples import ASSIGNMENTS, PEOPLE, scored
+from class_examples import ASSIGNMENTS, PEOPLE, scored, write
 from tiny_assignment import tiny
 
 from grader.commands import forget as command
@@ -21,7 +21,6 @@ from grader.model import Person
 from grader.release.auditing import audit
 from grader.release.forgetting import forget
 from grader.results import log
-from grader.run.grading import write_results
 
 _, TINY = tiny()
 BOB = next(person for person in PEOPLE if person.key == "bob")
@@ -129,7 +128,7 @@ def with_a_part(folder):
     shutil.copytree(folder / "submissions", part / "submissions")
     for name in ("journal.jsonl", "people.csv", "intake.csv"):
         shutil.copyfile(folder / name, part / name)
-    write_results(part, scored(part))
+    write(part)
     return part
 
 

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from class_examples import failed, results, scored
+from class_examples import failed, results, write
 from tiny_assignment import lay_out_submission, tiny
 
 from grader import intake
@@ -16,7 +16,6 @@ from grader.course import people
 from grader.model import Refused
 from grader.reports import files
 from grader.results.journal import Journal
-from grader.run.grading import write_results
 
 _, TINY = tiny()
 NAMED = {"people.csv", "intake.csv"}
@@ -88,7 +87,7 @@ def test_no_name_id_or_address_is_in_any_other_file(tmp_path, download):
                 journal.finished(entry.key, {"level": "strict"}, 1.0)
     people.write([person for entry in taken.found for person in entry.people], out / "people.csv")
     files.write_intake(out, taken.fates)
-    write_results(out, scored(out))
+    write(out)
     settle.run(out, [], "", "kim", "", tiny()[0].suite.parents[1])
     assert release.run(out, "kim", False, True, tiny()[0].suite.parents[1]) == 0
     assert len(taken.found) >= 2

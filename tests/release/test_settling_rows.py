@@ -77,7 +77,7 @@ def test_points_given_back_bring_up_the_next_rule(folder):
 
     from grader.model import Violation
     from grader.results.journal import Journal
-    from grader.run.grading import scores_of
+    from grader.run.scores import scores_of
 
     _, assignment = tiny()
     twin = replace(assignment.rules[-1], id="twin", title="the same again")
@@ -148,7 +148,7 @@ def test_a_decision_is_about_one_attempt(folder):
 
     from grader.model import Submission, Violation
     from grader.results.journal import Journal
-    from grader.run.grading import scores_of
+    from grader.run.scores import scores_of
 
     assignment = replace(tiny()[1], counts="best")
     with Journal(folder, "tiny") as journal:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment, Consequence, Item, Needs, Part, Question, Rule
 from grader.model import CheckResult, Graded, Mark, Report, Violation
+from grader.reports import files
 from grader.scoring import score
 
 SECRET = "the judge drew seed 90210 and expected 0.4711"
@@ -152,3 +154,10 @@ def reports() -> list[Report]:
 def report(key: str, **options) -> Report:
     graded = next(entry for entry in (ADA, BOB, EVE, NEW, ZOE) if entry.key == key)
     return score(graded, ASSIGNMENT, MARKS, **options)
+
+
+def write(out: Path, few: Sequence[Report], others: Sequence[Report] = (), *, pages: bool = True) -> None:
+    """All files of a run."""
+    for one in (*few, *others):
+        files.write_submission(out, one, counts=one in few, pages=pages)
+    files.write_tables(out, few)

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_examples import reports
+from report_examples import reports, write
 
 from grader.errors import GraderError
-from grader.reports import files, processes
+from grader.reports import processes
 from grader.reports.processes import in_processes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes are forked on Linux only")
@@ -25,12 +25,13 @@ def four_processors(monkeypatch):
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 9, 41])
 def test_every_entry_is_worked_on_once(tmp_path, count):
-    def task(share: slice) -> None:
+    def task(share: slice) -> list[int]:
         for number in range(count)[share]:
             with (tmp_path / str(number)).open("a") as file:
                 file.write(f"{os.getpid()}\n")
+        return [number * number for number in range(count)[share]]
 
-    in_processes(task, count)
+    assert in_processes(task, count) == [number * number for number in range(count)]
     lines = {int(path.name): path.read_text().splitlines() for path in tmp_path.iterdir()}
     assert sorted(lines) == list(range(count))
     assert all(len(found) == 1 for found in lines.values())
@@ -40,18 +41,20 @@ def test_every_entry_is_worked_on_once(tmp_path, count):
 
 
 def test_what_one_process_could_not_write_is_told():
-    def task(share: slice) -> None:
+    def task(share: slice) -> list[int]:
         if share.start == 1:
             raise GraderError("disk full")
+        return [0] * 5
 
     with pytest.raises(GraderError, match="disk full"):
         in_processes(task, 20)
 
 
 def test_a_killed_process_is_told_not_taken_for_done():
-    def task(share: slice) -> None:
+    def task(share: slice) -> list[int]:
         if share.start == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+        return [0] * 5
 
     with pytest.raises(GraderError, match="killed; run the same command again"):
         in_processes(task, 20)
@@ -61,17 +64,9 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_bytes_are_those_of_one_process(tmp_path, monkeypatch):
-    many = [replace(one, key=f"{one.key}{number}") for number in range(4) for one in reports()]
-    files.write(tmp_path / "shared", many)
-    monkeypatch.setattr(processes, "ENOUGH", len(many))
-    files.write(tmp_path / "alone", many)
-    assert content(tmp_path / "shared") == content(tmp_path / "alone")
-
-
 def test_without_pages_no_older_page_tells_of_other_scores(tmp_path):
-    files.write(tmp_path, reports(), others=[replace(reports()[0], key="earlier~2")])
+    write(tmp_path, reports(), [replace(reports()[0], key="earlier~2")])
     whole = content(tmp_path)
-    files.write(tmp_path, reports(), others=[replace(reports()[0], key="earlier~2")], pages=False)
+    write(tmp_path, reports(), [replace(reports()[0], key="earlier~2")], pages=False)
     assert content(tmp_path) == {name: text for name, text in whole.items() if not name.endswith(".html")}
     assert any(name.endswith("results.json") for name in whole)

@@ -19,7 +19,8 @@ from grader.model import Submission
 from grader.proof.reference import lay_out
 from grader.results.journal import read
 from grader.run.engine import Engine, Order, Trainings
-from grader.run.grading import grade_in_memory, judge_all, reports_of
+from grader.run.grading import grade_in_memory, judge_all
+from grader.run.scores import reports_of
 from grader.thresholds import FIGURES, decided
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="trains in the Linux sandbox")

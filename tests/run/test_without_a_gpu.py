@@ -19,7 +19,8 @@ from grader.model import CheckResult, Submission
 from grader.proof.reference import lay_out
 from grader.results.journal import Journal, read
 from grader.run.engine import Trainings
-from grader.run.grading import grade_into, reports_of
+from grader.run.grading import grade_into
+from grader.run.scores import reports_of
 from grader.sandbox import gpu
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="uses the Linux sandbox")

@@ -1,0 +1,269 @@
+"""Stored results → reports and their files. Runs no code.
+
+Theory of operation
+- What a report needs of the class is little: who handed in what, and when, who else did the same, the course, marks,
+  voids. It is gathered first, from the journal's index (`scoring_of`).
+- Then every author stands alone: what was judged of their attempts is read, scored and written, and forgotten again.
+  Processes share the authors; of each only an outline stays, of which the tables of the class are made. So a class of
+  any size needs little memory, and all processors.
+- Only decisions (dispositions.csv) need a look at all scores before the first file is written: what is decided may
+  bring up another question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+from grader.assignment.assignment import Assignment
+from grader.course import dispositions, marks, voids
+from grader.course.terms import Terms
+from grader.errors import UsageError
+from grader.model import Decision, Graded, Mark, Report, Void
+from grader.reports import files
+from grader.reports.outlines import outline
+from grader.reports.processes import in_processes
+from grader.results import log
+from grader.results.journal import Index
+from grader.run.courses import held_by
+from grader.scoring import score, score_class
+from grader.scoring.attention import Demand, demands
+from grader.scoring.duplicates import duplicates
+from grader.scoring.lateness import USUAL
+
+Entry = TypeVar("Entry")
+Write = Callable[[Report, bool], None]  # a report, and whether it is of the attempt that counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """The scores of a results folder: a report for each author, one for every attempt that does not count, and
+    (key or "", sentence) for what concerns no report. `unused` are marks that do not count, `rows` what to decide.
+    """
+
+    reports: list[Report]
+    others: list[Report]
+    notices: list[tuple[str, str]]
+    unused: tuple[tuple[str, str], ...] = ()
+    rows: list[dispositions.Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """What the scores of a folder hang on beside what was judged: `attempts` are the keys of each author's, `times`,
+    `alike` and `terms` what is known of keys and authors; `unused` and `notices` as in `Scores`."""
+
+    folder: Path
+    assignment: Assignment
+    index: Index
+    attempts: Mapping[str, Sequence[str]]
+    times: Mapping[str, str | None]
+    alike: Mapping[str, tuple[str, ...]]
+    terms: Mapping[str, Terms]
+    marks: Mapping[str, Sequence[Mark]]
+    voids: Sequence[Void]
+    notices: Sequence[tuple[str, str]]
+    unused: tuple[tuple[str, str], ...]
+    lenient: bool
+    log: str
+
+
+@dataclass(frozen=True)
+class _Author:
+    """The report of the attempt that counts, those of others, and what somebody must decide."""
+
+    report: Report
+    others: list[Report]
+    demands: list[Demand]
+
+
+def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False, unmarked: bool = False) -> Scores:
+    """Score a results folder from its journal, its course and what people added: marks, voids, dispositions.
+
+    `unmarked`: as if nobody had given points. All reports are whole, which takes memory.
+    """
+    return _scores(scoring_of(folder, assignment, lenient=lenient, unmarked=unmarked), whole=True)
+
+
+def reports_of(folder: Path, assignment: Assignment) -> list[Report]:
+    """One report for each author in a results folder; as `scores_of`."""
+    return scores_of(folder, assignment).reports
+
+
+def outlines_of(scoring: Scoring) -> Scores:
+    """The same with every report in outline."""
+    return _scores(scoring)
+
+
+def write_results(scoring: Scoring, *, pages: bool = True) -> Scores:
+    """All result files of a folder; without `pages` only those that other programs read. Every report in outline.
+
+    Raises `UsageError` for a key that cannot be a folder's name and a decision that cannot stand (nothing is written
+    then), for a damaged line of the journal (what is written by then is right), `GraderError` when the disk refuses.
+    """
+    files.check_keys(scoring.attempts)
+    files.check_keys(list(chain.from_iterable(scoring.attempts.values())))
+
+    def write(report: Report, counts: bool) -> None:
+        files.write_submission(scoring.folder, report, counts=counts, pages=pages)
+
+    scores = _scores(scoring, write)
+    files.write_tables(scoring.folder, scores.reports, scores.notices)
+    return scores
+
+
+def scoring_of(folder: Path, assignment: Assignment, *, lenient: bool = False, unmarked: bool = False) -> Scoring:
+    """What the scores of a folder hang on. Raises UsageError or AuthorError for what cannot be scored."""
+    index = Index(folder)
+    held = held_by(folder, assignment, index.outlined())
+    assignment = held.assignment
+    given = marks.Given(()) if unmarked else marks.given(folder, assignment)
+    attempts = _grouped(held.graded, lambda entry: entry.owner)
+    unused = (*marks.strangers(given.marks, attempts), *given.disputes)
+    return Scoring(
+        folder=folder,
+        assignment=assignment,
+        index=index,
+        attempts={owner: [entry.key for entry in own] for owner, own in sorted(attempts.items())},
+        times={entry.key: entry.submitted_at for entry in held.graded},
+        alike=duplicates(held.graded, assignment),
+        terms=held.terms,
+        marks=_grouped(given.marks, lambda mark: mark.submission),
+        voids=voids.read(folder / voids.NAME, assignment),
+        notices=[*unused, *held.notices, *(("", text) for text in index.head.notices)],
+        unused=unused,
+        lenient=lenient,
+        log=log.head(folder),
+    )
+
+
+def _grouped(entries: Iterable[Entry], name: Callable[[Entry], str]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(name(entry), []).append(entry)
+    return found
+
+
+def _scores(scoring: Scoring, write: Write | None = None, *, whole: bool = False) -> Scores:
+    """The scores after what people decided; every report is given to `write` once.
+
+    Raises UsageError for a bad line of dispositions.csv.
+    """
+    path = scoring.folder / dispositions.NAME
+    at_once = None if path.exists() else write
+    found = _judged(scoring, scoring.attempts, {}, at_once, whole)
+    asked: dict[tuple[str, int], tuple[dispositions.Row, Demand]] = {}
+    decisions: dict[str, list[Decision]] = {}
+    while True:
+        rows, now = _decided(scoring, found, asked, path)
+        changed = {owner for owner in {*decisions, *now} if decisions.get(owner) != now.get(owner)}
+        decisions = now
+        if not changed:
+            break
+        found |= _judged(scoring, changed, decisions, None, whole)
+    if write is not at_once:
+        found = _judged(scoring, scoring.attempts, decisions, write, whole)
+    return Scores(
+        reports=[author.report for author in found.values()],
+        others=[report for author in found.values() for report in author.others],
+        notices=list(scoring.notices),
+        unused=scoring.unused,
+        rows=rows,
+    )
+
+
+def _judged(
+    scoring: Scoring,
+    owners: Collection[str],
+    decisions: Mapping[str, Sequence[Decision]],
+    write: Write | None,
+    whole: bool,
+) -> dict[str, _Author]:
+    """What becomes of some authors."""
+    names = sorted(owners)
+    words: dict[str, str] | None = {} if whole else None  # whole reports stay, so what they say often is kept once
+
+    def some(share: slice) -> list[_Author]:
+        return [_author(scoring, name, decisions.get(name, ()), write, words) for name in names[share]]
+
+    return dict(zip(names, some(slice(None)) if whole else in_processes(some, len(names)), strict=True))
+
+
+def _author(
+    scoring: Scoring, owner: str, decisions: Sequence[Decision], write: Write | None, words: dict[str, str] | None
+) -> _Author:
+    own = [_graded(scoring, key, words) for key in scoring.attempts[owner]]
+    given = scoring.marks.get(owner, ())
+    usual: dict[str, Any] = {"lenient": scoring.lenient, "voids": scoring.voids}
+    terms = scoring.terms.get(owner, USUAL)
+    [counts] = score_class(own, scoring.assignment, given, {owner: terms}, **usual, decisions=decisions)
+    report = replace(counts, log=scoring.log)
+    others = [
+        replace(
+            score(replace(entry, key=owner), scoring.assignment, given, terms, **usual, decisions=decisions),
+            key=entry.key,
+            log=scoring.log,
+        )
+        for entry in own
+        if entry.attempt != report.attempt
+    ]
+    if write is not None:
+        for one in (report, *others):
+            write(one, one is report)
+    if words is None:
+        return _Author(outline(report), [outline(other) for other in others], demands(report))
+    return _Author(report, others, demands(report))
+
+
+def _graded(scoring: Scoring, key: str, words: dict[str, str] | None) -> Graded:
+    found = scoring.index.graded(key, words)
+    attention = (*scoring.alike.get(key, ()), *found.attention)
+    return replace(found, submitted_at=scoring.times[key], attention=attention)
+
+
+def _decided(
+    scoring: Scoring,
+    found: Mapping[str, _Author],
+    asked: dict[tuple[str, int], tuple[dispositions.Row, Demand]],
+    path: Path,
+) -> tuple[list[dispositions.Row], dict[str, list[Decision]]]:
+    """Every sentence for a person, and what was decided that changes scores, by author.
+
+    `asked` gathers what was ever asked: what is decided may bring up another question (points given back are taken by
+    the next rule), so it goes in rounds.
+    """
+    for owner, author in found.items():
+        for demand in author.demands:
+            row = dispositions.row(owner, demand.sentence, must=True)
+            asked[row.id, author.report.attempt] = (row, demand)
+    said = [(owner, text) for owner, author in found.items() for text in author.report.attention]
+    others = [dispositions.row(key, text) for key, text in (*said, *scoring.notices[len(scoring.unused) :])]
+    now = {row.id: row for row in others}
+    must = {row.id: row for row, _ in asked.values()}
+    rows = dispositions.settled(path, [*must.values(), *(row for name, row in now.items() if name not in must)])
+    rows = [row for row in rows if row.decision or row.id in now]
+    by_id = {row.id: row for row in rows}
+    decided = [
+        decision
+        for (name, attempt), (_, demand) in asked.items()
+        if name in by_id and (decision := _meant(by_id[name], attempt, demand, path))
+    ]
+    return rows, _grouped(decided, lambda decision: decision.submission)
+
+
+def _meant(row: dispositions.Row, attempt: int, demand: Demand, path: Path) -> Decision | None:
+    """What a row changes about the attempt that it was said of.
+
+    Raises UsageError for a figure that is said to be changed by a mark that nobody gave.
+    """
+    if demand.item and row.decision == "changed":
+        raise UsageError(
+            f"{path}: the row {row.id} says that {demand.item} of {row.submission} is changed, and {marks.FILE} has no "
+            f"points for it: add the line {row.submission},{demand.item},POINTS there, or accept what was measured"
+        )
+    if (demand.rule and row.decision == "changed") or (demand.item and row.decision):
+        return Decision(submission=row.submission, attempt=attempt, rule=demand.rule, item=demand.item)
+    return None
