@@ -35,6 +35,8 @@ def clean(text: str, limit: int = 4000) -> str:
 
     A longer text ends in a note that says how much was cut. Applying it twice changes nothing.
     """
+    if len(text) <= limit and _is_plain(text):
+        return text
     window = limit * _LOOK_AHEAD
     beyond = max(0, len(text) - window)
     safe = _safe(text[:window])
@@ -50,14 +52,21 @@ def clean(text: str, limit: int = 4000) -> str:
 
 def one_line(text: str, limit: int = 200) -> str:
     """`text` cleaned, on one line with single spaces, at most `limit` characters long; `…` shows that it was cut."""
+    if len(text) <= limit and _is_plain(text) and not (" " in (text[:1], text[-1:]) or "  " in text):
+        return text
     line = " ".join(_safe(text[: limit * _LOOK_AHEAD]).split())
     if len(line) <= limit and len(text) <= limit * _LOOK_AHEAD:
         return line
     return line[: max(0, limit - 1)] + "…" if limit > 0 else ""
 
 
+def _is_plain(text: str) -> bool:
+    """Whether there is nothing but ASCII's letters, signs and spaces: nearly always, and a class has millions."""
+    return text.isascii() and text.isprintable()
+
+
 def _safe(text: str) -> str:
-    if _PLAIN.fullmatch(text):  # nearly always, and a class has millions of texts
+    if _PLAIN.fullmatch(text):
         return text
     text = _TERMINAL_SEQUENCES.sub("", text)
     text = _LINE_ENDS.sub("\n", text)

@@ -47,7 +47,7 @@ def _without_a_figure(result: CheckResult) -> CheckResult:
 def of_training(result: CheckResult | None) -> Mapping[str, object] | None:
     """All that is stored of a training, whether its figure counts or not; None when there was none."""
     found = result.figures.get(FIGURES) if result is not None else None
-    return found if isinstance(found, Mapping) else None
+    return found if found is not None and isinstance(found, Mapping) else None
 
 
 def is_doubtful(result: CheckResult | None) -> bool:

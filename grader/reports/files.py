@@ -17,11 +17,12 @@ give equal bytes.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from grader.errors import GraderError, UsageError
 from grader.model import Fate, Report
@@ -99,29 +100,43 @@ def results_text(report: Report) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole file at once: into a temporary file beside it, then renamed over it.
+    """Write a whole file at once: into a temporary file beside it, then renamed over it. One that has the text stays.
 
     Folders that are missing are made, readable by their owner only. Raises `GraderError` when the disk refuses.
     """
+    content = text.encode("utf-8", "replace")
+    with suppress(OSError):
+        if path.read_bytes() == content:
+            return
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
     try:
-        _make_folders(path.parent)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(text.encode("utf-8", "replace"))
-            Path(name).replace(path)
+            with _made(part) as file:
+                file.write(content)
+            part.replace(path)
         except BaseException:
             with suppress(OSError):
-                Path(name).unlink()
+                part.unlink()
             raise
     except OSError as error:
         advice = "make room, or see to the folder's permissions, and run the same command again"
         raise GraderError(f"{path}: the result cannot be written: {error.strerror}; {advice}") from None
 
 
+def _made(path: Path) -> IO[bytes]:
+    """A new file that its owner alone may read; its folder is made as well."""
+    try:
+        return open(path, "xb", opener=_private)
+    except FileNotFoundError:
+        _make_folders(path.parent)
+        return open(path, "xb", opener=_private)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _make_folders(folder: Path) -> None:
-    if folder.is_dir():
-        return
     missing = [step for step in (folder, *folder.parents) if not step.exists()]
     for step in reversed(missing):
         step.mkdir(mode=FOLDER_MODE, exist_ok=True)

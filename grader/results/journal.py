@@ -373,7 +373,7 @@ class Index:
 
     def _ends_well(self) -> bool:
         """Take all lines in, most of them unread; whether the last one is whole, of which alone that is in doubt."""
-        begin, end = self._fill(_begun)
+        begin, end = self._fill(_unread())
         with self._path.open("rb") as file:
             file.seek(begin)
             try:
@@ -385,15 +385,18 @@ class Index:
         """Take all lines in; where the last one begins and ends."""
         begin = last = 0
         words: dict[str, str] = {}
+        before, entry = None, Entry()
         for record, end in _lines(self._path, parsed):
             if begin == 0:
                 _check_first(record, self._path)
-            if "key" in record:
+            if record is before:
+                entry.places[-1] = (entry.places[-1][0], end)
+            elif "key" in record:
                 entry = self.submissions.get(record["key"]) or self.submissions.setdefault(record["key"], Entry())
                 entry.take(record, (begin, end), words)
             else:
                 _apply(record, self.head)
-            last, begin = begin, end
+            last, begin, before = begin, end, record
         return last, begin
 
 
@@ -401,11 +404,22 @@ class Index:
 _BEGINNING = re.compile(rb'\{"kind":"(result|violation|finished)","key":"([^"\\]*)",')
 
 
-def _begun(line: bytes) -> Any:
-    found = _BEGINNING.match(line)
-    if found is None or not line.endswith(b"}\n"):
-        return json.loads(line)
-    return {"kind": found[1].decode(), "key": found[2].decode()}
+def _unread() -> Callable[[bytes], Any]:
+    """What takes of a line no more than an index needs; lines that say the same one after the other give one record."""
+    beginning, record = b"\n", dict[str, str]()
+
+    def begun(line: bytes) -> Any:
+        nonlocal beginning, record
+        if not line.endswith(b"}\n"):
+            return json.loads(line)
+        if line.startswith(beginning):
+            return record
+        if (found := _BEGINNING.match(line)) is None:
+            return json.loads(line)
+        beginning, record = found[0], {"kind": found[1].decode(), "key": found[2].decode()}
+        return record
+
+    return begun
 
 
 def slug_in(folder: Path) -> str:
@@ -485,7 +499,8 @@ def _apply(record: dict[str, Any], contents: Contents) -> None:
 def _result(fields: dict[str, Any], words: dict[str, str] | None) -> CheckResult:
     """A result; with `words` in little memory: what a class says often is kept once, curves as plain numbers."""
     if words is None:
-        return CheckResult(**{**fields, "notes": tuple(fields["notes"]), "figures": fields.get("figures") or {}})
+        fields["notes"], fields["figures"] = tuple(fields["notes"]), fields.get("figures") or {}
+        return CheckResult(**fields)
     fields = {name: words.setdefault(value, value) if type(value) is str else value for name, value in fields.items()}
     figures = fields.get("figures") or {}
     if "curve" in (trained := figures.get(FIGURES) or {}):

@@ -220,8 +220,10 @@ def _author(
 
 def _graded(scoring: Scoring, key: str, words: dict[str, str] | None) -> Graded:
     found = scoring.index.graded(key, words)
-    attention = (*scoring.alike.get(key, ()), *found.attention)
-    return replace(found, submitted_at=scoring.times[key], attention=attention)
+    alike, when = scoring.alike.get(key, ()), scoring.times[key]
+    if not alike and when == found.submitted_at:
+        return found
+    return replace(found, submitted_at=when, attention=(*alike, *found.attention))
 
 
 def _decided(

@@ -76,7 +76,7 @@ def score_class(
     for owner, own in sorted(owned.items()):
         held = replace(terms.get(owner, USUAL), reached=reached(own, assignment))
         judged = partial(score, lenient=lenient, voids=voids, decisions=lifted.get(owner, ()))
-        scored = [Scored(one, judged(replace(one, key=owner), assignment, given.get(owner, ()), held)) for one in own]
+        scored = [Scored(one, judged(_called(one, owner), assignment, given.get(owner, ()), held)) for one in own]
         reports.append(counted(scored, assignment.counts))
     return reports
 
@@ -106,7 +106,7 @@ def score(
     lateness = lateness_of(graded, assignment.late, terms)
     broken = _after_decisions(breaches(graded, assignment, lateness) if graded.finished else (), decided_here)
     strict = best(rows, assignment, broken)
-    plain = best(rows, assignment, ())
+    plain = best(rows, assignment, ()) if broken else strict
     counted = plain if lenient else strict
     early = [_early(number, entry) for number, entry in enumerate(terms.reached, start=1)]
     bonus = sum((line.maximum for line in early), Decimal(0))
@@ -141,6 +141,10 @@ def score(
         late_days=lateness.days,
         handed_in=lateness.words,
     )
+
+
+def _called(graded: Graded, key: str) -> Graded:
+    return graded if graded.key == key else replace(graded, key=key)
 
 
 def _early(number: int, milestone: Milestone) -> Line:

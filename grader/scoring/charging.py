@@ -15,6 +15,8 @@ from grader.model import CheckResult, Graded
 
 def charged_once(graded: Graded, assignment: Assignment) -> Graded:
     """The results with the credit of items that follow from others."""
+    if all(result.status != "failed" for result in graded.results.values()):
+        return graded
     results = dict(graded.results)
     seen: dict[tuple[str | None, str], str] = {}
     for item in assignment.items:
