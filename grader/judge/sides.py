@@ -215,6 +215,7 @@ class Desk:
     seen: list[tuple[Call, Mapping[str, object]]] = field(default_factory=list)
     last: tuple[Call, Observation] | None = None
     answers: Answers | None = None
+    several: bool = False  # whether more than one reading is tried
     observed: list[Notes] | None = None  # what was seen of each run, where runs are traced
 
     def begin(self, limits: Limits) -> None:
@@ -222,7 +223,7 @@ class Desk:
         self.limits = limits
         self.give(limits.wall_seconds)
         self.binding = Binding()
-        self.answers = None
+        self.answers, self.several = None, False
         self.notes.clear()
         self.item_text = ""
         self.last = None
@@ -273,7 +274,7 @@ class StudentSide:
             raise Ended(observation)
         desk.seen.append((call, observation.values))
         # Where there are several readings, another one may have values of another kind.
-        if desk.answers is None and (mismatch := _other_kind(call, observation.values)) is not None:
+        if not desk.several and (mismatch := _other_kind(call, observation.values)) is not None:
             raise Disagreement([mismatch])
         return observation.values
 

@@ -127,6 +127,21 @@ def test_any_declared_reading_passes_and_a_later_one_is_noted(judged, text, note
     assert len(book.calls) == len(ROWS) * len(WAYS), "nothing was asked of the reference that was not recorded"
 
 
+@pytest.mark.parametrize(("text", "compared"), [("x.sum()", 3), ("x.max()", 1 + 3 + 1 + 1)])
+def test_other_readings_are_compared_only_where_the_first_does_not_do(judged, text, compared):
+    bodies = []
+
+    @item("item", readings=WAYS)
+    def counted(student, reference, reading, case):
+        actual, expected = student.run(value, by_row(case)), reference.run(value, by_row(case), **reading)
+        bodies.append(reading)
+        assert_agrees(actual, expected)
+
+    recorded = len(WAYS) * len(ROWS)  # the reference plays them all
+    assert judged(counted, f"def value(x):\n    return {text}\n")[0].status == "passed"
+    assert len(bodies) - recorded == compared
+
+
 def test_the_same_reading_has_to_agree_on_every_case(judged):
     text = "def value(x):\n    return x.sum() if len(x) == 3 else x.mean()\n"
     result, _, book = judged(agrees, text)
