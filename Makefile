@@ -56,9 +56,9 @@ demo: $(VENV)/installed
 	@rm -rf grades/demo
 	@$(BIN)/grader grade cs7643_a4 $(DEMO)/* --out grades/demo --seed demo
 
-# Files are handed out whole, because tests of one file share what they grade once.
+# Files are handed out whole, because tests of one file share what they grade once, in the order of tests/conftest.py.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile --ignore tests/containers --ignore $(ALONE)
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder --ignore tests/containers --ignore $(ALONE)
 	$(BIN)/python -m pytest -q $(ALONE)
 
 # One engine and one image for all of them, so one after another.
