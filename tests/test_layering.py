@@ -21,7 +21,8 @@ LAYERS = (
     ("assignment", "probing"),
     ("thresholds", "parsing", "datasets", "course", "calling", "fitting", "short"),
     ("templates", "results", "worker"),
-    ("intake", "rules", "sandbox", "suite", "scoring"),
+    ("rules", "sandbox", "suite", "scoring"),
+    ("intake",),
     ("reports", "recording"),
     ("run", "marking"),
     ("proof", "container", "cluster", "release"),
@@ -41,7 +42,7 @@ LINUX_BACK_END = {f"grader.sandbox.{name}" for name in ("apart", "confine", "lin
 AT_THE_TOP = {f"sandbox/{name}.py" for name in ("apart", "confine", "linux", "mounts", "seccomp", "zygote")}
 INSIDE = {"results/journal.py", "judge/lacking_data.py", "judge/main.py", "judge/preparing.py", "judge/start.py",
           "commands/doctor.py", "marking/keeping.py", "marking/pdf.py", "datasets/staging.py",
-          "worker/clock.py"}  # fmt: skip
+          "worker/clock.py", "sandbox/expendable.py"}  # fmt: skip
 
 TORCH_FREE = (
     "grader.cli",

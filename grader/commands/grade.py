@@ -346,6 +346,7 @@ def _take(
         submitted_at=request.submitted_at,
         earlier=intake.Earlier(people=known, attempts=journal.contents.attempts()),
         compare=True,
+        apart=True,
         choose=choose,
         shut_out=forgotten.recognised(gone),
     )
@@ -393,7 +394,8 @@ def _require_same_shard(journal: Journal, shard: Shard | None, seed: str | None)
 def _count(request: Request, assignment: Assignment) -> int:
     """How many submissions there are to be graded: a bulk download is unpacked for it, into a folder that goes."""
     with tempfile.TemporaryDirectory() as workspace:
-        found = intake.take(request.paths, assignment, Path(workspace).resolve(), groups=request.groups)
+        room = Path(workspace).resolve()
+        found = intake.take(request.paths, assignment, room, groups=request.groups, apart=True)
     return sum(isinstance(entry, Submission) for entry in found)
 
 

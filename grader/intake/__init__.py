@@ -9,6 +9,7 @@ temporary folder before it appears under its key, and what is wrong with one cos
 from __future__ import annotations
 
 import hashlib
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.errors import SubmissionError, UsageError
+from grader.intake.apart import lay_out_apart
 from grader.intake.archives import BULK, archive_entries
 from grader.intake.candidates import Candidate, with_keys, with_lateness
 from grader.intake.classify import split
@@ -24,7 +26,7 @@ from grader.intake.expected import ExpectedNames
 from grader.intake.fates import Ledger, accounted
 from grader.intake.fingerprints import fingerprints, former_prints, given_code
 from grader.intake.groups import as_groups, read_groups, same_people_together, unmatched, with_named_ids
-from grader.intake.layout import lay_out
+from grader.intake.layout import Laid, lay_out
 from grader.intake.names import is_archive, masked, stem
 from grader.intake.tree import Entry, file_entry, folder_entries, handed_in_as, remove
 from grader.model import Fate, Person, Refused, Submission, attempt_key
@@ -59,7 +61,10 @@ class Taken:
 
 @dataclass(frozen=True)
 class _Room:
-    """Where submissions are laid out, and what is known of earlier ones. `taken`: attempts of this call by owner."""
+    """Where submissions are laid out, and what is known of earlier ones.
+
+    `reads`: where they are laid out by children, the places that those may read.
+    """
 
     assignment: Assignment
     expected: ExpectedNames
@@ -69,13 +74,24 @@ class _Room:
     compare: bool
     given: frozenset[str]
     former: Mapping[str, str]
+    reads: tuple[Path, ...] | None = None
+
+    def prints(self, root: Path, files: Mapping[str, str]) -> Mapping[str, str]:
+        """Fingerprints of the student's own code, if works are to be compared."""
+        return fingerprints(root, files, self.given) if self.compare else {}
 
 
 def take(
-    paths: Sequence[Path], assignment: Assignment, workspace: Path, *, groups: Path | None = None, single: bool = False
+    paths: Sequence[Path],
+    assignment: Assignment,
+    workspace: Path,
+    *,
+    groups: Path | None = None,
+    single: bool = False,
+    apart: bool = False,
 ) -> list[Submission | Refused]:
     """Take in every submission at `paths`; as `take_all`, for whoever asks for nothing else."""
-    return list(take_all(paths, assignment, workspace, groups=groups, single=single).found)
+    return list(take_all(paths, assignment, workspace, groups=groups, single=single, apart=apart).found)
 
 
 def take_all(
@@ -88,6 +104,7 @@ def take_all(
     submitted_at: str | None = None,
     earlier: Earlier = Earlier(),
     compare: bool = False,
+    apart: bool = False,
     choose: Callable[[Sequence[str]], Collection[str]] = list,
     shut_out: Callable[[str, Sequence[Person]], bool] = lambda owner, people: False,
 ) -> Taken:
@@ -97,9 +114,10 @@ def take_all(
     for a student's own folder and for Gradescope. `submitted_at` is when they were handed in, where the source does not
     say it. An attempt that `earlier` has with the same content keeps its key;
     another one of the same owner gets a key of its own. `compare`: make fingerprints, by which equal work of different
-    people is found. `choose` gets the keys of all owners and returns those whose attempts are taken; `shut_out` says of
-    a chosen one, by key and people, that it is not to be taken all the same. What becomes of the others' files is not
-    told. Raises UsageError for a path that does not exist or a groups file that cannot be read.
+    people is found; `apart`: on Linux each submission's archives and sources are opened and parsed in an expendable
+    child. `choose` gets the keys of all owners and returns those whose attempts are taken; `shut_out` says of a chosen
+    one, by key and people, that it is not to be taken all the same. What becomes of the others' files is not told.
+    Raises UsageError for a path that does not exist or a groups file that cannot be read.
     """
     known_groups = () if groups is None else read_groups(groups, assignment.tracks)
     _must_exist(paths)
@@ -123,6 +141,7 @@ def take_all(
             compare,
             given := given_code(assignment) if compare else frozenset(),
             former_prints(assignment, given) if compare else {},
+            tuple(path.resolve() for path in paths) if apart and sys.platform.startswith("linux") else None,
         )
         taken: dict[str, Submission | Refused] = {}
         fates: list[Fate] = []
@@ -206,14 +225,14 @@ def _taken(owner: str, candidate: Candidate, room: _Room, staged: Path) -> tuple
             raise SubmissionError(candidate.problem)
         staged.mkdir()
         staged.chmod(0o755)
-        laid = lay_out(candidate, room.expected, staged, ledger)
+        laid = _laid_out(candidate, room, staged, ledger)
     except SubmissionError as error:
         reason = _said(str(error), candidate, REASON_LIMIT)
         refused = _refused(owner, candidate, reason, ledger.seen.values(), room)
         return refused, tuple(ledger.fates(refused.key, reason))
     number = _number(owner, laid.digest, room)
     key = attempt_key(owner, number)
-    own = fingerprints(staged, laid.files, room.given) if room.compare else {}
+    own = laid.prints
     if same := [file.path for file in room.assignment.files if own.get(file.id, "") == room.former.get(file.id)]:
         ledger.looks.append(f"Its own code in {', '.join(same)} is that of last year's reference.")
     submission = Submission(
@@ -234,6 +253,13 @@ def _taken(owner: str, candidate: Candidate, room: _Room, staged: Path) -> tuple
         attention=tuple(dict.fromkeys(_said(look, candidate, NOTE_LIMIT) for look in ledger.looks)),
     )
     return submission, tuple(ledger.fates(key))
+
+
+def _laid_out(candidate: Candidate, room: _Room, staged: Path, ledger: Ledger) -> Laid:
+    if room.reads is not None:
+        return lay_out_apart(candidate, room.expected, staged, ledger, room.reads, room.prints)
+    laid = lay_out(candidate, room.expected, staged, ledger)
+    return replace(laid, prints=room.prints(staged, laid.files))
 
 
 def _said(text: str, candidate: Candidate, limit: int) -> str:

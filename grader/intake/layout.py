@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -41,10 +41,14 @@ from grader.parsing.notebooks import notebook_of_source
 
 @dataclass(frozen=True, kw_only=True)
 class Laid:
-    """What was laid out: file id → path, and the digest of all names and contents as they were handed in."""
+    """What was laid out: file id → path, and the digest of all names and contents as they were handed in.
+
+    `prints`: the fingerprints of the student's own code, where somebody has made them already.
+    """
 
     files: dict[str, str]
     digest: str
+    prints: Mapping[str, str] = field(default_factory=dict)
 
 
 def lay_out(candidate: Candidate, expected: ExpectedNames, target: Path, ledger: Ledger) -> Laid:

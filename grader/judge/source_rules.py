@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import select
-import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from grader.model import Violation
 from grader.rules import SourceFile, check_sources, print_sites, source_file
 from grader.rules.source import PrintSite
 from grader.sandbox import scratch
+from grader.sandbox.expendable import View, told_by_a_child
 from grader.templates.generate import templates_of
 
 PARSE_SECONDS = 20.0
@@ -63,50 +61,11 @@ def _in_child(
 def _asked(
     assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str], strays: bool
 ) -> bytes:
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        _answer(assignment, root, files, template, strays, writer)
-    os.close(writer)
-    try:
-        return _read_all(reader, pid)
-    finally:
-        os.close(reader)
-        os.waitpid(pid, 0)
-
-
-def _answer(
-    assignment: Assignment,
-    root: Path,
-    files: Mapping[str, str],
-    template: Mapping[str, str],
-    strays: bool,
-    writer: int,
-) -> None:
-    code = 1
-    try:
+    def work() -> bytes:
         found = check_sources(assignment, dict(_sources(root, files, strays)), template)
-        raw = json.dumps([dataclasses.asdict(violation) for violation in found[:200]]).encode()
-        with os.fdopen(writer, "wb") as target:
-            target.write(raw)
-        code = 0
-    finally:
-        os._exit(code)
+        return json.dumps([dataclasses.asdict(violation) for violation in found[:200]]).encode()
 
-
-def _read_all(reader: int, pid: int) -> bytes:
-    """What the child wrote; b"" when it took too long or died."""
-    pieces: list[bytes] = []
-    while True:
-        readable, _, _ = select.select([reader], [], [], PARSE_SECONDS)
-        if not readable:
-            os.kill(pid, signal.SIGKILL)
-            return b""
-        piece = os.read(reader, 1 << 16)
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)
+    return told_by_a_child(work, View(reads=(root,), seconds=PARSE_SECONDS))
 
 
 def _unreadable(assignment: Assignment) -> Iterator[Violation]:

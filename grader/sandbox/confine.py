@@ -106,6 +106,26 @@ def apply(wanted: Confinement) -> dict[str, str]:
     return facts
 
 
+def to_a_view(reads: Sequence[str], writes: Sequence[str], memory_mib: int, seconds: int) -> None:
+    """Confine this process, which only reads what strangers wrote, to some files and to what interpreters read.
+
+    Where the kernel lacks one of these protections the others hold.
+    """
+    pages = int(_read("/proc/self/statm").split()[0])
+    memory = pages * resource.getpagesize() + (memory_mib << 20)
+    for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
+        hard = resource.getrlimit(limit)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (value, value))
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(PR_SET_DUMPABLE, 0)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    seen = [*reads, *{sys.prefix, sys.base_prefix, os.path.dirname(os.path.dirname(__file__))}]  # noqa: PTH120
+    readable = [(path, LANDLOCK_READ if os.path.isdir(path) else LANDLOCK_READ_FILE) for path in seen]  # noqa: PTH112
+    _landlock("", [*readable, *((path, LANDLOCK_KEEP) for path in writes)])
+    seccomp.install(os.getpid())
+
+
 def _own_keyring() -> str:
     """Exchange the session's keyring, which is inherited, for a new one."""
     number = system_calls.numbers(system_calls.REFUSED, int(os.uname().machine == "aarch64"))["keyctl"]

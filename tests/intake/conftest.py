@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,12 +24,12 @@ def workspace(tmp_path: Path) -> Iterator[Path]:
     assert not list(yard.glob("work/.taking-*"))
 
 
-@pytest.fixture
-def taken(workspace: Path) -> Taker:
-    """`take` into the workspace, for the course unless another assignment is given."""
+@pytest.fixture(params=[False, True] if sys.platform.startswith("linux") else [False])
+def taken(workspace: Path, request: pytest.FixtureRequest) -> Taker:
+    """`take` into the workspace, here and in a child, for the course unless another assignment is given."""
 
     def take_here(*paths: Path, assignment: Assignment = COURSE, **options: object) -> list[Submission | Refused]:
-        return take(paths, assignment, workspace, **options)  # type: ignore[arg-type]
+        return take(paths, assignment, workspace, apart=request.param, **options)  # type: ignore[arg-type]
 
     return take_here
 
