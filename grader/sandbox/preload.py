@@ -73,10 +73,10 @@ def public_functions(module: ModuleType) -> dict[str, Probe]:
 
 
 def warm_up() -> None:
-    """Import what is imported lazily and touch the processor detection, with one thread and without autograd.
+    """Import what is imported lazily and touch the processor detection, with one thread and without a backward.
 
     Done before any change of root: later torch could not read /proc/cpuinfo and would fall back to slower kernels
-    with other numbers. No backward here: autograd's threads do not survive a fork.
+    with other numbers. Autograd's threads do not survive a fork.
     """
     torch.set_num_threads(1)
     adapting.install()
@@ -92,3 +92,5 @@ def warm_up() -> None:
         torch.nn.LSTM(4, 4)(a[None])
         torch.nn.functional.conv2d(a[None, None], a[None, None])
         torch.randn(3, generator=torch.Generator().manual_seed(0))
+    # With gradients it is another kernel, whose code is generated: 34 ms of each worker that uses it.
+    torch.nn.LSTM(4, 4)(a[None])
