@@ -29,6 +29,7 @@ JUNK_FILES = frozenset({
 })  # fmt: skip
 JUNK_SUFFIXES = (".pyc", ".pyo", ".swp", ".swo", "~", ":zone.identifier")
 JUNK_PREFIXES = ("._", "~$", ".~lock.")
+SCRATCH = ".scratch-"  # workers have such folders there, and what rules look into has none
 # Folders of one submission that nobody would take for a student, whatever lies beside them.
 WORK_FOLDERS = frozenset({
     "data", "dataset", "datasets", "checkpoints", "checkpoint", "ckpt", "output", "outputs", "result", "results",
@@ -115,9 +116,9 @@ def junk(path: str) -> str:
     """The part of the path that makes it no work of the student (`__pycache__`, `.DS_Store`), or ""."""
     *folders, name = path.split("/")
     for folder in folders:
-        if folder in JUNK_FOLDERS:
+        if folder in JUNK_FOLDERS or folder.startswith(SCRATCH):
             return folder
-    known = name in JUNK_FOLDERS or name.casefold() in JUNK_FILES or name.startswith(JUNK_PREFIXES)
+    known = name in JUNK_FOLDERS or name.casefold() in JUNK_FILES or name.startswith((*JUNK_PREFIXES, SCRATCH))
     return name if known or name.casefold().endswith(JUNK_SUFFIXES) else ""
 
 

@@ -84,8 +84,8 @@ class LinuxProcess:
         return clean(raw.decode("utf-8", errors="replace"), 4000)
 
     def written(self) -> int:
-        """Where the worker writes next: it shares the open file with us."""
-        return os.lseek(self._output, 0, os.SEEK_CUR)
+        """Where the worker writes next: it shares the open file with us, and may have moved that place anywhere."""
+        return min(os.lseek(self._output, 0, os.SEEK_CUR), os.fstat(self._output).st_size)
 
     def memory_mib(self) -> float | None:
         """Resident memory, read from outside: the worker cannot say otherwise."""

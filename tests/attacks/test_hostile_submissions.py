@@ -14,11 +14,11 @@ FIRST_LINE = '"""A gated layer and a softmax."""'
 # Sent under the id of the request that is being answered, which the worker's own frames hold.
 SENDS = """
 import json, os, struct, sys
-def send(tree):
+def send(tree, kind="answer"):
     frame = sys._getframe()
     while not hasattr(frame.f_locals.get("frame"), "kind"):
         frame = frame.f_back
-    raw = json.dumps({"id": frame.f_locals["frame"].id, "kind": "answer", "tree": tree, "tensors": []}).encode()
+    raw = json.dumps({"id": frame.f_locals["frame"].id, "kind": kind, "tree": tree, "tensors": []}).encode()
     os.write(3, struct.pack("<4sIQ", b"GRD1", len(raw), 0) + raw)
 """
 HOSTILE = {
@@ -29,6 +29,13 @@ HOSTILE = {
     "kills_everybody": "import os; os.kill(-1, 9)",
     "leaves_a_process": "import os, time; os.fork() or time.sleep(600)",
     "hangs_up": "import os, time; os.close(3); time.sleep(600)",
+    "moves_where_it_prints": "import os; os.lseek(1, (1 << 63) - 1, 0)",
+    "pins_itself_and_spins": """import os, threading
+def spin():
+    while True: pass
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+[threading.Thread(target=spin, daemon=True).start() for _ in range(20)]""",
+    "claims_steps_without_end": SENDS + 'send({"step": 10**400, "values": {"loss": {"$f": "0x1p0"}}}, "progress")',
     "takes_all_memory": "import torch; torch.ones(1 << 29)",
 }
 HONEST = {
@@ -37,7 +44,7 @@ HONEST = {
     "loads_data": "from torch.utils.data import DataLoader\nlist(DataLoader(range(4), 2, num_workers=2))",
 }
 # The others are refused with an exception, which costs only the statement: the rest of their code is right.
-BREAKS = ("sends_a_float_alone", "says_that_it_passed", "ends_its_process", "hangs_up")
+BREAKS = ("sends_a_float_alone", "says_that_it_passed", "ends_its_process", "hangs_up", "claims_steps_without_end")
 LAYERS = {item for item in ITEMS if item.startswith(("gate", "softmax"))}
 
 

@@ -104,7 +104,7 @@ def test_junk_is_taken_away_and_noted(tmp_path, one) -> None:
     junk = {
         "__MACOSX/models/._LSTM.py": "x", ".DS_Store": "x", "models/__pycache__/LSTM.cpython-311.pyc": "x",
         ".git/config": "x", ".ipynb_checkpoints/Main-checkpoint.ipynb": NOTEBOOK, "myenv/pyvenv.cfg": "x",
-        "myenv/lib/torch.py": "x",
+        "myenv/lib/torch.py": "x", ".scratch-1/LSTM.py": "x", "models/.scratch-2": "x",
     }  # fmt: skip
     for path in (put(tmp_path / "a", {**GOOD, **junk}), pack(tmp_path / "b.zip", {**GOOD, **junk})):
         result = one(path)
