@@ -94,11 +94,6 @@ def merge_intake(out: Path, folders: Sequence[Path]) -> None:
         write_text(out / INTAKE, tables.intake((), *before))
 
 
-def results_text(report: Report) -> str:
-    """The text of results.json."""
-    return full.text(gradescope.results(report))
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a whole file at once: into a temporary file beside it, then renamed over it. One that has the text stays.
 
@@ -144,7 +139,7 @@ def _make_folders(folder: Path) -> None:
 
 def _submission_files(report: Report, pages: bool) -> Iterator[tuple[Path, str]]:
     folder = Path(report.key)
-    yield folder / "results.json", results_text(report)
+    yield folder / "results.json", gradescope.text(report)
     yield folder / "report.json", full.dump(report)
     if pages:
         student, staff = pages_of(report.key)

@@ -17,7 +17,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from grader.errors import UsageError
-from grader.model import Report, fields_of
+from grader.model import Line, Report, fields_of
+from grader.reports.repeated import MOST, key_of, line_of
 
 FORMAT = "grader-report"
 VERSION = 1
@@ -30,7 +31,42 @@ def content(report: Report) -> dict[str, Any]:
 
 def dump(report: Report) -> str:
     """The text of report.json; equal reports give equal text."""
-    return text({"format": FORMAT, "version": VERSION, **fields_of(report)})
+    fields = {"format": FORMAT, "version": VERSION, **fields_of(report)}
+    try:
+        return _text({**fields, "lines": [_line(line) for line in report.lines]})
+    except ValueError:  # as in `text`
+        return _text(_plain(fields))
+
+
+class Encoded(str):
+    """Text that is JSON already."""
+
+    __slots__ = ()
+
+
+def encoded(value: object) -> Encoded:
+    """JSON on one line. Raises ValueError for a number that JSON does not have."""
+    return Encoded(_encode(value))
+
+
+def _line(line: Line) -> Encoded:
+    key, result = key_of(line), line.result
+    if key is None or (result is not None and not (type(result.seconds) is float and math.isfinite(result.seconds))):
+        return encoded(line)
+    parts = _parts(*key)
+    if result is None:
+        return Encoded(parts[0])
+    return Encoded(f"{parts[0]}{_encode(result.observation)}{parts[1]}{result.seconds!r}{parts[2]}")
+
+
+@functools.lru_cache(maxsize=MOST, typed=True)
+def _parts(*key: object) -> list[str]:
+    """The text of the line of a key, without observation and seconds, which stand between the parts."""
+    line = line_of(key)
+    if line.result is None:
+        return [_encode(line)]
+    result = {**fields_of(line.result), "observation": _BREAK, "seconds": _BREAK}
+    return _encode({**fields_of(line), "result": result}).split(f'"{_BREAK}"')
 
 
 def text(data: Mapping[str, Any]) -> str:
@@ -60,8 +96,9 @@ _BREAK = secrets.token_hex(16)
 
 def _encoded(values: Sequence[object]) -> list[str]:
     """The text of each, all encoded in one go: to call the encoder costs more than what most of them do."""
-    parted = [part for value in values for part in (value, _BREAK)]
-    return _encode(parted[:-1])[1:-1].split(f', "{_BREAK}", ')
+    parted = [part for value in values if not isinstance(value, Encoded) for part in (value, _BREAK)]
+    texts = iter(_encode(parted[:-1])[1:-1].split(f', "{_BREAK}", '))
+    return [value if isinstance(value, Encoded) else next(texts) for value in values]
 
 
 def _default(value: object) -> Any:

@@ -10,11 +10,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from grader.model import Line, Report
+from grader.reports import full
+from grader.reports.repeated import MOST, key_of, line_of
 from grader.reports.words import (
     HIDDEN,
     STATE_WORDS,
@@ -40,6 +44,18 @@ _LEFT_OUT = ("Printed", "Binding")  # they are in report.html
 
 def results(report: Report) -> dict[str, Any]:
     """The content of results.json, valid by `schema()`."""
+    return _results(report, _test)
+
+
+def text(report: Report) -> str:
+    """The text of results.json."""
+    try:
+        return full.text(_results(report, _encoded_test))
+    except ValueError:  # a number that JSON does not have
+        return full.text(results(report))
+
+
+def _results(report: Report, test_of: Callable[[Line], object]) -> dict[str, Any]:
     decided = {} if report.unfinished else {"score": number(report.score)}
     listed = [line for line in report.lines if line.counted or _was_looked_at(line)]
     return {
@@ -51,7 +67,7 @@ def results(report: Report) -> dict[str, Any]:
         "test_name_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "tests": [_test(line) for line in urgent_first(listed)],
+        "tests": [test_of(line) for line in urgent_first(listed)],
         "extra_data": {
             "format": FORMAT,
             "assignment": report.slug,
@@ -73,6 +89,16 @@ def schema() -> dict[str, Any]:
 def _was_looked_at(line: Line) -> bool:
     """An item that does not count is listed when its author would look for it: it ran, or a person marked it."""
     return line.state == "marked" or line.result is not None
+
+
+def _encoded_test(line: Line) -> full.Encoded:
+    key = key_of(line)
+    return full.encoded(_test(line)) if key is None else _test_of(*key)
+
+
+@functools.lru_cache(maxsize=MOST, typed=True)
+def _test_of(*key: object) -> full.Encoded:
+    return full.encoded(_test(line_of(key)))
 
 
 def _test(line: Line) -> dict[str, Any]:

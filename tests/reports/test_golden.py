@@ -15,7 +15,7 @@ from learning_examples import PERPLEXITY, trained
 from report_examples import ASSIGNMENT, report, reports
 
 from grader.model import Report
-from grader.reports import difference, files, full, html, overview_text, tables, terminal
+from grader.reports import difference, full, gradescope, html, overview_text, tables, terminal
 from grader.reports.curve import spark, svg
 from grader.reports.learning import learning_of
 from grader.reports.overview import overview
@@ -75,10 +75,10 @@ def training_curve() -> str:
 
 CASES = {
     "overview.txt": lambda: overview_text.text(overview(crowd_examples.reports(), crowd_examples.PEOPLE)),
-    "ada.results.json": lambda: files.results_text(report("ada")),
-    "bob.results.json": lambda: files.results_text(report("bob")),
-    "zoe.results.json": lambda: files.results_text(report("zoe")),
-    "eve.results.json": lambda: files.results_text(report("=eve")),
+    "ada.results.json": lambda: gradescope.text(report("ada")),
+    "bob.results.json": lambda: gradescope.text(report("bob")),
+    "zoe.results.json": lambda: gradescope.text(report("zoe")),
+    "eve.results.json": lambda: gradescope.text(report("=eve")),
     "ada.report.json": lambda: full.dump(report("ada")),
     "ada.student.txt": lambda: visible_text(html.page(report("ada"))),
     "ada.staff.txt": lambda: visible_text(html.page(report("ada"), staff=True)),

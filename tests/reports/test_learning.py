@@ -16,7 +16,7 @@ from learning_examples import ACCURACY, DIVERGED, PERPLEXITY, trained
 from report_examples import ADA, ASSIGNMENT, HOSTILE
 
 from grader.model import CheckResult, Graded, Line
-from grader.reports import files, full, html, terminal
+from grader.reports import full, gradescope, html, terminal
 from grader.reports.curve import BLOCKS, SPARK_WIDTH, picture, spark, svg
 from grader.reports.learning import Series, comparison_of, learning_of
 from grader.scoring import score
@@ -288,7 +288,7 @@ def test_the_terminal_shows_the_curve_beside_a_pass():
 def test_a_training_that_diverged_spoils_no_output(figures):
     one = report_of(figures)
     assert full.load(full.dump(one)).lines
-    json.loads(files.results_text(one), parse_constant=pytest.fail)
+    json.loads(gradescope.text(one), parse_constant=pytest.fail)
     assert "<svg" in html.page(one)
     assert terminal.check_text(one)
 

@@ -46,7 +46,7 @@ def any_report(draw):
 @settings(max_examples=40)
 @given(any_report())
 def test_results_are_valid_and_consistent(one):
-    text = files.results_text(one)
+    text = gradescope.text(one)
     results = json.loads(text, parse_float=Decimal, parse_int=Decimal)
     jsonschema.Draft202012Validator(gradescope.schema()).validate(json.loads(text))
     scored = [test for test in results["tests"] if "score" in test]
@@ -105,7 +105,7 @@ def test_what_students_get_holds_no_staff_evidence_and_nothing_of_hidden_items(k
     one = report(key)
     for text in (
         html.page(one),
-        files.results_text(one),
+        gradescope.text(one),
         terminal.check_text(one),
         rendered(terminal.check_report(one)),
     ):
@@ -118,7 +118,7 @@ def test_what_students_get_holds_no_staff_evidence_and_nothing_of_hidden_items(k
 @given(any_report())
 def test_students_never_see_staff_text(one):
     marked = replace(one, lines=tuple(with_marker(line) for line in one.lines))
-    for text in (html.page(marked), files.results_text(marked), terminal.check_text(marked)):
+    for text in (html.page(marked), gradescope.text(marked), terminal.check_text(marked)):
         assert "STAFF-ONLY" not in text
         assert "HIDDEN-ONLY" not in text
 
@@ -339,7 +339,7 @@ def test_a_private_rule_shows_its_evidence_to_staff_only() -> None:
     found = Violation(rule="r", message="models/RNN.py, line 3: reads the trace", file="models/RNN.py", line=3)
     broken = Applied(rule="r", title="no tricks", action="zero", taken=Decimal(0), violations=(found,), private=True)
     shown = replace(report("ada"), applied=(broken,))
-    for text in (html.page(shown), files.results_text(shown), terminal.check_text(shown)):
+    for text in (html.page(shown), gradescope.text(shown), terminal.check_text(shown)):
         assert "reads the trace" not in text
         assert "no tricks" in text
         assert "with the course staff" in text
@@ -374,3 +374,23 @@ def test_what_cannot_be_written_is_not_said_to_be_kept(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(GraderError, match=r"cannot be written: .*; make room, .* run the same command again"):
         files.write_text(tmp_path / "file" / "voids.csv", "item,how,by,why\n")
+
+
+@given(any_report())
+@settings(max_examples=60)
+def test_a_text_that_is_kept_for_the_next_line_is_that_of_this_one(made):
+    """Lines that differ in nothing but their seconds share a text; each file is what it would be without that."""
+    late = [
+        replace(line, result=line.result and replace(line.result, figures={}, seconds=0.25, observation="ab"))
+        for line in made.lines
+    ]
+    for report_ in (made, replace(made, lines=tuple(late)), made):
+        assert json.loads(full.dump(report_)) == json.loads(json.dumps(full.content(report_)))
+        assert json.loads(gradescope.text(report_)) == json.loads(full.text(gradescope.results(report_)))
+
+
+def test_equal_numbers_that_are_written_in_two_ways_stay_as_they_are():
+    one = report("ada")
+    for maximum in ("2", "2.0", "2"):
+        changed = replace(one, lines=tuple(replace(line, maximum=Decimal(maximum)) for line in one.lines))
+        assert {line["maximum"] for line in json.loads(full.dump(changed))["lines"]} == {maximum}
