@@ -137,11 +137,14 @@ def _taken_over(folder: str) -> None:
 
 
 def _flattened(path: str, folder: str) -> bool:
-    """Move the folders in `path` into `folder` and remove it; whether it is gone."""
+    """Move the folders in `path` into `folder` and remove it; whether anything was moved or is gone."""
+    changed = False
     for inner in _emptied(path):
+        _taken_over(inner)  # a folder that is closed cannot be moved
         with contextlib.suppress(OSError):
             os.rename(inner, f"{folder}/{secrets.token_hex(16)}")  # noqa: PTH104
+            changed = True
     with contextlib.suppress(OSError):
         os.rmdir(path)  # noqa: PTH106
-        return True
-    return False
+        changed = True
+    return changed

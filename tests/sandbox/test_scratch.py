@@ -1,13 +1,16 @@
 """A worker's folder goes with it, whatever it has made there."""
 
 import os
+import subprocess
 import sys
 
 import pytest
+from tiny_assignment import open_for_workers
 
 from grader.sandbox import scratch
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="modes and links as on Linux")
+USER = 54_321
 DEEP = 1500  # more than Python's functions and a process's descriptors can follow
 
 
@@ -23,18 +26,50 @@ def nested(folder, depth):
     os.close(here)
 
 
-def test_what_is_deep_closed_or_wide_goes(tmp_path):
-    folder = tmp_path / "scratch"
+def as_a_user(action, folder):
+    """Do it as an ordinary user, whom modes concern."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setresuid(USER, USER, USER)
+            action(folder)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def filled(folder):
+    """With folders that are deep, closed, or whose files only their owner may remove, at the top and below."""
     (folder / "closed" / "inner").mkdir(parents=True)
-    (folder / "closed" / "inner" / "file").touch()
+    (folder / "outer" / "closed").mkdir(parents=True)
+    (folder / "outer" / "sticky").mkdir(mode=0o1777)
+    for place in (folder / "closed" / "inner", folder / "outer" / "sticky", folder):
+        for number in range(100):
+            (place / f"f{number}").touch()
     nested(folder, DEEP)
     nested(folder / "closed", DEEP)
-    for number in range(300):
-        (folder / f"f{number}").touch()
-    for closed in (folder / "closed" / "inner", folder / "closed", folder):
+    for closed in (folder / "outer" / "closed", folder / "closed" / "inner", folder / "closed", folder):
         closed.chmod(0)
+
+
+def removed(folder):
     scratch.remove(str(folder))
-    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("by_its_owner", [True, False])
+def test_what_is_deep_closed_or_wide_goes(tmp_path, by_its_owner):
+    yard = open_for_workers(tmp_path) / "yard"
+    yard.mkdir()
+    yard.chmod(0o777)
+    try:
+        as_a_user(filled, yard / "scratch")
+        assert [path.name for path in yard.iterdir()] == ["scratch"]
+        as_a_user(removed, yard / "scratch") if by_its_owner else removed(yard / "scratch")
+        assert list(yard.iterdir()) == []
+    finally:  # what is too deep for Python would stop the next run of all tests
+        subprocess.run(["chmod", "-R", "u+rwx", yard], check=False, capture_output=True)
+        subprocess.run(["rm", "-rf", yard], check=False)
 
 
 def test_what_links_lead_to_stays(tmp_path):
