@@ -107,7 +107,7 @@ def main() -> None:
         )
         print("\n".join(machine(("torch",))))
         print(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())), flush=True)
-        out, most = root / "grades", MostMemory()
+        out, most = root / "grades", MostMemory(judges=False)
         command = [sys.executable, "-m", "grader.cli", "grade", assignment.slug, root / "export", "--out", out]
         command += ["--training", "off", "--seed", "1", "--jobs", given.jobs, "--course", root / "course.yaml"]
         cost, _ = run(command, cwd=Path.cwd(), watch=most)
