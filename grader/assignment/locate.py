@@ -19,6 +19,7 @@ from pathlib import Path
 from grader.errors import UsageError
 
 ENVIRONMENT = "GRADER_ASSIGNMENTS"
+KNOWN_MISTAKES = "submissions/wrong"
 SUITES, REFERENCES, TEMPLATES = "test_suites", "reference_solutions", "student_templates"
 RECORDINGS = "recordings"
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
@@ -57,8 +58,12 @@ def folders_below(root: Path, slug: str) -> Folders:
     )
 
 
-def copy_assignment(folders: Folders, target: Path, *, reference: bool = True) -> None:
-    """The assignment's folders below `target`, readable for everyone; kept submissions and caches stay behind."""
+def copy_assignment(folders: Folders, target: Path, *, reference: bool = True, mistakes: bool = False) -> None:
+    """The assignment's folders below `target`, readable for everyone; kept submissions and caches stay behind.
+
+    `mistakes`: known mistakes go along, without which nothing is known by its values: no hint, and no item is spared
+    that another one charges already. A recording brings them itself.
+    """
     goal = folders_below(target, folders.suite.name)
     for source, place, without in (
         (folders.suite, goal.suite, ("submissions",)),
@@ -68,6 +73,11 @@ def copy_assignment(folders: Folders, target: Path, *, reference: bool = True) -
         if source.is_dir() and (reference or source != folders.reference):
             ignored = shutil.ignore_patterns("__pycache__", *without)
             shutil.copytree(source, place, ignore=ignored, ignore_dangling_symlinks=True)
+    known = folders.suite / KNOWN_MISTAKES
+    if mistakes and known.is_dir():
+        (goal.suite / KNOWN_MISTAKES).mkdir(parents=True)
+        for path in known.glob("*.y*ml"):
+            shutil.copyfile(path, goal.suite / KNOWN_MISTAKES / path.name)
     for path in (target, *target.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 

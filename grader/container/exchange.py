@@ -68,7 +68,7 @@ def open_exchange(
         for name, content in ((NAME, known), (SUITE, b"")):
             (folder / name).write_bytes(content)
             (folder / name).chmod(0o666)
-        copy_assignment(folders, folder / "assignments")
+        copy_assignment(folders, folder / "assignments", mistakes=True)
         for entry in submissions:
             _linked(entry.root, folder / "submissions" / entry.key)
         (folder / "submissions").mkdir(exist_ok=True)

@@ -42,11 +42,12 @@ def back(exchange, assignment, present):
     return returned(exchange.folder, assignment.slug, SEED, present, ITEMS)
 
 
-def test_the_container_sees_the_assignment_without_its_kept_submissions_and_the_files(held):
+def test_the_container_sees_the_assignment_with_its_known_mistakes_alone_and_the_files(held):
     _, assignment, present, exchange = held
     suite = exchange.folder / "assignments" / "test_suites" / assignment.slug
     assert (suite / "assignment.yaml").is_file()
-    assert not (suite / "submissions").exists()
+    known = sorted(path.name for path in (assignment.suite / "submissions" / "wrong").iterdir())
+    assert sorted(path.name for path in (suite / "submissions").rglob("*")) == sorted([*known, "wrong"])
     for entry in present:
         inside = exchange.folder / "submissions" / entry.key
         assert (inside / "layers.py").read_bytes() == (entry.root / "layers.py").read_bytes()

@@ -10,6 +10,8 @@ import time
 import pytest
 from tiny_assignment import ROOT, SLUG, lay_out_submission, open_for_workers
 
+from grader.results.journal import read
+
 SEED = "containers"
 
 
@@ -49,6 +51,12 @@ def scores(out):
     return found
 
 
+def hints(out):
+    """(key, item) → the known mistake that was recognised."""
+    stored = read(out).submissions.items()
+    return {(key, name): result.hint for key, one in stored for name, result in one.results.items() if result.hint}
+
+
 def present(engine):
     return engine.docker("ps", "--all", "--quiet", "--filter", "label=dl-grader.run").stdout.split()
 
@@ -68,6 +76,7 @@ def test_a_grading_in_a_container_is_the_hosts(engine, image, handed_in, tmp_pat
     done = grade(engine, image, tmp_path / "inside", *sorted(handed_in.iterdir()))
     grade(engine, None, tmp_path / "here", *sorted(handed_in.iterdir()))
     assert scores(tmp_path / "inside") == scores(tmp_path / "here")
+    assert hints(tmp_path / "inside") == hints(tmp_path / "here") != {}
     assert "tiny: 3/3" in done.stderr
     assert present(engine) == []
     assert not (tmp_path / "inside" / ".container").exists()
