@@ -5,6 +5,7 @@ python -m benchmarks.trainings        print both tables, to be put into the page
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 
 from grader.assignment.assignment import Assignment, Budget, Evidence, Item, source_of
@@ -12,8 +13,8 @@ from grader.assignment.locate import known_slugs
 from grader.commands.shared import open_assignment
 
 HEADER = (
-    "| assignment, item | data | steps | mean (spread), seeds | threshold | fails right ones | seconds |",
-    "|---|---|---|---|---|---|---|",
+    "| assignment, item | data | steps | mean (spread), seeds | worst style | threshold | fails right ones | seconds |",
+    "|---|---|---|---|---|---|---|---|",
 )
 
 
@@ -44,11 +45,21 @@ def _row(slug: str, item: Item, evidence: Evidence, source: str) -> str:
         evidence.data,
         str(evidence.steps),
         f"{evidence.mean:.4g} ({evidence.spread:.2g}), {len(evidence.seeds)}",
+        _worst(evidence),
         _threshold(budget, item.training.beats),
         f"{evidence.false_fail:.2%}",
         f"{evidence.seconds:.0f}{device}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _worst(evidence: Evidence) -> str:
+    """The style that fails most often, unless that is how the reference begins; "–" where none was measured."""
+    if not evidence.worst:
+        return "the reference" if evidence.styles else "–"
+    figures = evidence.styles[evidence.worst]
+    mean, spread = statistics.fmean(figures), statistics.stdev(figures)
+    return f"{evidence.worst}: {mean:.4g} ({spread:.2g}), {len(figures)}"
 
 
 def _threshold(budget: Budget, beats: str | None) -> str:

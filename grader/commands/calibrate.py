@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from grader import intake
 from grader.assignment.assignment import Assignment, Evidence, Item, evidence_key
 from grader.assignment.locate import Folders
+from grader.assignment.training import EVIDENCE
 from grader.commands.shared import job_count, open_assignment, require_reference, trainings_for
 from grader.errors import EXIT_DONE, EXIT_NO, GraderError, UsageError
 from grader.model import CheckResult, Submission
@@ -25,6 +27,8 @@ from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory
 from grader.thresholds import figure_of
 
 LEAST_SEEDS = 3
+
+Runs = dict[str, CheckResult]  # by seed
 
 
 def run(slug: str, assignments: Path | None) -> int:
@@ -75,21 +79,38 @@ def run_training(
     # Every training is a run of its own, and none of them knows how much of a GPU the others will take.
     count = job_count(jobs) if jobs or device == "cpu" else 1
     key = evidence_key(trainings.source, device)
-    kept = seeds == 0 or more
-    found = {item.id: _known(assignment, item, key, trainings.source) for item in items} if kept else {}
-    wanted = {item.id: _lacking(found.get(item.id), names[:seeds]) for item in items}
-    runs = _runs(assignment, folders, wanted, trainings, count)
+    problems = []
     for item in items:
-        if runs[item.id]:
-            measured = evidence.measured_of(item, runs[item.id], trainings.source, f"torch {version('torch')}")
-            found[item.id] = evidence.joined(found[item.id], measured) if item.id in found else measured
-    for item in items if styles else ():
-        figures: dict[str, list[float]] = {}
-        for style, sources in styles_of(assignment).items():
-            begun = _runs(assignment, folders, {item.id: names[:styles]}, trainings, count, sources, style)
-            figures[style] = [figure_of(result) or 0.0 for result in begun[item.id].values()]
-        found[item.id] = replace(found[item.id], styles=evidence.rounded(figures))
-    return _keep(assignment, {name: {key: entry} for name, entry in found.items()})
+        known = _known(assignment, item, key, trainings.source) if seeds == 0 or more else None
+        measure = partial(_runs, assignment, folders, item.id, trainings=trainings, jobs=count)
+        try:
+            entry = _measured(item, known, _lacking(known, names[:seeds]), measure, trainings.source)
+            if styles:
+                entry = replace(entry, styles=_styles(assignment, names[:styles], measure))
+        except GraderError as error:
+            problems.append(str(error))
+            continue
+        # At once: what comes later may fail, or be stopped.
+        assignment = _stored(assignment, {item.id: {key: entry}})
+    return _told(assignment, {item.id: [key] for item in items}, problems)
+
+
+def _measured(
+    item: Item, known: Evidence | None, seeds: Sequence[str], measure: Callable[[Sequence[str]], Runs], source: str
+) -> Evidence:
+    """The reference's evidence: what is `known`, and what more seeds give."""
+    if known is not None and not seeds:
+        return known
+    found = evidence.measured_of(item, measure(seeds), source, f"torch {version('torch')}")
+    return found if known is None else evidence.joined(known, found)
+
+
+def _styles(assignment: Assignment, seeds: Sequence[str], measure: Callable[..., Runs]) -> dict[str, tuple[float, ...]]:
+    figures = {}
+    for style, sources in styles_of(assignment).items():
+        runs = measure(seeds, sources=sources, style=style)
+        figures[style] = [figure_of(result) or 0.0 for result in runs.values()]
+    return evidence.rounded(figures)
 
 
 def _lacking(entry: Evidence | None, seeds: Sequence[str]) -> list[str]:
@@ -112,23 +133,28 @@ def run_rates(slug: str, assignments: Path | None) -> int:
     _, assignment = open_assignment(slug, assignments)
     if not assignment.evidence:
         raise UsageError(f"{slug} has no evidence yet: `grader calibrate {slug} --training made` measures it")
-    return _keep(assignment, evidence.with_present_thresholds(assignment))
+    present = evidence.with_present_thresholds(assignment)
+    return _told(_stored(assignment, present), present)
 
 
-def _keep(assignment: Assignment, found: evidence.Found) -> int:
-    """Write evidence with the chances that follow from its figures, show it, and say what is wrong with it."""
+def _stored(assignment: Assignment, found: evidence.Found) -> Assignment:
+    """The assignment with new evidence, and the chances that follow from its figures; they are written."""
     merged = {name: {**assignment.evidence.get(name, {}), **entries} for name, entries in found.items()}
     assignment = replace(assignment, evidence={**assignment.evidence, **merged})
     present = evidence.with_present_thresholds(assignment)
-    found = {name: {key: present[name][key] for key in entries} for name, entries in found.items()}
-    path = evidence.write(assignment, found)
-    _show(found)
-    sys.stdout.write(f"Written to {path}\n")
-    merged = {name: {**assignment.evidence[name], **entries} for name, entries in found.items()}
-    problems = evidence.problems(replace(assignment, evidence={**assignment.evidence, **merged}))
-    problems = [problem for problem in problems if any(repr(name) in problem for name in found)]
-    sys.stdout.write("".join(f"PROBLEM {problem}\n" for problem in problems))
-    return EXIT_NO if problems else EXIT_DONE
+    assignment = replace(assignment, evidence={**assignment.evidence, **present})
+    evidence.write(assignment, {name: {key: present[name][key] for key in entries} for name, entries in found.items()})
+    return assignment
+
+
+def _told(assignment: Assignment, keys: Mapping[str, Collection[str]], problems: Sequence[str] = ()) -> int:
+    """Show the evidence of some items, and say what is wrong with it; the exit code."""
+    known = {name: assignment.evidence.get(name, {}) for name in keys}
+    _show({name: {key: known[name][key] for key in keys[name] if key in known[name]} for name in keys})
+    sys.stdout.write(f"Written to {(assignment.suite / EVIDENCE).resolve()}\n")
+    wrong = [problem for problem in evidence.problems(assignment) if any(repr(name) in problem for name in keys)]
+    sys.stdout.write("".join(f"PROBLEM {problem}\n" for problem in (*problems, *wrong)))
+    return EXIT_NO if problems or wrong else EXIT_DONE
 
 
 def _trained_items(assignment: Assignment, only: Sequence[str], trainings: Trainings) -> list[Item]:
@@ -145,16 +171,18 @@ def _trained_items(assignment: Assignment, only: Sequence[str], trainings: Train
 def _runs(
     assignment: Assignment,
     folders: Folders,
-    wanted: Mapping[str, Sequence[str]],
+    item: str,
+    seeds: Sequence[str],
+    *,
     trainings: Trainings,
     jobs: int,
     sources: Mapping[str, str] | None = None,
     style: str = "",
-) -> dict[str, dict[str, CheckResult]]:
-    """{item: {seed: result}} of the seeds `wanted` for each item; every training in a run of its own, `jobs` of them
-    side by side.
+) -> Runs:
+    """{seed: result} of one item; every training in a run of its own, `jobs` of them side by side.
 
-    `sources` are texts of files in the place of the reference's, `style` what they are called.
+    `sources` are texts of files in the place of the reference's, `style` what they are called. Raises GraderError for a
+    training without a figure.
     """
     with tempfile.TemporaryDirectory(prefix="grader-calibrate-") as scratch:
         lay_out(assignment, Path(scratch) / "handed-in" / "reference", sources)
@@ -162,8 +190,7 @@ def _runs(
         [submission] = intake.take(paths, assignment, Path(scratch).resolve() / "work", single=True)
         assert isinstance(submission, Submission)
 
-        def train(pair: tuple[str, str]) -> CheckResult:
-            item, seed = pair
+        def train(seed: str) -> CheckResult:
             [graded] = grade_in_memory(
                 assignment, folders, [submission], seed=seed, items=(item,), portable=False, trainings=trainings
             )
@@ -173,16 +200,13 @@ def _runs(
             sys.stderr.write(f"{item} {style or 'reference'} {seed}: {word} ({result.seconds:.1f} s)\n")
             return result
 
-        pairs = [(item, seed) for item, seeds in wanted.items() for seed in seeds]
         with ThreadPoolExecutor(max_workers=jobs) as pool:
-            results = list(pool.map(train, pairs))
-    runs: dict[str, dict[str, CheckResult]] = {item: {} for item in wanted}
-    for (item, seed), result in zip(pairs, results, strict=True):
+            runs = dict(zip(seeds, pool.map(train, seeds), strict=True))
+    for seed, result in runs.items():
         if figure_of(result) is None:
             text = result.message or result.staff
             whose = f"the style {style!r} of the reference" if style else "the reference"
             raise GraderError(f"{whose} gave no figure for {item!r} with the seed {seed}: {text}")
-        runs[item][seed] = result
     return runs
 
 
