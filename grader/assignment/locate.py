@@ -58,6 +58,13 @@ def folders_below(root: Path, slug: str) -> Folders:
     )
 
 
+def copy_mistakes(suite: Path, target: Path) -> None:
+    """The known mistakes of a suite, which are edits of its reference, into another copy of it."""
+    for path in (suite / KNOWN_MISTAKES).glob("*.y*ml"):
+        (target / KNOWN_MISTAKES).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target / KNOWN_MISTAKES / path.name)
+
+
 def copy_assignment(folders: Folders, target: Path, *, reference: bool = True, mistakes: bool = False) -> None:
     """The assignment's folders below `target`, readable for everyone; kept submissions and caches stay behind.
 
@@ -73,11 +80,8 @@ def copy_assignment(folders: Folders, target: Path, *, reference: bool = True, m
         if source.is_dir() and (reference or source != folders.reference):
             ignored = shutil.ignore_patterns("__pycache__", *without)
             shutil.copytree(source, place, ignore=ignored, ignore_dangling_symlinks=True)
-    known = folders.suite / KNOWN_MISTAKES
-    if mistakes and known.is_dir():
-        (goal.suite / KNOWN_MISTAKES).mkdir(parents=True)
-        for path in known.glob("*.y*ml"):
-            shutil.copyfile(path, goal.suite / KNOWN_MISTAKES / path.name)
+    if mistakes:
+        copy_mistakes(folders.suite, goal.suite)
     for path in (target, *target.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from grader.model import Person
+from grader.sandbox import scratch
 from grader.text import one_line
 
 SOURCE_SUFFIXES = (".py", ".ipynb")
@@ -28,8 +29,7 @@ JUNK_FILES = frozenset({
     "icon\r", "icon", ".localized", ".directory", ".python-version", ".rhistory", ".metadata_never_index",
 })  # fmt: skip
 JUNK_SUFFIXES = (".pyc", ".pyo", ".swp", ".swo", "~", ":zone.identifier")
-JUNK_PREFIXES = ("._", "~$", ".~lock.")
-SCRATCH = ".scratch-"  # workers have such folders there, and what rules look into has none
+JUNK_PREFIXES = ("._", "~$", ".~lock.", scratch.PREFIX)  # workers have folders named so, and no rule looks into them
 # Folders of one submission that nobody would take for a student, whatever lies beside them.
 WORK_FOLDERS = frozenset({
     "data", "dataset", "datasets", "checkpoints", "checkpoint", "ckpt", "output", "outputs", "result", "results",
@@ -116,9 +116,9 @@ def junk(path: str) -> str:
     """The part of the path that makes it no work of the student (`__pycache__`, `.DS_Store`), or ""."""
     *folders, name = path.split("/")
     for folder in folders:
-        if folder in JUNK_FOLDERS or folder.startswith(SCRATCH):
+        if folder in JUNK_FOLDERS or folder.startswith(scratch.PREFIX):
             return folder
-    known = name in JUNK_FOLDERS or name.casefold() in JUNK_FILES or name.startswith((*JUNK_PREFIXES, SCRATCH))
+    known = name in JUNK_FOLDERS or name.casefold() in JUNK_FILES or name.startswith(JUNK_PREFIXES)
     return name if known or name.casefold().endswith(JUNK_SUFFIXES) else ""
 
 

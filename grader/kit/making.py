@@ -18,7 +18,7 @@ from pathlib import Path
 
 import grader
 from grader.assignment.assignment import Assignment
-from grader.assignment.locate import Folders, folders_below
+from grader.assignment.locate import Folders, copy_mistakes, folders_below
 from grader.assignment.manifest import MANIFEST, load
 from grader.errors import GraderError, UsageError
 from grader.kit.cutting import cut
@@ -90,8 +90,7 @@ def _record(folders: Folders, suite: Path, target: Path) -> None:
         # Known mistakes are edits of the reference: they are needed here, and never in the kit.
         whole = Path(scratch) / suite.name
         shutil.copytree(suite, whole)
-        for path in sorted((folders.suite / SUBMISSIONS / "wrong").glob("*.yaml")):
-            put(whole / SUBMISSIONS / "wrong", {path.name: path.read_bytes()})
+        copy_mistakes(folders.suite, whole)
         order = Order(
             folders=Folders(suite=whole, reference=folders.reference, template=folders.template),
             seed=PUBLIC_SEED,

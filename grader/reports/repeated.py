@@ -5,6 +5,7 @@ What is kept is made from the key alone, so a line's text cannot hold anything t
 
 from __future__ import annotations
 
+from dataclasses import fields
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -14,12 +15,15 @@ from grader.model import CheckResult, Line
 MOST = 4096  # lines whose texts are kept
 Key = tuple[Any, ...]
 
-_SAID = ("item", "title", "question", "state", "counted", "extra_credit", "origin", "visibility", "message", "hint",
-         "comment")  # fmt: skip
+
+def _fields(kind: type[Line] | type[CheckResult], *without: str) -> tuple[str, ...]:
+    return tuple(entry.name for entry in fields(kind) if entry.name not in without)
+
+
 _POINTS = ("maximum", "earned", "score")
+_SAID = _fields(Line, *_POINTS, "result")
 # All but figures, and what differs every time: the observation's digest and the seconds.
-_JUDGED = ("item", "status", "credit", "message", "hint", "reason", "only", "charged_with", "case", "route", "binding",
-           "ambiguous", "candidate", "output", "notes", "staff", "sentence")  # fmt: skip
+_JUDGED = _fields(CheckResult, "figures", "observation", "seconds")
 _said, _points, _judged = attrgetter(*_SAID), attrgetter(*_POINTS), attrgetter(*_JUDGED)
 
 
