@@ -1,7 +1,9 @@
-"""For all tests: what they keep lies apart from the user's own cache, and in what order processes take them."""
+"""For all tests: what they keep lies apart from the user's own folders, and in what order processes take them."""
 
 import os
 import re
+import shutil
+import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +14,22 @@ from grader.assignment.locate import known_slugs
 # that draws in this process takes away the place of the default one.
 settings.register_profile("grader", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("grader")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders of this run alone: pytest's own lie below one that each further pytest closes to workers."""
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="dl-grader-tests-")
+        config.stash[_OURS] = config.option.basetemp
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What is left after a failure can be looked at."""
+    if exitstatus == pytest.ExitCode.OK and _OURS in session.config.stash:
+        shutil.rmtree(session.config.stash[_OURS], ignore_errors=True)
+
+
+_OURS = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session", autouse=True)
