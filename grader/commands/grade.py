@@ -26,6 +26,7 @@ from grader.commands.shared import (
     job_count,
     open_assignment,
     progress_bar,
+    recording_at_hand,
     recordings_for,
     require_reference,
     seed_for,
@@ -253,7 +254,7 @@ def _judge_in_containers(run: _Run, whole: _Class, tell: Callable[[Progress], No
         trainings=run.trainings,
         image=request.image or "",
         shard=whole.part,
-        recording=request.recording,
+        recording=request.recording or (None if request.no_cache else recording_at_hand(run.folders, whole.seed)),
         again=_again(run),
     )
     grade_in_containers(run.journal, run.assignment, run.folders, whole.taken, wanted, run.out, tell)

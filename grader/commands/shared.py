@@ -6,7 +6,7 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -17,8 +17,8 @@ from grader.assignment.manifest import load
 from grader.course.terms import course_beside
 from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
 from grader.model import Report
-from grader.recording.identity import Unusable
-from grader.recording.shelf import read_index
+from grader.recording.identity import SUBMISSIONS, Unusable, folder_digest
+from grader.recording.shelf import Shelf, read_index
 from grader.run.courses import course_path
 from grader.run.engine import Recordings, Source, Trainings
 from grader.run.grading import Progress, trainings_of
@@ -147,6 +147,14 @@ def recordings_for(given: Path | None, no_cache: bool) -> Recordings:
         except RuntimeError as error:
             warn(f"recordings cannot be kept: {error}")
     return Recordings(cache=cache, given=None if given is None else given.resolve(), warn=warn)
+
+
+def recording_at_hand(folders: Folders, seed: str) -> Path | None:
+    """What earlier runs here kept of these files under this seed: for a grader that cannot write to this machine."""
+    with suppress(RuntimeError, OSError):
+        suite, reference = folder_digest(folders.suite, SUBMISSIONS), folder_digest(folders.reference)
+        return Shelf(recordings_folder()).latest(folders.suite.name, seed, suite, reference)
+    return None
 
 
 def recordings_folder() -> Path:

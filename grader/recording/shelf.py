@@ -132,6 +132,16 @@ class Shelf:
         """Where a recording lies."""
         return self.root / name
 
+    def latest(self, slug: str, seed: str, suite: str, reference: str) -> Path | None:
+        """The recording used last of these, by whatever machine and versions: whoever reads it sees whether it fits."""
+        found = []
+        for name in self.names():
+            with contextlib.suppress(Unusable, OSError):
+                made_of = read_index(self.place(name)).identity
+                if (made_of.slug, made_of.seed, made_of.suite, made_of.reference) == (slug, seed, suite, reference):
+                    found.append((self.place(name).stat().st_mtime, self.place(name)))
+        return max(found)[1] if found else None
+
     def put(self, identity: Identity, items: Items, parts: Iterable[bytes | memoryview]) -> Path:
         """Write a recording; known mistakes of the one that it replaces stay. Raises OSError.
 

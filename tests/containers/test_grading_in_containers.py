@@ -92,10 +92,11 @@ def test_shards_in_containers_from_one_recording_are_the_class_at_once(engine, i
     grade(engine, None, tmp_path / "whole", *paths, cache=cache)
     [recording] = [path.parent for path in cache.rglob("index.json")]
     parts = []
-    for number in (1, 2):
+    for number, more in ((1, ("--recording", recording)), (2, ())):  # what lies on this user's shelf is found as well
         parts.append(tmp_path / str(number))
-        more = ("--recording", recording, "--shard", f"{number}/2")
-        done = grade(engine, image, parts[-1], *paths, *more)
+        done = grade(engine, image, parts[-1], *paths, *more, "--shard", f"{number}/2", cache=cache)
+        account = (parts[-1] / "suite.json").read_text("utf-8")
+        assert account == (tmp_path / "whole" / "suite.json").read_text("utf-8"), "the suite was run again"
         told = [line for line in done.stderr.splitlines() if "recording" in line and "made with python" not in line]
         assert told == [], "it serves as it is, whatever Python is in the image"
     merge = [sys.executable, "-m", "grader.cli", "merge", *parts, "--out", tmp_path / "out", "--assignments", ROOT]

@@ -62,6 +62,18 @@ def test_what_is_put_there_is_found_again(shelf, place):
     assert shelf.names() == []
 
 
+def test_the_latest_of_the_same_files_is_found_whatever_machine_made_it(shelf):
+    mine, other = shelf.put(IDENTITY, ITEMS, PARTS), shelf.put(replace(IDENTITY, arithmetic="x"), ITEMS, PARTS)
+    shelf.put(replace(IDENTITY, suite="changed"), ITEMS, PARTS)
+    shelf.put(replace(IDENTITY, slug="tiny"), ITEMS, PARTS)
+    os.utime(mine, (1e9, 1e9))
+    assert shelf.latest("tiny-one", "s", "a", "b") == other
+    (other / INDEX).write_bytes(b"damaged")
+    assert shelf.latest("tiny-one", "s", "a", "b") == mine
+    assert shelf.latest("tiny-one", "another", "a", "b") is None
+    assert Shelf(shelf.root / "missing").latest("tiny-one", "s", "a", "b") is None
+
+
 def test_anything_else_has_another_name():
     others = [
         replace(IDENTITY, **{name: "other"}) for name in ("slug", "seed", "suite", "reference", "code", "arithmetic")
