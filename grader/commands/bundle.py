@@ -9,7 +9,8 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import assignment_folders
-from grader.commands.shared import open_assignment, require_reference
+from grader.commands.runs import require_reference
+from grader.commands.shared import open_assignment
 from grader.course.plan import load as load_course
 from grader.course.terms import course_beside
 from grader.errors import EXIT_DONE, UsageError

@@ -15,7 +15,8 @@ from grader import intake
 from grader.assignment.assignment import Assignment, Evidence, Item, evidence_key
 from grader.assignment.locate import Folders
 from grader.assignment.training import EVIDENCE
-from grader.commands.shared import job_count, open_assignment, require_reference, trainings_for
+from grader.commands.runs import job_count, require_reference, trainings_for
+from grader.commands.shared import open_assignment
 from grader.errors import EXIT_DONE, EXIT_NO, GraderError, UsageError
 from grader.model import CheckResult, Submission
 from grader.proof import evidence

@@ -11,14 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from grader import intake
-from grader.commands.shared import (
-    exit_code_of,
-    open_assignment,
-    progress_bar,
-    recordings_for,
-    require_reference,
-    seed_for,
-)
+from grader.commands.runs import progress_bar, recordings_for, require_reference, seed_for
+from grader.commands.shared import exit_code_of, open_assignment
 from grader.errors import EXIT_DONE, EXIT_NO
 from grader.kit.opening import closing, collect, recording_of
 from grader.model import Graded, Refused, Report, Submission

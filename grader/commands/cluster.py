@@ -22,9 +22,11 @@ from grader.cluster import showing, slurm
 from grader.cluster.following import Following, Shard, until_done
 from grader.cluster.slurm import Nodes
 from grader.cluster.task import FOLDER, Array, Task, is_open, load, place, save
-from grader.commands.grade import Request, finish, results_folder
+from grader.commands.finishing import finish
+from grader.commands.grade import Request, results_folder
 from grader.commands.merge import combine
-from grader.commands.shared import open_assignment, require_reference, seed_for, trainings_for
+from grader.commands.runs import require_reference, seed_for, trainings_for
+from grader.commands.shared import open_assignment
 from grader.errors import EXIT_GRADER, EXIT_INTERRUPTED, GraderError, UsageError
 from grader.recording.identity import code_digest
 from grader.results.journal import NAME, lock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import shutil
 import sys
 import tempfile
@@ -12,19 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from rich.console import Console
-
 from grader import intake
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
 from grader.cluster.task import is_open
 from grader.commands import plan
-from grader.commands.shared import (
+from grader.commands.finishing import finish
+from grader.commands.runs import (
     NoData,
-    course_for,
-    exit_code_of,
     job_count,
-    open_assignment,
     progress_bar,
     recording_at_hand,
     recordings_for,
@@ -33,20 +28,19 @@ from grader.commands.shared import (
     trainings_for,
     trainings_planned,
     use_staged_data,
-    who,
 )
+from grader.commands.shared import course_for, open_assignment
 from grader.container.running import Wanted, grade_in_containers
 from grader.course import forgotten, people
 from grader.course.forgotten import Forgotten
 from grader.course.plan import load as load_course
 from grader.errors import EXIT_DONE, GraderError, UsageError
 from grader.intake.groups import read_groups
-from grader.model import Report, Submission
+from grader.model import Submission
 from grader.platforms.answers import answers_in
 from grader.recording.identity import SUBMISSIONS as KEPT
 from grader.recording.identity import code_digest, folder_digest
-from grader.release.keeping import keep
-from grader.reports import files, html, terminal
+from grader.reports import files, html
 from grader.results import log
 from grader.results.journal import NAME as JOURNAL
 from grader.results.journal import SUBMISSIONS, SUITE, Journal
@@ -193,29 +187,6 @@ def _require_something_to_do(assignment: Assignment, items: Sequence[str], train
         raise UsageError(
             f"{', '.join(items)}: this call trains nothing, or has no GPU; say --training, or --device cuda"
         )
-
-
-def finish(
-    out: Path,
-    assignment: Assignment,
-    *,
-    lenient: bool = False,
-    as_json: bool = False,
-    by: str = "",
-    what: str = "scored",
-    facts: Mapping[str, object] | None = None,
-    pages: bool = True,
-) -> int:
-    """Write and show the results of a folder, from its journal; its log says `what` was done. Returns the exit code."""
-    if lenient and log.head(out):
-        raise UsageError(f"{out}: decisions were made here, so its scores are not lenient; copy the folder to look")
-    if lenient:
-        scores = write_results(scoring_of(out, assignment, lenient=True), pages=pages)
-    else:
-        scores = keep(out, assignment, who(by), what, facts, pages=pages)
-    show(scores.reports, out, as_json)
-    sys.stderr.write("".join(f"note: {sentence}\n" for _, sentence in scores.notices))
-    return exit_code_of(scores.reports)
 
 
 def _grade(run: _Run, launched: Launched | None) -> None:
@@ -398,21 +369,3 @@ def _count(request: Request, assignment: Assignment) -> int:
         room = Path(workspace).resolve()
         found = intake.take(request.paths, assignment, room, groups=request.groups, apart=True)
     return sum(isinstance(entry, Submission) for entry in found)
-
-
-def show(reports: Sequence[Report], out: Path, as_json: bool) -> None:
-    """The class on standard output."""
-    if as_json:
-        paths = {report.key: out / report.key / "results.json" for report in reports}
-        whole = {key: json_module.loads(path.read_bytes()) for key, path in paths.items()}
-        sys.stdout.write(json_module.dumps(whole, indent=2, ensure_ascii=False) + "\n")
-        return
-    console = Console()
-    if console.is_terminal:
-        console.print(terminal.class_table(reports))
-    else:
-        sys.stdout.write(terminal.class_text(reports))
-    sys.stdout.write(
-        f"Results: {out}/ (summary.csv, items.csv, attention.csv, intake.csv; per submission results.json, "
-        "report.html, report.json)\n"
-    )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
-from grader.commands.grade import finish
+from grader.commands.finishing import finish
 from grader.commands.score import slug_of
 from grader.commands.shared import course_for, open_assignment
 from grader.course import dispositions, forgotten, marks, people

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Literal
 
 from grader.assignment.assignment import Assignment, Evidence, Item, evidence_key
-from grader.commands.shared import DEVICES
+from grader.commands.runs import DEVICES
 from grader.errors import UsageError
 from grader.run.engine import Trainings
 from grader.text import one_line

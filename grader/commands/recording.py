@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from grader.commands.shared import recordings_folder
+from grader.commands.runs import recordings_folder
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
 from grader.recording.identity import Unusable
 from grader.recording.shelf import INDEX, Shelf, read_contents, read_index

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
-from grader.commands.shared import open_assignment, recordings_for, require_reference, seed_for, trainings_for
+from grader.commands.runs import recordings_for, require_reference, seed_for, trainings_for
+from grader.commands.shared import open_assignment
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
 from grader.model import CheckResult, Submission
 from grader.reports import full

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.commands.grade import finish
+from grader.commands.finishing import finish
 from grader.commands.shared import course_for, open_assignment
 from grader.errors import UsageError
 from grader.results import log

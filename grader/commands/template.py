@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from grader.commands.shared import open_assignment, require_reference
+from grader.commands.runs import require_reference
+from grader.commands.shared import open_assignment
 from grader.errors import EXIT_DONE, EXIT_NO
 from grader.templates import generate
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from grader import intake
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, known_slugs
-from grader.commands.shared import job_count, open_assignment, progress_bar, require_reference
+from grader.commands.runs import job_count, progress_bar, require_reference
+from grader.commands.shared import open_assignment
 from grader.errors import EXIT_DONE, EXIT_NO, UsageError
 from grader.kit import proving as kits
 from grader.model import Examination, Graded, Refused, Submission

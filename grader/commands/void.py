@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.commands.grade import finish
+from grader.commands.finishing import finish
 from grader.commands.score import slug_of
 from grader.commands.shared import open_assignment, who
 from grader.course import voids

@@ -10,7 +10,7 @@ import pytest
 
 from grader.assignment.assignment import Assignment, Budget, Evidence, Item, Needs, Part, Question, Training
 from grader.commands.plan import prices_of, text
-from grader.commands.shared import trainings_for, trainings_planned
+from grader.commands.runs import trainings_for, trainings_planned
 from grader.errors import UsageError
 from grader.run.engine import Trainings
 from grader.run.grading import trainings_of

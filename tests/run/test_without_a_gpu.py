@@ -12,7 +12,7 @@ from tiny_assignment import copy_of_the_assignment, open_for_workers
 from grader.assignment.locate import folders_below
 from grader.assignment.manifest import load
 from grader.commands import replay
-from grader.commands.shared import trainings_for
+from grader.commands.runs import trainings_for
 from grader.errors import UsageError
 from grader.intake.layout import digest_of
 from grader.model import CheckResult, Submission
