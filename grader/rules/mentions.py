@@ -41,7 +41,8 @@ _OTHER_WORLDS = (
 )  # fmt: skip
 _NOT_YOURS = ("grader", "__main__")
 _HARMLESS_PARTS = (
-    "multiprocessing.cpu_count", "torch.multiprocessing.cpu_count", "torch.multiprocessing.set_start_method",
+    "multiprocessing.cpu_count", "multiprocessing.set_start_method", "multiprocessing.freeze_support",
+    "torch.multiprocessing.cpu_count", "torch.multiprocessing.set_start_method",
     "torch.multiprocessing.set_sharing_strategy", "asyncio.sleep",
 )  # fmt: skip
 _AS_VALUES = frozenset({"builtins.getattr", "builtins.vars", "builtins.globals", "builtins.locals"})
@@ -145,7 +146,11 @@ class _Finder:
 
     def _replaced(self, visit: Visit, node: ast.Attribute | ast.Name) -> None:
         """`torch.nn.Linear.forward = …`: what runs afterwards is no longer what the source says."""
-        for name in self.resolver.names(node, visit.scope, classes=False) if isinstance(node, ast.Attribute) else ():
+        if not isinstance(node, ast.Attribute):
+            return
+        # What the attribute stands for is what it is given (`self.act = F.relu`): what it belongs to is asked for.
+        for base in self.resolver.names(node.value, visit.scope, classes=False):
+            name = f"{base}.{node.attr}"
             self._hidden(name, visit)
             if name.startswith("torch.") and not name.startswith("torch.backends."):
                 self._evade(f"replacing `{name}`", name, visit, "torch")

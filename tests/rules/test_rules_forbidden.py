@@ -235,6 +235,10 @@ HONEST = {
     "layers in a dict": "d = {}\nd['x'] = nn.Linear(1, 2)",
     "own file called like the grader's": "import graders\ngraders.run",
     "class name": "x.__class__.__name__",
+    "functions kept": "class A(nn.Module):\n    def __init__(self, act=torch.tanh):\n        self.out = F.relu\n"
+    "        self.gate, self.act = torch.sigmoid, act\n    def forward(self, x):\n        self.out = self.act",
+    "module kept": "class A:\n    def __init__(self):\n        self.F = F\n    def f(self):\n        self.F.relu(1)",
+    "start method, plainly": "import multiprocessing\nmultiprocessing.set_start_method('spawn')",
     "benign eval of a literal": "eval('1 + 1')",
 }
 
