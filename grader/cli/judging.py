@@ -29,9 +29,16 @@ from grader.cli.options import (
     Training,
     end,
 )
+from grader.errors import UsageError
 from grader.results.sharding import MAX_SHARDS
 
 app = typer.Typer()
+# Options of `grade` that say something only beside another one.
+BESIDE = {
+    "slurm": ("shards", "partition", "gpu_partition", "array_parallelism", "sbatch"),
+    "container": ("image",),
+    "plan": ("price",),
+}
 
 
 @app.command()
@@ -142,6 +149,7 @@ def grade(
     """Grade submissions and write results."""
     from grader.commands import grade as command
 
+    _require_owners(context)
     request = command.Request(
         slug=slug,
         paths=tuple(paths or ()),
@@ -182,6 +190,15 @@ def grade(
         shards=shards, partition=partition, gpu_partition=gpu_partition, at_once=array_parallelism, sbatch=sbatch or ()
     )
     end(cluster.run(request, places))
+
+
+def _require_owners(context: typer.Context) -> None:
+    """Raises UsageError for an option that nothing would look at: who gave it expects something else to happen."""
+    for owner, names in BESIDE.items():
+        given = [name for name in names if context.params[name] and not context.params[owner]]
+        if given:
+            option = given[0].replace("_", "-")
+            raise UsageError(f"--{option} is for --{owner}: give that as well, or leave --{option} out")
 
 
 @app.command()

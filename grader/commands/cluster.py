@@ -84,6 +84,7 @@ def _nodes(request: Request, places: Places) -> Nodes:
         (request.container, "--container"),
         (request.answers, "--answers"),
         (request.shard, "--shard"),
+        (request.remember, "--remember"),
     ):
         if given:
             raise UsageError(f"--slurm and {option} do not go together")

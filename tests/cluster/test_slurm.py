@@ -139,6 +139,7 @@ def test_what_needs_a_gpu_goes_to_nodes_with_one_and_what_they_lack_is_said_once
         (("--sbatch", "time=1:00:00"), "expected minutes, such as time=240"),
         (("--device", "cuda"), "say with --gpu-partition where GPUs are"),
         (("--shard", "1/2"), "--slurm and --shard do not go together"),
+        (("--remember", "ada"), "--slurm and --remember do not go together"),
         (("--resume",), "there is no run on a cluster to resume"),
     ],
 )

@@ -100,6 +100,10 @@ def test_every_command_explains_itself(command):
         (["grade", "--no-such-option"], "No such option"),
         (["frobnicate"], "No such command"),
         (["doctor", "--require", "everything"], "expected one of none, weak, standard"),
+        (("grade", "tiny", ".", "--partition", "main"), "--partition is for --slurm: give that as well"),
+        (("grade", "tiny", ".", "--array-parallelism", "2"), "--array-parallelism is for --slurm"),
+        (("grade", "tiny", ".", "--image", "mine"), "--image is for --container"),
+        (("grade", "tiny", ".", "--price", "cpu=1"), "--price is for --plan"),
     ],
 )
 def test_wrong_calls_end_with_2_and_say_what_to_do(arguments, words, tmp_path):
