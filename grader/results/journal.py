@@ -19,7 +19,6 @@ import hashlib
 import json
 import math
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,12 +211,12 @@ class Journal:
         records = _records(key, stored)
         self.take(_text(records))
         for record in records:
-            _apply(record, self.contents)
+            apply(record, self.contents)
         os.fsync(self._fd)
 
     def _append(self, record: dict[str, Any]) -> None:
         self.take(_text([record]))
-        _apply(record, self.contents)
+        apply(record, self.contents)
 
     def take(self, text: bytes) -> None:
         """Lines as they are, such as those of another journal; `contents` does not learn of them."""
@@ -280,164 +279,31 @@ def read(folder: Path) -> Contents:
     path = folder / NAME
     if not path.exists():
         return contents
-    for number, (record, end) in enumerate(_lines(path), start=1):
+    for number, (record, end) in enumerate(read_lines(path), start=1):
         if number == 1:
-            _check_first(record, path)
-        _apply(record, contents)
+            check_first(record, path)
+        apply(record, contents)
         contents.complete_bytes = end
     return contents
-
-
-@dataclass(slots=True)
-class Entry:
-    """A submission as an index knows it: without its results, and where the lines stand that concern it."""
-
-    digest: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
-    finished: bool = False
-    places: list[tuple[int, int]] = field(default_factory=list)
-
-    @property
-    def attempt(self) -> int:
-        """Which attempt of its author this is, from 1."""
-        number: int = self.facts.get("attempt", 1)
-        return number
-
-    def take(self, record: Mapping[str, Any], place: tuple[int, int], words: dict[str, str]) -> None:
-        """A line of it that stands in this place."""
-        kind = record["kind"]
-        if kind == "submission":
-            self.finished = self.finished and self.digest == record["digest"]
-            self.digest, self.facts = record["digest"], _in_little(record["facts"], words)
-        elif kind in ("started", "finished"):
-            self.finished = kind == "finished"
-        if self.places and self.places[-1][1] == place[0]:
-            place = (self.places.pop()[0], place[1])
-        self.places.append(place)
-
-
-def _in_little(facts: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
-    """Facts in little memory: names of files, and their ids, are the same for a whole class."""
-
-    def once(named: Mapping[str, str]) -> dict[str, str]:
-        return {words.setdefault(name, name): words.setdefault(text, text) for name, text in named.items()}
-
-    return {**facts, **{name: once(facts[name]) for name in ("files", "prints") if name in facts}}
-
-
-class Index:
-    """A journal of which only the class is in memory: the results of a submission are read when they are asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        """Raises UsageError like `read`."""
-        self._path = folder / NAME
-        self.head = Contents(words=None)  # what concerns no submission
-        self.submissions: dict[str, Entry] = {}
-        if self._path.exists() and not self._ends_well():
-            self.head, self.submissions = Contents(words=None), {}
-            self._fill(json.loads)
-
-    def lines(self, key: str) -> bytes:
-        """The lines that concern a submission, as they are."""
-        file = os.open(self._path, os.O_RDONLY)
-        try:
-            return b"".join(os.pread(file, end - begin, begin) for begin, end in self.submissions[key].places)
-        finally:
-            os.close(file)
-
-    def stored(self, key: str, words: dict[str, str] | None = None) -> Stored:
-        """All that the journal says of a submission, with `words` in little memory, for who keeps it.
-
-        Raises UsageError where a line is damaged.
-        """
-        contents = Contents(words=words)
-        try:
-            records = json.loads(b"[" + self.lines(key)[:-1].replace(b"\n", b",") + b"]")
-        except ValueError:
-            read(self._path.parent)  # which says what line it is
-            raise
-        for record in records:
-            _apply(record, contents)
-        return contents.submissions[key]
-
-    def graded(self, key: str, words: dict[str, str] | None = None) -> Graded:
-        """What scoring needs of a submission; as `stored`."""
-        return graded_of(key, self.stored(key, words), self.head)
-
-    def outlined(self) -> list[Graded]:
-        """The submissions by key, without what was judged."""
-        return [
-            graded_of(key, Stored(digest=entry.digest, facts=entry.facts, finished=entry.finished), self.head)
-            for key, entry in sorted(self.submissions.items())
-        ]
-
-    def _ends_well(self) -> bool:
-        """Take all lines in, most of them unread; whether the last one is whole, of which alone that is in doubt."""
-        begin, end = self._fill(_unread())
-        with self._path.open("rb") as file:
-            file.seek(begin)
-            try:
-                return end == 0 or bool(json.loads(file.read(end - begin)))
-            except ValueError:
-                return False
-
-    def _fill(self, parsed: Callable[[bytes], Any]) -> tuple[int, int]:
-        """Take all lines in; where the last one begins and ends."""
-        begin = last = 0
-        words: dict[str, str] = {}
-        before, entry = None, Entry()
-        for record, end in _lines(self._path, parsed):
-            if begin == 0:
-                _check_first(record, self._path)
-            if record is before:
-                entry.places[-1] = (entry.places[-1][0], end)
-            elif "key" in record:
-                entry = self.submissions.get(record["key"]) or self.submissions.setdefault(record["key"], Entry())
-                entry.take(record, (begin, end), words)
-            else:
-                _apply(record, self.head)
-            last, begin, before = begin, end, record
-        return last, begin
-
-
-# A line as we write it, of those kinds of which an index needs no more.
-_BEGINNING = re.compile(rb'\{"kind":"(result|violation|finished)","key":"([^"\\]*)",')
-
-
-def _unread() -> Callable[[bytes], Any]:
-    """What takes of a line no more than an index needs; lines that say the same one after the other give one record."""
-    beginning, record = b"\n", dict[str, str]()
-
-    def begun(line: bytes) -> Any:
-        nonlocal beginning, record
-        if not line.endswith(b"}\n"):
-            return json.loads(line)
-        if line.startswith(beginning):
-            return record
-        if (found := _BEGINNING.match(line)) is None:
-            return json.loads(line)
-        beginning, record = found[0], {"kind": found[1].decode(), "key": found[2].decode()}
-        return record
-
-    return begun
 
 
 def slug_in(folder: Path) -> str:
     """The assignment of a results folder, from its first line; "" for none. Raises UsageError like `read`."""
     path = folder / NAME
-    first = next(_lines(path), None) if path.exists() else None
+    first = next(read_lines(path), None) if path.exists() else None
     if first is None:
         return ""
-    _check_first(first[0], path)
+    check_first(first[0], path)
     return str(first[0]["slug"])
 
 
-def _check_first(record: dict[str, Any], path: Path) -> None:
+def check_first(record: dict[str, Any], path: Path) -> None:
+    """Raises UsageError for what is no first line of a journal of ours."""
     if record.get("kind") != "run" or record.get("format") != FORMAT:
         raise UsageError(f"{path} is not a journal that this version can read")
 
 
-def _lines(path: Path, parsed: Callable[[bytes], Any] = json.loads) -> Iterator[tuple[dict[str, Any], int]]:
+def read_lines(path: Path, parsed: Callable[[bytes], Any] = json.loads) -> Iterator[tuple[dict[str, Any], int]]:
     """The lines, and where each ends, up to one that was still being written.
 
     Raises UsageError where a damaged line stands before others: what it said is lost, and may have cost points.
@@ -461,7 +327,8 @@ def _lines(path: Path, parsed: Callable[[bytes], Any] = json.loads) -> Iterator[
             yield record, end
 
 
-def _apply(record: dict[str, Any], contents: Contents) -> None:
+def apply(record: dict[str, Any], contents: Contents) -> None:
+    """Take a line in: later ones win."""
     kind = record["kind"]
     if kind == "run":
         contents.slug, contents.seed, contents.versions = record["slug"], record["seed"], record["versions"]

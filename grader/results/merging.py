@@ -14,7 +14,8 @@ from typing import Any
 
 from grader.errors import UsageError
 from grader.model import CheckResult, attempt_key
-from grader.results.journal import Entry, Index, Journal, Stored, lines_of, slug_in
+from grader.results.index import Entry, Index
+from grader.results.journal import Journal, Stored, lines_of, slug_in
 from grader.results.sharding import require_whole
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from grader.errors import UsageError
 
 if TYPE_CHECKING:  # `grader --help` needs MAX_SHARDS, and no journal
-    from grader.results.journal import Index
+    from grader.results.index import Index
 
     _Part = tuple[Path, Index, Mapping[str, Any]]
 

@@ -25,10 +25,10 @@ from grader.errors import UsageError
 from grader.model import Decision, Graded, Mark, Report, Void
 from grader.reports import files
 from grader.reports.outlines import outline
-from grader.reports.processes import in_processes
 from grader.results import log
-from grader.results.journal import Index
+from grader.results.index import Index
 from grader.run.courses import held_by
+from grader.run.processes import in_processes
 from grader.scoring import score, score_class
 from grader.scoring.attention import Demand, demands
 from grader.scoring.duplicates import duplicates

@@ -11,8 +11,8 @@ import pytest
 from report_examples import reports, write
 
 from grader.errors import GraderError
-from grader.reports import processes
-from grader.reports.processes import in_processes
+from grader.run import processes
+from grader.run.processes import in_processes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes are forked on Linux only")
 
