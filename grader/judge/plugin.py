@@ -263,6 +263,7 @@ def pytest_arguments(suite: Path, report: Path | None) -> list[str]:
     return [
         str(suite),
         f"--rootdir={suite}",
+        f"--confcutdir={suite}",  # a conftest.py above it is of the tests of whatever repository the suite lies in
         "-c",
         str(Path(__file__).with_name("pytest.ini")),
         "--capture=no",

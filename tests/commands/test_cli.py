@@ -337,6 +337,13 @@ def test_a_suite_that_does_not_import_is_refused_with_its_line(changed, handed_i
 
 
 @linux
+def test_the_tests_of_the_repository_that_a_suite_lies_in_have_no_say(changed, handed_in, tmp_path):
+    for folder in (changed, changed / "test_suites"):
+        (folder / "conftest.py").write_text("raise RuntimeError('of other tests')\n")
+    grader("grade", "tiny", handed_in / "ada", "--out", tmp_path / "out", "--jobs", 1, assignments=changed)
+
+
+@linux
 def test_probes_that_do_not_import_are_refused(changed, handed_in, tmp_path):
     edit(
         changed / "test_suites" / "tiny" / "probes.py",
