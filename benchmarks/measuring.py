@@ -22,10 +22,11 @@ THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTEC
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the wall, and of processors, descendants that were waited for included."""
+    """Seconds on the wall, and of processors, descendants that were waited for included; MiB of the largest process."""
 
     wall: float
     processor: float
+    mib: float = 0.0
 
     def per(self, count: int, less: Cost | None = None) -> Cost:
         """The cost of one of `count`, after `less` was taken off."""
@@ -85,7 +86,7 @@ def run(
             errors.seek(0)
             told = errors.read().decode(errors="replace")[-2000:]
             raise RuntimeError(f"{command} ended with {child.returncode}:\n{text[-1000:]}\n{told}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime), text
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), text
 
 
 def _watch(look: Callable[[int], None], pid: int, ended: threading.Event) -> None:

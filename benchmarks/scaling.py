@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measuring import THREADS, machine, spread
+from benchmarks.measuring import Cost, machine, run, spread
 from grader.assignment.assignment import Assignment, evidence_key
 from grader.commands.shared import open_assignment
 from grader.results.journal import NAME
@@ -31,15 +28,6 @@ TARGET_SECONDS, TARGET_MIB = 60.0, 1024.0
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Seconds and MiB of one child of ours."""
-
-    wall: float
-    processor: float
-    mib: float
-
-
-@dataclass(frozen=True)
 class Figures:
     """What one assignment needs here: processor seconds to start, for one submission, and MiB of results on disk."""
 
@@ -49,21 +37,9 @@ class Figures:
     training: float | None  # seconds of one submission's trainings on real data, as measured for the reference
 
 
-def command(*arguments: object) -> Measured:
+def command(*arguments: object) -> Cost:
     """Run the command line to its end. Raises RuntimeError."""
-    with tempfile.TemporaryFile() as output:
-        started = time.perf_counter()
-        child = subprocess.Popen(
-            [sys.executable, "-m", "grader.cli", *map(str, arguments)],
-            env={**os.environ, **THREADS}, stdout=output, stderr=output,
-        )  # fmt: skip
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - started
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            output.seek(0)
-            raise RuntimeError(f"{arguments} ended with {child.returncode}: {output.read()[-2000:]!r}")
-    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return run([sys.executable, "-m", "grader.cli", *arguments], cwd=Path())[0]
 
 
 # --- stored results ---------------------------------------------------------------------------------------------

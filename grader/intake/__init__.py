@@ -125,24 +125,13 @@ def take_all(
     listed: list[Entry] = []
     with ExitStack() as stack:
         staging = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".taking-", dir=workspace)))
-        found = [
-            candidate for path in paths for candidate in _listed(path, assignment, workspace, single, stack, listed)
-        ]
-        found = [replace(candidate, submitted_at=candidate.submitted_at or submitted_at) for candidate in found]
-        found = [with_lateness(with_named_ids(candidate), assignment.late) for candidate in found]
+        entries = (entry for path in paths for entry in _listed(path, assignment, workspace, single, stack, listed))
+        timed = (replace(entry, submitted_at=entry.submitted_at or submitted_at) for entry in entries)
+        found = [with_lateness(with_named_ids(entry), assignment.late) for entry in timed]
         notices = unmatched(groups, known_groups, found) if groups is not None else ()
         found = as_groups(same_people_together(found), known_groups)
-        room = _Room(
-            assignment,
-            ExpectedNames(assignment.files),
-            workspace,
-            staging,
-            {owner: list(digests) for owner, digests in earlier.attempts.items()},
-            compare,
-            given := given_code(assignment) if compare else frozenset(),
-            former_prints(assignment, given) if compare else {},
-            tuple(path.resolve() for path in paths) if apart and sys.platform.startswith("linux") else None,
-        )
+        inside = tuple(path.resolve() for path in paths) if apart and sys.platform.startswith("linux") else None
+        room = _room(assignment, workspace, staging, earlier, compare, inside)
         taken: dict[str, Submission | Refused] = {}
         fates: list[Fate] = []
         keyed = list(with_keys(found, assignment.slug, earlier.people))
@@ -161,6 +150,28 @@ def take_all(
         return Taken(
             found=_people_twice(tuple(taken.values()), known), fates=mine, notices=notices, shut_out=tuple(out)
         )
+
+
+def _room(
+    assignment: Assignment,
+    workspace: Path,
+    staging: Path,
+    earlier: Earlier,
+    compare: bool,
+    inside: tuple[Path, ...] | None,
+) -> _Room:
+    given = given_code(assignment) if compare else frozenset()
+    return _Room(
+        assignment,
+        ExpectedNames(assignment.files),
+        workspace,
+        staging,
+        {owner: list(digests) for owner, digests in earlier.attempts.items()},
+        compare,
+        given,
+        former_prints(assignment, given) if compare else {},
+        inside,
+    )
 
 
 def _must_exist(paths: Sequence[Path]) -> None:
