@@ -59,7 +59,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.root = folder, folder / "submission"
-        self.root.mkdir()
+        self.root.mkdir(parents=True)
         for name, mode, text in (("secret", 0o600, NEEDLE), ("public", 0o644, NEEDLE), ("results.json", 0o644, "[]")):
             (folder / name).write_text(text)
             (folder / name).chmod(mode)
