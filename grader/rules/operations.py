@@ -211,8 +211,10 @@ def short(operation: str) -> str:
 
 
 def functions_behind(name: str) -> frozenset[str]:
-    """The functions that are a class by another name: `torch.nn.LSTM` is `torch.lstm`."""
-    return frozenset(function for layer in LAYERS if name in layer.classes for function in layer.functions)
+    """The functions that are a class by another name: `torch.nn.LSTM` is `torch.lstm`, and its parts are too."""
+    layers = [layer for layer in LAYERS if name in layer.classes]
+    parts = (f"torch.{operation}" for layer in layers if layer.whole for operation in layer.operations)
+    return frozenset([*(function for layer in layers for function in layer.functions), *parts])
 
 
 def layers_of(name: str) -> Iterator[Layer]:

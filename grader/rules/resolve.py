@@ -12,15 +12,20 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
-from grader.rules.names import settled
+from grader.parsing.statements import parse_source
+from grader.rules.names import canonical, is_torch_module, settled
 from grader.rules.scopes import Binding, Definition, Scope, Walked
 
 _DEPTH = 40
 _WIDTH = 24
 _GLOBALS = "<globals>"
+OWN_FILE = "<file>"
+"""Before the dotted name of a file of the submission that is meant as a whole."""
 _GETTER = "<attrgetter>"
 _BUILTINS = frozenset(dir(builtins))
+_READ_ANNOTATIONS = frozenset({"dataclasses.fields", "functools.singledispatch", "functools.singledispatchmethod"})
 _STRING_METHODS = frozenset({"lower", "upper", "capitalize", "title", "swapcase", "strip", "lstrip", "rstrip"})
 
 
@@ -68,6 +73,26 @@ class Resolver:
             case ast.BoolOp(values=values):
                 for value in values[:_WIDTH]:
                     yield from self.names(value, scope, classes=classes, depth=depth)
+
+    @cached_property
+    def reads_annotations(self) -> bool:
+        """Whether a file looks into annotations: then what they name is not only said."""
+        return any(
+            (isinstance(node, ast.Attribute) and node.attr in ("annotation", "return_annotation"))
+            or getattr(node, "attr", getattr(node, "id", "")) in ("__annotations__", "__dataclass_fields__")
+            or (isinstance(node, ast.Name | ast.Attribute) and self.names(node, visit.scope) & _READ_ANNOTATIONS)
+            for walked in self._files.values()
+            for visit in walked.visits
+            for node in [visit.node]
+        )
+
+    def quoted(self, text: str, scope: Scope) -> frozenset[str]:
+        """What an annotation that is written as a text names."""
+        try:
+            body = parse_source(text.strip()).body
+        except SyntaxError:
+            return frozenset()
+        return frozenset().union(*(self.names(node.value, scope) for node in body if isinstance(node, ast.Expr)))
 
     # --- names ---
 
@@ -122,10 +147,13 @@ class Resolver:
         if depth > _DEPTH:
             return frozenset()
         found: set[str] = set()
+        dotted = dotted.removeprefix(OWN_FILE)
         siblings = self.siblings(dotted)
         for walked, rest in siblings:
             first, _, more = rest.partition(".")
-            if first in walked.scope.bindings:
+            if first in ("", "__dict__"):
+                found.add(OWN_FILE + dotted)
+            elif first in walked.scope.bindings:
                 inner = self.lookup(first, walked.scope, classes, depth + 1)
                 found |= {f"{name}.{more}" if more else name for name in inner}
             elif first:
@@ -139,14 +167,23 @@ class Resolver:
         bases = self.names(node.value, scope, classes=classes, depth=depth)
         for base in bases:
             yield from self._through_files(f"{base}.{node.attr}", classes, depth)
-        walked = self._files.get(id(scope.module))
-        if bases or walked is None:
+        # What a class of the student's own has is asked for even where its base is the library's.
+        if not bases or not self.names(node.value, scope, classes=False, depth=depth):
+            yield from self._kept(node.attr, scope, classes, depth)
+
+    def _kept(self, attribute: str, scope: Scope, classes: bool, depth: int) -> Iterator[str]:
+        """What was ever put under a name into an object or a class; of other files only modules, which none shares."""
+        here = self._files.get(id(scope.module))
+        if here is None:
             return
-        key = (id(scope.module), "." + node.attr, classes)
+        key = (id(scope.module), "." + attribute, classes)
         if key not in self._memo:
             self._memo[key] = frozenset()
-            values = walked.attributes.get(node.attr, [])
-            self._memo[key] = frozenset().union(*(self._bound(value, classes, depth) for value in values[:_WIDTH]))
+            values = here.attributes.get(attribute, [])
+            found = frozenset().union(*(self._bound(value, classes, depth) for value in values[:_WIDTH]))
+            others = [walked.attributes[attribute] for walked in self._files.values() if attribute in walked.attributes]
+            far = (name for values in others for value in values[:_WIDTH] for name in self._bound(value, False, depth))
+            self._memo[key] = found | frozenset(name for name in far if is_torch_module(canonical(name)))
         yield from self._memo[key]
 
     def _call(self, node: ast.Call, scope: Scope, depth: int) -> Iterator[str]:
@@ -178,8 +215,11 @@ class Resolver:
             yield from self._item(_GLOBALS, first, scope, depth)
 
     def _below(self, node: ast.expr, attribute: str, scope: Scope, depth: int) -> Iterator[str]:
-        for base in self.names(node, scope, depth=depth):
+        bases = self.names(node, scope, depth=depth)
+        for base in bases:
             yield from self._through_files(f"{base}.{attribute}", True, depth)
+        if not bases:
+            yield from self._kept(attribute, scope, True, depth)
 
     def _subscript(self, node: ast.Subscript, scope: Scope, depth: int) -> Iterator[str]:
         parts: list[ast.expr] = getattr(node.value, "elts", getattr(node.value, "values", []))
@@ -187,9 +227,13 @@ class Resolver:
             yield from self.names(part, scope, depth=depth)
         key = self.text(node.slice, scope, depth)
         if key is not None:
-            for base in self.names(node.value, scope, depth=depth):
+            bases = self.names(node.value, scope, depth=depth)
+            for base in bases:
                 if base in (_GLOBALS, "sys.modules", "builtins") or base.endswith(".__dict__"):
                     yield from self._item(base, key, scope, depth)
+            of = getattr(node.value, "func", node.value)
+            if not bases and getattr(of, "attr", getattr(of, "id", "")) in ("__dict__", "vars"):
+                yield from self._kept(key, scope, True, depth)
 
     def _item(self, base: str, key: str, scope: Scope, depth: int) -> Iterator[str]:
         if base == _GLOBALS:

@@ -72,7 +72,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Walked:
-    """A file after the walk. `attributes`: what was ever assigned to `<anything>.name`."""
+    """A file after the walk. `attributes`: what was ever assigned to `<anything>.name`, or in the body of a class."""
 
     parsed: Parsed
     package: tuple[str, ...]
@@ -220,7 +220,7 @@ class _Walker:
     def _assign(self, target: ast.expr, value: ast.expr, scope: Scope, owner: ast.AST | None) -> None:
         if isinstance(target, ast.Name):
             self._bound.add(id(target))
-            scope.bind(target.id, Binding(scope, value=value, owner=owner))
+            self._put(target.id, scope, Binding(scope, value=value, owner=owner))
         elif isinstance(target, ast.Attribute):
             self.attributes.setdefault(target.attr, []).append(Binding(scope, value=value, owner=owner))
         elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
@@ -231,14 +231,21 @@ class _Walker:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 dotted = alias.name if alias.asname else alias.name.partition(".")[0]
-                scope.bind(alias.asname or dotted, Binding(scope, dotted=dotted))
+                self._put(alias.asname or dotted, scope, Binding(scope, dotted=dotted))
             return
         module = absolute_module(node, self.package)
         for alias in node.names:
             if alias.name == "*":
                 scope.module.stars.append(module)
             else:
-                scope.bind(alias.asname or alias.name, Binding(scope, dotted=f"{module}.{alias.name}".lstrip(".")))
+                dotted = f"{module}.{alias.name}".lstrip(".")
+                self._put(alias.asname or alias.name, scope, Binding(scope, dotted=dotted))
+
+    def _put(self, name: str, scope: Scope, binding: Binding) -> None:
+        """Bind a name; what a class's body binds is reached as an attribute from outside."""
+        scope.bind(name, binding)
+        if scope.kind == "class":
+            self.attributes.setdefault(name, []).append(binding)
 
 
 def absolute_module(node: ast.ImportFrom, package: tuple[str, ...]) -> str:
