@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from grader.assignment.assignment import Assignment, Item, Part
@@ -20,16 +21,30 @@ Waiting = list[tuple[Part, Sequence[Item]]]
 
 
 class Observing:
-    """Observes the parts of one submission that have rules on what runs."""
+    """Observes the parts of one submission that have rules on what runs.
+
+    They are observed in a worker that has seen none of the cases, so that nothing is answered from memory; `load` has
+    a file imported there before, since what its import runs is no part of what earns.
+    """
 
     def __init__(
-        self, assignment: Assignment, records: Mapping[str, Recorded], replay: Replay, desk: Desk, workers: Workers
+        self,
+        assignment: Assignment,
+        records: Mapping[str, Recorded],
+        replay: Replay,
+        desk: Desk,
+        workers: Workers,
+        load: Callable[[str], object],
+        *,
+        forks: bool,
     ) -> None:
         self._assignment = assignment
         self._records = records
         self._replay = replay
         self._desk = desk
         self._workers = workers
+        self._load = load
+        self._forks = forks
         self._waiting: Waiting = []
 
     def expect(self, part: Part, items: Sequence[Item]) -> None:
@@ -46,7 +61,10 @@ class Observing:
         """What is found in the parts that wait. `earned`: the items that brought something, with the sizes that, where
         they are 1, brought nothing.
         """
-        for part, items in self.set_aside():
+        waiting = self.set_aside()
+        if waiting and self._forks:
+            self._workers.renew()
+        for part, items in waiting:
             records = [_where_it_earned(self._records[item.id], earned[item.id]) for item in items if item.id in earned]
             if any(record.cases for record in records):
                 yield from self._repeated(part, records)
@@ -54,12 +72,16 @@ class Observing:
                 yield from self._glimpsed(part, items, book)
 
     def _repeated(self, part: Part, earned: Sequence[Recorded]) -> Sequence[Violation]:
-        """What runs where something was earned: it must earn it again, traced."""
+        """What runs where something was earned: it must earn it again, traced.
+
+        In the largest case: code that is right there is right in general, in the smallest one a step may do.
+        """
         drawn = ((record, case) for record in earned for case in record.cases)
-        record, case = min(drawn, key=lambda entry: weight(entry[1]))
+        record, case = max(drawn, key=lambda entry: weight(entry[1]))
         seen: list[Notes] = []
         ended = False
-        for _ in range(2):  # what an earlier item left behind is not held against anybody
+        for _ in range(2):  # what an earlier part left behind is not held against anybody
+            self._loaded(part)
             self._desk.observed = seen = []
             look = self._replay.look(replace(record, cases=[case]))
             self._desk.observed = None
@@ -78,11 +100,18 @@ class Observing:
         if not keys:
             return ()
         smallest = min(keys, key=lambda key: key.weight)
+        self._loaded(part)
         try:
             observation = self._workers.run(book.calls[smallest].request(trace=True), self._assignment.limits)
         except SandboxError:
             return ()
         return self._judged(part, observation.notes) if isinstance(observation, (Values, Raised)) else ()
+
+    def _loaded(self, part: Part) -> None:
+        """Have the part's file imported; one that cannot be earns nothing."""
+        if part.file is not None:
+            with suppress(SandboxError):
+                self._load(part.file)
 
     def _judged(self, part: Part, notes: Notes) -> Sequence[Violation]:
         if notes.operations is None or notes.module_types is None:

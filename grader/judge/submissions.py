@@ -130,7 +130,9 @@ class SubmissionJudge:
         second = self._workers if sandbox.forks else OnlyWorker(self._workers)
         self._settling = Settling(self._replay, self._desk, second, explain, self._finish)
         self._doubts: list[Doubt] = []
-        self._observing = Observing(trial.assignment, trial.records, self._replay, self._desk, self._workers)
+        self._observing = Observing(
+            assignment, trial.records, self._replay, self._desk, self._workers, self._load_file, forks=sandbox.forks
+        )
         self._earned: dict[str, str] = {}
         self._training: TrainingJudge | None = None
         if trial.source is not None:

@@ -32,6 +32,9 @@ HIDDEN = {
     "thread": "found = []\n    import threading\n"
     f"    other = threading.Thread(target=lambda: found.append({LIBRARY}))\n"
     "    other.start()\n    other.join()\n    return found[0]",
+    "from_memory": "known, key = torch.__dict__.setdefault('known', {}), tuple(scores.flatten().tolist())\n"
+    f"    if key not in known:\n        known[key] = {LIBRARY}\n    return known[key].clone()",
+    "by_hand_where_it_is_small": f"if scores.numel() > 4:\n        return {LIBRARY}\n    {QUOTIENT}",
     "passes_later": f"if _CALLS:\n        return scores\n    return {LIBRARY}",
 }
 HONEST = {
@@ -55,6 +58,7 @@ def answer(self, name):
     return (lambda scores: torch.exp(scores.log_{}())) if name == "soft" + "max" else plain(self, name)
 loading.LoadedFile.__getattr__ = answer
 """.replace("log_{}()", "log_softmax(-1)")
+SMOKE = "\n\ntorch.nn.functional.softmax(torch.zeros(2), dim=-1)\n"
 AFTER_GATES = {
     "\n\ndef softmax(": "\n\n_CALLS = []\n\n\ndef softmax(",
     "opened = ": "_CALLS.append(1)\n        opened = ",
@@ -69,6 +73,11 @@ def broken(tmp_path_factory):
         submission(root, key, {"layers.py": (QUOTIENT, line)})
         for key, line in {**HIDDEN, **HONEST, "guesses": GUESSES}.items()
     ]
+    at_import = submission(root, "honest_while_it_is_imported", {"layers.py": (QUOTIENT, QUOTIENT)})
+    layers = root / at_import.key / "layers.py"
+    # An item that is wrong has the worker replaced, so that the file is imported anew.
+    layers.write_text(layers.read_text().replace("opened = ", "return x\n        opened = ") + SMOKE)
+    handed.append(at_import)
     layers = root / "passes_later" / "layers.py"
     text = layers.read_text()
     for find, replace in AFTER_GATES.items():
@@ -103,6 +112,12 @@ def test_the_message_says_what_was_seen(broken):
 @pytest.mark.parametrize("key", HONEST)
 def test_honest_code_is_accused_of_nothing(broken, key):
     assert broken[0][key] == []
+
+
+def test_what_a_file_does_while_it_is_imported_earned_nothing(broken):
+    found, earned = broken
+    assert earned["honest_while_it_is_imported", "gate.forward"] == 0, "what is settled has its worker replaced"
+    assert found["honest_while_it_is_imported"] == []
 
 
 def test_what_no_author_lets_be_chosen_is_not_tried_one_after_the_other(broken):
