@@ -233,6 +233,7 @@ NARROW_REASON = "misses narrowly"  # twice: a person decides
 UNREADABLE_REASON = "file unreadable"
 # What a message says of a file, or of a name in it; one slip takes all that hangs on it, so staff are told.
 NOT_IMPORTED, NOT_READ = " cannot be imported: ", " cannot be read: "
+UNREAD = "import of "  # among a trace's operations: a module of the student's that is no file that was handed in
 
 Status = Literal["passed", "failed", "not_attempted", "skipped", "grader_error"]
 STATUSES: tuple[Status, ...] = ("passed", "failed", "not_attempted", "skipped", "grader_error")

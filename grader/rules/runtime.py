@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from grader.assignment.assignment import Assignment, Rule
-from grader.model import Violation
+from grader.model import UNREAD, Violation
 from grader.rules.names import canonical, matching
 from grader.rules.operations import LAYERS, Layer, built_on, layers_of, short
 from grader.rules.source import PrintSite
@@ -31,6 +31,7 @@ def check_trace(
         if part_id in rule.parts and rule.kind == "forbidden":
             found.extend(_built(rule, part_id, module_types))
             found.extend(_ran(rule, part_id, operations))
+            found.extend(_unread(rule, part_id, operations))
         elif part_id in rule.parts and rule.kind == "required":
             found.extend(_missing(rule, part_id, module_types, operations))
     return tuple(dict.fromkeys(found))
@@ -96,6 +97,14 @@ def _ran(rule: Rule, part_id: str, operations: Sequence[str]) -> Iterator[Violat
         what = f", the inside of `{(layer.classes or layer.functions)[0]}`," if layer else ""
         message = f"the operation `{operation}`{what} runs, which “{rule.title}” forbids. Write this part yourself"
         yield Violation(rule=rule.id, message=message, evidence="run", parts=(part_id,))
+
+
+def _unread(rule: Rule, part_id: str, operations: Sequence[str]) -> Iterator[Violation]:
+    for name in (operation.removeprefix(UNREAD) for operation in operations if operation.startswith(UNREAD)):
+        what = f"the module `{name}` is imported, which is no file that was handed in: “{rule.title}” cannot be checked"
+        yield Violation(
+            rule=rule.id, message=f"{what} in it. Hand in what your code imports", evidence="run", parts=(part_id,)
+        )
 
 
 def _forbids(rule: Rule, layer: Layer) -> bool:

@@ -240,13 +240,13 @@ def submitted_in(module: ModuleType) -> list[ModuleType]:
     left = [module]
     while left:
         for value in list(vars(left.pop()).values()):
-            if isinstance(value, ModuleType) and value is not module and id(value) not in found and _is_ours(value):
+            if isinstance(value, ModuleType) and value is not module and id(value) not in found and is_handed_in(value):
                 found[id(value)] = value
                 left += [value] if hasattr(value, "__path__") else []
     return list(found.values())
 
 
-def _is_ours(module: ModuleType) -> bool:
+def is_handed_in(module: ModuleType) -> bool:
     """Whether a finder of ours loaded it, or it is a folder without `__init__.py`, which nothing loads."""
     spec = getattr(module, "__spec__", None)
     return spec is not None and (spec.loader is None or isinstance(spec.loader, FileFinder))

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from grader.parsing.statements import is_placeholder
 from grader.probing import MAX_CANDIDATES, BindingError, short
 from grader.worker import adapting
 from grader.worker.definitions import Cell, Definitions, split_percent, take_definitions
-from grader.worker.finding import FileFinder, is_init, submitted_in
+from grader.worker.finding import FileFinder, is_handed_in, is_init, submitted_in
 from grader.worker.importing import run_file
 from grader.worker.namespaces import Namespaces
 from grader.worker.training import TrainingRoom
@@ -247,6 +248,11 @@ class Modules(TrainingRoom):
     def path(self, relative: str) -> Path:
         """Where a file that was handed in, such as a checkpoint, lies for this process."""
         return self._root / relative
+
+    def unread(self, names: Iterable[str]) -> list[str]:
+        """Which of these modules are no files that were handed in, so that no rule has looked into them."""
+        written = {name for taken in self._definitions.values() for name in taken.written}
+        return [name for name in names if name not in written and not is_handed_in(sys.modules[name])]
 
     @contextmanager
     def replaced(self, file_id: str, **values: object) -> Iterator[None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
 
 
 def module_files() -> frozenset[str]:
@@ -25,6 +27,7 @@ class StudentFiles:
         self._written = scratch.replace("\\", "/").rstrip("/") + "/" if scratch else self.prefix
         self._known = module_files() if known is None else known
         self._answers: dict[str, bool] = {}
+        self._last = next(reversed(sys.modules), "")
 
     def owns(self, filename: str) -> bool:
         """Whether code of this file name was handed in."""
@@ -35,6 +38,15 @@ class StudentFiles:
                 name.startswith((self.prefix, self._written)) and filename not in self._known
             )
         return answer
+
+    def imported(self) -> Iterator[str]:
+        """The modules that have come since, and out of the student's folders: the last one first."""
+        for name in reversed(sys.modules):
+            if name == self._last:
+                return
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and self.owns(os.path.abspath(str(file))):  # noqa: PTH100 - relative to where it runs
+                yield name
 
     def relative(self, filename: str) -> str:
         """The file name as the student knows it."""

@@ -17,7 +17,7 @@ from types import TracebackType
 import numpy
 import torch
 
-from grader.model import NOT_IMPORTED
+from grader.model import NOT_IMPORTED, UNREAD
 from grader.parsing.statements import is_placeholder
 from grader.probing import MAX_CHOICES
 from grader.text import clean
@@ -67,6 +67,7 @@ def perform(
             with traced(files) as trace:
                 answer = attempt(work, probes[work.probe], modules, files)
             operations, module_types = trace.lists()
+            operations += [f"{UNREAD}{name}"[:120] for name in modules.unread(list(files.imported()))]
         else:
             answer = attempt(work, probes[work.probe], modules, files)
     reset_defaults()
