@@ -347,7 +347,8 @@ class Modules(TrainingRoom):
     def _load(self, path: str) -> LoadedFile:
         noted, said = len(self.notes), set(adapting.said)
         try:
-            module = self._finder.load(path)
+            with defaults_kept():
+                module = self._finder.load(path)
         except (Exception, SystemExit) as error:
             failure = self._failures.setdefault(path, LoadFailure(path, error))
             raise failure.again() from failure.error
@@ -390,6 +391,18 @@ class Modules(TrainingRoom):
 
     def _bytes(self, path: str) -> bytes:
         return self._sources[path].encode() if path in self._sources else (self._root / path).read_bytes()
+
+
+@contextmanager
+def defaults_kept() -> Iterator[None]:
+    """What top-level code changes for everybody is as before afterwards: a probe may load a file when it has begun."""
+    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_default_device(None)
+        torch.set_grad_enabled(gradients)
 
 
 class UnreadableFile(Exception):

@@ -185,6 +185,16 @@ def test_defaults_of_torch_are_put_back(load):
     assert torch.is_grad_enabled()
 
 
+def test_defaults_are_put_back_before_the_probe_that_loads_a_file_goes_on(load):
+    modules = load("import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n" + GOOD)
+
+    def probe(modules):
+        net = modules["m"] and torch.nn.Linear(1, 1)
+        return {"dtype": str(net.weight.dtype), "gradient": net(torch.ones(1, 1)).requires_grad}
+
+    assert run(modules, probe)["values"] == {"dtype": "torch.float32", "gradient": True}
+
+
 def test_globals_of_the_manifest_are_there_and_may_be_overwritten(load):
     modules = load("def f():\n    return [device, size]\nsize = 2\n", globals_={"device": "cpu", "size": 1})
     assert use(modules)["values"] == {"out": ["cpu", 2]}
