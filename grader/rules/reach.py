@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.rules.mentions import Found
-from grader.rules.resolve import Resolver
+from grader.rules.resolve import GLOBALS, OWN_FILE, Resolver
 from grader.rules.scopes import Binding, Visit, Walked
+
+_PUTS = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "__setitem__", "__setattr__"})
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,13 @@ def reach(
 ) -> set[int]:
     """The ids of the definitions named, and of the functions, classes and variables that they use.
 
-    A helper that a class calls is part of the class, wherever in the submission (`everywhere`) it stands.
+    A helper that a class calls is part of the class, wherever in the submission (`everywhere`) it stands, and so is
+    what is put into it, or into what it uses, afterwards: `LSTM.forward = f`, `LAYERS["core"] = …`, `LSTM = Other`.
     """
-    inside: set[int] = set()
-    for examined in files:
-        inside |= {id(visit.node) for visit in examined.walked.visits if _is_definition(visit) and _named(visit, names)}
+    inside = {id(owner) for examined in files for owner in _named_by(examined, names, resolver)}
     while True:
         used = {id(owner) for examined in everywhere for owner in _used(examined, inside, resolver)}
+        used |= {id(owner) for examined in everywhere for owner in _changing(examined, inside, resolver)}
         if used <= inside:
             return inside
         inside |= used
@@ -58,9 +60,18 @@ def _is_definition(visit: Visit) -> bool:
     return isinstance(visit.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
 
 
-def _named(visit: Visit, names: Collection[str]) -> bool:
-    qualified = f"{visit.name}.{getattr(visit.node, 'name', '')}".lstrip(".")
-    return qualified in names
+def _named_by(examined: Examined, names: Collection[str], resolver: Resolver) -> Iterator[ast.AST]:
+    """The definitions of these names, and whatever else binds one: `LSTM = Other`, `from other import X as LSTM`."""
+    for visit in examined.walked.visits:
+        node = visit.node
+        if _is_definition(visit):
+            qualified = f"{visit.name}.{getattr(node, 'name', '')}".lstrip(".")
+            if qualified in names or qualified == "__getattr__":  # the last one answers for every name
+                yield node
+        elif isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Store):
+            yield from visit.owners[:1] if visit.scope.kind == "module" else ()
+    bound = [binding for name in names for binding in examined.walked.scope.bindings.get(name, [])]
+    yield from (binding.owner for binding in _followed(bound, resolver) if binding.owner is not None)
 
 
 def _used(examined: Examined, inside: set[int], resolver: Resolver) -> list[ast.AST]:
@@ -71,6 +82,44 @@ def _used(examined: Examined, inside: set[int], resolver: Resolver) -> list[ast.
             bindings = _bindings(node, visit, resolver)
             owners.extend(binding.owner for binding in bindings if binding.owner is not None)
     return owners
+
+
+def _changing(examined: Examined, inside: set[int], resolver: Resolver) -> Iterator[ast.AST]:
+    """The statements and functions that put something into what is inside: by assignment, `setattr` or a method."""
+    for visit in examined.walked.visits:
+        node, owner = visit.node, visit.owners[0] if visit.owners else None
+        if owner is None or isinstance(owner, ast.ClassDef) or id(owner) in inside:
+            continue
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+            target: ast.AST | None = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _PUTS:
+            target = node.func.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
+            target = node.args[0]
+        else:
+            continue
+        while isinstance(target, ast.Attribute | ast.Subscript) and not _is_a_file(target, visit, resolver):
+            target = target.value
+        if target is not None and _is_a_file(target, visit, resolver):
+            yield owner
+        elif isinstance(target, ast.Name):
+            bound = _followed(resolver.bindings(target.id, visit.scope), resolver)
+            if any(id(binding.owner) in inside for binding in bound if binding.scope.kind == "module"):
+                yield owner
+
+
+def _is_a_file(target: ast.AST, visit: Visit, resolver: Resolver) -> bool:
+    """Whether a place is the names of a whole file: `globals()`, `sys.modules[…]`, an imported file."""
+    return any(name in (GLOBALS, "sys.modules") or name.startswith(OWN_FILE)
+               for name in resolver.names(target, visit.scope))  # fmt: skip
+
+
+def _followed(bindings: Iterable[Binding], resolver: Resolver) -> Iterator[Binding]:
+    """Bindings, and those in other files of the submission that imported ones lead to."""
+    for binding in bindings:
+        yield binding
+        for walked, rest in resolver.siblings(binding.dotted) if binding.dotted else ():
+            yield from walked.scope.bindings.get(rest.partition(".")[0], [])
 
 
 def _bindings(node: ast.Name | ast.Attribute, visit: Visit, resolver: Resolver) -> list[Binding]:

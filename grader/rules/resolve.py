@@ -20,7 +20,7 @@ from grader.rules.scopes import Binding, Definition, Scope, Walked
 
 _DEPTH = 40
 _WIDTH = 24
-_GLOBALS = "<globals>"
+GLOBALS = "<globals>"
 OWN_FILE = "<file>"
 """Before the dotted name of a file of the submission that is meant as a whole."""
 _GETTER = "<attrgetter>"
@@ -115,6 +115,10 @@ class Resolver:
         holder = _holder(name, scope)
         return [] if holder is None else holder.bindings[name]
 
+    def bound(self, binding: Binding) -> frozenset[str]:
+        """What one binding stands for."""
+        return self._bound(binding, True, 0)
+
     def _bound(self, binding: Binding, classes: bool, depth: int) -> frozenset[str]:
         if binding.dotted is not None:
             return self._through_files(binding.dotted, classes, depth)
@@ -198,7 +202,7 @@ class Resolver:
         elif callee == "builtins.vars" and node.args:
             yield from self._below(node.args[0], "__dict__", scope, depth)
         elif callee in ("builtins.globals", "builtins.locals"):
-            yield _GLOBALS
+            yield GLOBALS
         elif callee == "builtins.__import__" and first:
             yield first if len(node.args) > 3 or node.keywords else first.partition(".")[0]
         elif callee in ("importlib.import_module", "importlib.__import__") and first:
@@ -211,8 +215,8 @@ class Resolver:
             callee.endswith(("__.get", "__.__getitem__", ".__getattribute__", ".__getattr__", "modules.get")) and first
         ):
             yield from self._item(callee.rpartition(".")[0], first, scope, depth)
-        elif callee == f"{_GLOBALS}.get" and first:
-            yield from self._item(_GLOBALS, first, scope, depth)
+        elif callee == f"{GLOBALS}.get" and first:
+            yield from self._item(GLOBALS, first, scope, depth)
 
     def _below(self, node: ast.expr, attribute: str, scope: Scope, depth: int) -> Iterator[str]:
         bases = self.names(node, scope, depth=depth)
@@ -229,14 +233,14 @@ class Resolver:
         if key is not None:
             bases = self.names(node.value, scope, depth=depth)
             for base in bases:
-                if base in (_GLOBALS, "sys.modules", "builtins") or base.endswith(".__dict__"):
+                if base in (GLOBALS, "sys.modules", "builtins") or base.endswith(".__dict__"):
                     yield from self._item(base, key, scope, depth)
             of = getattr(node.value, "func", node.value)
             if not bases and getattr(of, "attr", getattr(of, "id", "")) in ("__dict__", "vars"):
                 yield from self._kept(key, scope, True, depth)
 
     def _item(self, base: str, key: str, scope: Scope, depth: int) -> Iterator[str]:
-        if base == _GLOBALS:
+        if base == GLOBALS:
             yield from self.lookup(key, scope.module, True, depth)
         elif base == "sys.modules":
             yield from self._through_files(key, True, depth)

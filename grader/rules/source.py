@@ -141,6 +141,7 @@ def _forbidden(submission: _Submission, rule: Rule) -> Iterator[Violation]:
     yield from _unchecked(submission, rule)
     files = _examined(submission, rule)
     inside = _inside(submission, rule, files)
+    yield from _passed_off(submission, rule, files)
     for examined in submission.examined if inside is not None else files:
         named: set[Place] = set()
         for mention in examined.found.mentions:
@@ -155,6 +156,21 @@ def _forbidden(submission: _Submission, rule: Rule) -> Iterator[Violation]:
                 yield place.violation(
                     rule.id, f"{message}: reached dynamically (“{rule.title}”). Write it plainly", rule.parts
                 )
+
+
+def _passed_off(submission: _Submission, rule: Rule, files: Sequence[Examined]) -> Iterator[Violation]:
+    """A name that is to be written and is the library's own: `from torch.nn import LSTM`."""
+    for examined in files:
+        scope = examined.walked.scope
+        for name in rule.within:
+            bindings = scope.bindings.get(name, [])
+            if bindings and bindings[-1].dotted is None:
+                continue
+            found = submission.resolver.bound(bindings[-1]) if bindings else submission.resolver.lookup(name, scope)
+            for library in sorted(found):
+                if forbidden_name(library, rule.names, rule.allowed):
+                    message = f"`{name}` is `{library}`, which “{rule.title}” forbids. Write this part yourself"
+                    yield Place(examined.walked.parsed.file.path).violation(rule.id, message, rule.parts)
 
 
 def _used(rule: Rule, mention: Mention) -> Iterator[Violation]:

@@ -434,6 +434,82 @@ def test_a_helper_of_the_class_belongs_to_it(code):
     assert check(WITHIN, python(HEAD + code))
 
 
+OWN = "class LSTM(nn.Module):\n    def forward(self, x):\n        return x\n"
+
+PASSED_OFF = {
+    "forward assigned": OWN + "def f(self, x):\n    return nn.LSTM(3, 4)(x)\nLSTM.forward = f",
+    "forward set": OWN + "def f(self, x):\n    return nn.LSTM(3, 4)(x)\nsetattr(LSTM, 'forward', f)",
+    "forward lambda": OWN + "LSTM.forward = lambda self, x: nn.LSTM(3, 4)(x)",
+    "alias": "class Impl(nn.LSTM):\n    pass\nLSTM = Impl",
+    "made by type": "LSTM = type('LSTM', (nn.LSTM,), {})",
+    "rebound": OWN + "LSTM = nn.LSTM",
+    "imported name": "from torch.nn import LSTM",
+    "registry": "REG = {}\nREG['c'] = nn.LSTM\nclass LSTM(nn.Module):\n    def f(self):\n"
+    "        self.core = REG['c'](3, 4)",
+    "registry append": "REG = []\nREG.append(nn.LSTM)\nclass LSTM(nn.Module):\n    def f(self):\n"
+    "        self.core = REG[0](3, 4)",
+    "registry in a function": "REG = {}\ndef setup():\n    REG['c'] = nn.LSTM\nsetup()\nclass LSTM(nn.Module):\n"
+    "    def f(self):\n        self.core = REG['c'](3, 4)",
+    "holder": "class Box:\n    pass\nBox.core = nn.LSTM\nclass LSTM(nn.Module):\n    def f(self):\n"
+    "        self.core = Box.core(3, 4)",
+    "decorated": "def swap(c):\n    return nn.LSTM\n@swap\nclass LSTM(nn.Module):\n    pass",
+    "metaclass": "class M(type):\n    def __call__(cls, *a):\n        return nn.LSTM(*a)\n"
+    "class LSTM(metaclass=M):\n    pass",
+    "init subclass": "class B(nn.Module):\n    def __init_subclass__(cls):\n        cls.core = nn.LSTM\n"
+    "class LSTM(B):\n    pass",
+    "globals": OWN + "globals()['LSTM'] = nn.LSTM",
+    "globals update": OWN + "globals().update(LSTM=nn.LSTM)",
+    "for": OWN + "for LSTM in [nn.LSTM]:\n    pass",
+    "with": OWN + "import contextlib\nwith contextlib.nullcontext(nn.LSTM) as LSTM:\n    pass",
+    "walrus": OWN + "(LSTM := nn.LSTM)",
+    "module attribute": OWN + "import models.lstm as me\nme.LSTM = nn.LSTM",
+    "sys.modules": OWN + "import sys\nsys.modules[__name__].LSTM = nn.LSTM",
+    "setattr on me": OWN + "import models.lstm as me\nsetattr(me, 'LSTM', nn.LSTM)",
+    "class in function": "def make():\n    class LSTM(nn.LSTM):\n        pass\n    return LSTM\nLSTM = make()",
+    "if": "if True:\n    class LSTM(nn.LSTM):\n        pass",
+    "nested": "class A:\n    class LSTM(nn.LSTM):\n        pass\nLSTM = A.LSTM",
+    "encoder shared": "class Encoder(nn.Module):\n    def __init__(self):\n        self.rnn = nn.LSTM(3, 4)\n"
+    "class LSTM(nn.Module):\n    def f(self):\n        self.core = Encoder().rnn",
+    "encoder class attribute": "class Encoder(nn.Module):\n    kind = nn.LSTM\nclass LSTM(nn.Module):\n"
+    "    def f(self):\n"
+    "        self.core = Encoder.kind(3, 4)",
+    "getattr default": "def __getattr__(name):\n    return nn.LSTM",
+    "new": OWN + "LSTM.__new__ = lambda c, *a: nn.LSTM(*a)",
+    "call": OWN + "LSTM.__call__ = lambda s, *a: nn.LSTM(3, 4)(*a)",
+    "base added": OWN + "LSTM.__bases__ = (nn.LSTM,)",
+    "class getattr": OWN + "LSTM.__class__ = nn.LSTM",
+}
+
+KEPT_APART = {
+    "encoder uses": OWN + "class Encoder(nn.Module):\n    def __init__(self):\n        self.rnn = nn.LSTM(3, 4)\n",
+    "model made": OWN + "class Encoder(nn.Module):\n    def __init__(self):\n        self.rnn = nn.LSTM(3, 4)\n"
+    "model = LSTM()\nmodel.name = 'x'\nenc = Encoder()\nenc.rnn.flatten_parameters()",
+    "counter": "COUNT = {'n': 0}\nclass LSTM(nn.Module):\n    def forward(self, x):\n"
+    "        COUNT['n'] += 1\nclass Encoder(nn.Module):\n    def __init__(self):\n"
+    "        COUNT['n'] += 1\n        self.rnn = nn.LSTM(3, 4)",
+    "device": "device = torch.device('cpu')\nclass LSTM(nn.Module):\n    def forward(self, x):\n"
+    "        return x.to(device)\ndef train():\n    m = nn.LSTM(3, 4).to(device)\n    print(device.type)",
+    "config": "class Cfg:\n    dim = 3\ncfg = Cfg()\ncfg.dim = 4\nclass LSTM(nn.Module):\n"
+    "    def __init__(self):\n        self.dim = cfg.dim\nclass Encoder(nn.Module):\n"
+    "    def __init__(self):\n        self.r = nn.LSTM(cfg.dim, 3)\nenc = Encoder()",
+    "compare": OWN + "def test():\n    ours = LSTM()\n    theirs = nn.LSTM(3, 4)\n"
+    "    ours.load_state_dict(theirs.state_dict())\ntest()",
+    "compare toplevel": OWN + "ours, theirs = LSTM(), nn.LSTM(3, 4)\nours.load_state_dict(theirs.state_dict())",
+    "reference of": OWN + "reference = nn.LSTM(3, 4)\nmine = LSTM()\nmine.reference = reference",
+    "test calls static": OWN + "def test():\n    LSTM.check(nn.LSTM(3, 4))",
+}
+
+
+@pytest.mark.parametrize("code", PASSED_OFF.values(), ids=PASSED_OFF)
+def test_what_is_put_in_the_place_of_the_class_belongs_to_it(code):
+    assert check(WITHIN, python(HEAD + code))
+
+
+@pytest.mark.parametrize("code", KEPT_APART.values(), ids=KEPT_APART)
+def test_what_stands_beside_the_class_does_not(code):
+    assert check(WITHIN, python(HEAD + code)) == ()
+
+
 def test_a_single_method_can_be_named():
     rule = replace(NO_LSTM, within=("Net.forward",))
     code = "class Net:\n    def f(self):\n        self.a = nn.LSTM(3, 4)\n    def forward(self, x):\n        return x\n"
