@@ -171,7 +171,8 @@ class _Finder:
         for name in sorted(self.resolver.names(node, visit.scope)):
             self.mentions.append(Mention(name, visit))
             self._hidden(name, visit)
-            passed_on = name in _AS_VALUES and isinstance(visit.parent, ast.Call) and visit.parent.func is not node
+            put = isinstance(visit.parent, ast.Call | ast.Assign) and not _is_called(visit)
+            passed_on = name in _AS_VALUES and put
             if passed_on or (name in _RUNS_TEXT | _GIVES_MODULES and not _is_called(visit)):
                 self._evade(f"`{name.removeprefix('builtins.')}` as a value", name.removeprefix("builtins."), visit)
             if name.endswith(".__dict__") and not isinstance(visit.parent, ast.Subscript):
@@ -376,7 +377,8 @@ def _in_memory(maker: str) -> bool:
 
 
 def _is_called(visit: Visit) -> bool:
-    followed = isinstance(visit.parent, ast.Assign | ast.AnnAssign | ast.NamedExpr)
+    targets = getattr(visit.parent, "targets", [getattr(visit.parent, "target", None)])
+    followed = all(isinstance(target, ast.Name) for target in targets)
     return followed or (isinstance(visit.parent, ast.Call) and visit.parent.func is visit.node)
 
 

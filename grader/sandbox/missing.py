@@ -15,9 +15,9 @@ from grader.model import Observation, Raised
 
 _MISSING = re.compile(r"No module named '([A-Za-z_][\w.]*)'")
 _PACKAGES = ("torch", "numpy", "sympy", "mpmath", "typing_extensions", "jinja2", "networkx", "fsspec", "filelock")
-# Modules that start threads or compilers, open windows or browsers, or print when they are imported.
-_REFUSED = ("torch._inductor", "torch.distributed.rpc", "antigravity", "this", "idlelib", "turtle",
-            "tkinter", "turtledemo", "test", "lib2to3", "ensurepip", "pip", "venv", "webbrowser")  # fmt: skip
+# Modules that start threads or compilers, open windows or browsers, print, or change torch for all when imported.
+_REFUSED = ("torch._inductor", "torch.distributed.rpc", "torch.testing._internal", "antigravity", "this", "idlelib",
+            "turtle", "tkinter", "turtledemo", "test", "lib2to3", "ensurepip", "pip", "venv", "webbrowser")  # fmt: skip
 
 
 def missing_module(observation: Observation) -> str | None:
@@ -35,8 +35,8 @@ def missing_module(observation: Observation) -> str | None:
 def may_preload(name: str) -> bool:
     """Whether a module belongs to the standard library or to torch and its needs, is installed, and is harmless."""
     top = name.split(".")[0]
-    # A program would run, and end the process that forks all workers.
-    if "__main__" in name.split("."):
+    # A program would run, and end the process that forks all workers; tests set up what they like.
+    if {"__main__", "conftest", "tests"} & set(name.split(".")):
         return False
     if any(name == refused or name.startswith(refused + ".") for refused in _REFUSED):
         return False

@@ -261,6 +261,8 @@ HIDDEN = {
     "compare": "class M:\n    def __eq__(self, o):\n        o.LSTM(3, 4)\nM() == nn",
     "contains": "class M:\n    def __contains__(self, o):\n        o.LSTM(3, 4)\nnn in M()",
     "locals returned": "def f():\n    x = nn\n    return locals()\nf()['x'].LSTM(3, 4)",
+    "built-in function replaced": "import builtins\nbuiltins.print = getattr\nprint(nn, 'LSTM')(3, 4)",
+    "runner put elsewhere": "import sys\nsys.breakpointhook = exec\nbreakpoint('nn.LSTM')",
     "module that is written": "open('h.py', 'w').write('from torch.nn import LSTM as L')\nimport h\nh.L(3, 4)",
     "module that is written by a path": "import pathlib\npathlib.Path('h.py').write_text('x')\nimport h",
 }
