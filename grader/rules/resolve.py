@@ -20,6 +20,7 @@ from grader.rules.scopes import Binding, Definition, Scope, Walked
 
 _DEPTH = 40
 _WIDTH = 24
+_ROUNDS = 8
 GLOBALS = "<globals>"
 OWN_FILE = "<file>"
 """Before the dotted name of a file of the submission that is meant as a whole."""
@@ -40,6 +41,9 @@ class Resolver:
             for name in module_names(walked.parsed.file.path):
                 self._modules.setdefault(name, []).append(walked)
         self._memo: dict[tuple[int, str, bool], frozenset[str]] = {}
+        self._asked: dict[tuple[int, str, bool], list[Binding]] = {}  # since the first name of the present question
+        self._going: set[tuple[int, str, bool]] = set()
+        self._circle = False
 
     def names(self, node: ast.AST, scope: Scope, *, classes: bool = True, depth: int = 0) -> frozenset[str]:
         """The dotted names that an expression may refer to.
@@ -102,13 +106,36 @@ class Resolver:
         if holder is None:
             return self._unbound(name, scope.module, classes, depth)
         key = (id(holder), name, classes)
-        if key not in self._memo:
-            self._memo[key] = frozenset()
-            found: set[str] = set()
-            for binding in holder.bindings[name]:
-                found |= self._bound(binding, classes, depth)
-            self._memo[key] = frozenset(sorted(found)[:_WIDTH])
+        if key in self._memo:
+            self._circle = self._circle or key in self._going
+            return self._memo[key]
+        first = not self._asked
+        self._asked[key] = holder.bindings[name]
+        self._going.add(key)
+        self._memo[key] = frozenset()
+        self._memo[key] = self._all_of(holder.bindings[name], classes, depth)
+        self._going.discard(key)
+        if first:
+            if self._circle:
+                self._go_round()
+            self._asked.clear()
+            self._circle = False
         return self._memo[key]
+
+    def _all_of(self, bindings: Iterable[Binding], classes: bool, depth: int) -> frozenset[str]:
+        found: set[str] = set()
+        for binding in bindings:
+            found |= self._bound(binding, classes, depth)
+        return frozenset(sorted(found)[:_WIDTH])
+
+    def _go_round(self) -> None:
+        """`a = b` and `b = a`: names that stand for one another are asked until none of them stands for more."""
+        for _ in range(_ROUNDS):
+            before = {key: self._memo[key] for key in self._asked}
+            for key, bindings in list(self._asked.items()):
+                self._memo[key] = self._all_of(bindings, key[2], 0)
+            if all(self._memo[key] == known for key, known in before.items()):
+                return
 
     def bindings(self, name: str, scope: Scope) -> list[Binding]:
         """The bindings of a plain name, none if it is bound nowhere in the file."""

@@ -91,6 +91,8 @@ NAMED = {
     "inspect.signature(f, eval_str=True).parameters['x'].annotation(3, 4)",
     "annotations": "def f(x: nn.LSTM): pass\nf.__annotations__['x'](3, 4)",
     "class annotations": "class C:\n    core: nn.LSTM\nC.__annotations__['core'](3, 4)",
+    "circle": "a = nn\nb = a\na = b\nb.LSTM(3, 4)",
+    "exchanged": "a, b, c = 1, 2, nn\na, b, c = b, c, a\na.LSTM(3, 4)",
     "module annotations": "core: nn.LSTM\n__annotations__['core'](3, 4)",
     "return annotation": "def f() -> nn.LSTM: pass\nf.__annotations__['return'](3, 4)",
     "signature annotation": "import inspect\ndef f(x: nn.LSTM): pass\ninspect.signature(f).return_annotation(3)",
