@@ -65,6 +65,9 @@ _HIDDEN_TORCH = (
     "CompilationUnit", "ScriptModule", "ScriptFunction", "ScriptMethod", "import_ir_module",
     "import_ir_module_from_buffer", "parse_ir",
 )  # fmt: skip
+# What is compiled of functions that the file spells out, and the doors of what comes of it, which take texts.
+_OPEN_JIT = ("script", "ignore", "unused", "export", "is_scripting", "Final", "annotate", "Attribute")
+_JIT_DOORS = frozenset({"define", "graph", "_c"})
 _HIDDEN_UTILS = ("torch.utils.cpp_extension", "torch.utils._python_dispatch", "torch.overrides")
 _OPEN_PRIVATE = ("torch.nn.init._", "torch.nn.modules.utils._", "torch.optim.", "torch.utils.data.")
 
@@ -116,6 +119,7 @@ class _Finder:
         self.mentions: list[Mention] = []
         self.evasions: list[Evasion] = []
         self._exempt: set[int] = set()
+        self._openings = _OPENINGS | (_JIT_DOORS if any(map(_names_jit, walked.visits)) else frozenset())
         self._parents = {id(visit.node): visit.parent for visit in walked.visits}
         imports = [visit.node for visit in walked.visits if isinstance(visit.node, ast.Import | ast.ImportFrom)]
         self._imported = {getattr(node, "module", None) or alias.name for node in imports for alias in node.names}
@@ -158,7 +162,7 @@ class _Finder:
     # --- names and attribute chains ---
 
     def _reference(self, visit: Visit, node: ast.Attribute | ast.Name) -> None:
-        if isinstance(node, ast.Attribute) and node.attr in _OPENINGS:
+        if isinstance(node, ast.Attribute) and node.attr in self._openings:
             self._evade(f"`.{node.attr}`", node.attr, visit)
         if isinstance(node, ast.Name) and node.id in ("__loader__", "__spec__"):
             self._evade(f"`{node.id}`", node.id, visit)
@@ -388,4 +392,10 @@ def _is_hidden(name: str) -> bool:
         return False
     parts = name.split(".")[1:]
     private = any(part.startswith("_") and not (part.startswith("__") and part.endswith("__")) for part in parts)
-    return private or parts[0] in _HIDDEN_TORCH
+    return private or (parts[0] in _HIDDEN_TORCH and not (parts[0] == "jit" and parts[1:2] and parts[1] in _OPEN_JIT))
+
+
+def _names_jit(visit: Visit) -> bool:
+    node = visit.node
+    imported = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+    return "jit" in f"{getattr(node, 'attr', '')}.{getattr(node, 'module', '')}.{'.'.join(imported)}".split(".")

@@ -22,12 +22,14 @@ class Attention(nn.Module):
         self.seen: list[Tensor | None] = []
 
     def forward(self, hidden_states: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Depends on every later position, so that the first one sees all, and on the mask where there is one."""
+        """Depends on every later position, so that the first one sees all, and on the padding; a mask of ones is none."""
         if not isinstance(hidden_states, Tensor):
             given = type(hidden_states).__name__
             raise TypeError(f"self-attention takes one tensor (batch, time, width) and a mask; it was given a {given}")
         self.seen.append(mask)
-        kept = hidden_states if mask is None else hidden_states * (0.25 + mask.to(hidden_states.dtype))[..., None]
+        kept = (
+            hidden_states if mask is None else hidden_states * (0.25 + 0.75 * mask.to(hidden_states.dtype))[..., None]
+        )
         following = kept.flip(1).cumsum(1).flip(1) / kept.shape[1] ** 0.5
         return following @ self.matrix + 0.5 * hidden_states.roll(1, 2)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 DRAWS = frozenset(
@@ -53,25 +55,38 @@ def constant_randomness(value: float = 0.0) -> Iterator[None]:
 
 
 def leaves(value: object) -> list[Tensor]:
-    """The tensors of a tree of tuples, lists and dicts, in order."""
+    """The tensors of a tree of tuples, lists, dicts and objects with attributes, in order."""
     if isinstance(value, Tensor):
         return [value]
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (tuple, list)):
-        return [leaf for entry in value for leaf in leaves(entry)]
-    return []
+    return [leaf for entry in _parts(value).values() for leaf in leaves(entry)]
 
 
 def rebuilt(value: object, fill: Callable[[Tensor], object]) -> object:
     """The same tree with every tensor replaced."""
     if isinstance(value, Tensor):
         return fill(value)
+    parts = {name: rebuilt(entry, fill) for name, entry in _parts(value).items()}
     if isinstance(value, Mapping):
-        return {name: rebuilt(entry, fill) for name, entry in value.items()}
+        return parts
+    if isinstance(value, tuple) and hasattr(value, "_make"):
+        return value._make(parts.values())
     if isinstance(value, (tuple, list)):
-        return type(value)(rebuilt(entry, fill) for entry in value)
-    return value
+        return type(value)(parts.values())
+    twin = copy.copy(value) if parts else value
+    for name, entry in parts.items():
+        object.__setattr__(twin, str(name), entry)  # a dataclass may be frozen
+    return twin
+
+
+def _parts(value: object) -> dict[object, object]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (tuple, list)):
+        return dict(enumerate(value))
+    if isinstance(value, (nn.Module, type)) or callable(value):
+        return {}
+    named = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else ()
+    return {name: getattr(value, name) for name in named} or dict(getattr(value, "__dict__", {}))
 
 
 def batch_first(states: Tensor, batch: int, length: int, size: int) -> Tensor | None:

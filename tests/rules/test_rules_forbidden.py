@@ -189,6 +189,9 @@ HIDDEN = {
     "import torch._C": "import torch._C as c\nc._nn",
     "torch.ops": "torch.ops.aten.lstm.input()",
     "TorchScript": "torch.jit.CompilationUnit('def f(x): return torch.lstm(x)')",
+    "TorchScript of a file": "from torch.jit import load\nload('x.pt')",
+    "TorchScript defined by a text": "m = torch.jit.script(net)\nm.define('def f(self, x): return torch.lstm(x)')",
+    "graph of a scripted function": "@torch.jit.script\ndef f(x):\n    return x\nf.graph.create('aten::lstm', [])",
     "fx": "import torch.fx\ntorch.fx.symbolic_trace",
     "load_inline": "from torch.utils import cpp_extension\ncpp_extension.load_inline('x')",
     "star import of a private module": "from torch._VF import *",
@@ -205,6 +208,7 @@ HIDDEN = {
     "live objects": "import gc\ngc.get_objects()",
     "replaced method": "nn.Linear.forward = lambda self, x: x",
     "replaced function": "torch.sigmoid = None",
+    "replaced through an attribute": "class A:\n    def f(self):\n        self.n = nn.Linear\n        self.n.forward = f",
     "setattr on torch": "setattr(torch, 'sigmoid', None)",
     "modes disabled": "from torch._C import DisableTorchFunction\nDisableTorchFunction()",
     "pattern of any class": "match F.relu:\n    case object(__globals__={'torch': t}):\n        t.nn",
@@ -282,6 +286,9 @@ HONEST = {
     "shadowed in a loop": "def f(items):\n    for nn in items:\n        nn.LSTM()",
     "isinstance": "def init(m):\n    if isinstance(m, (nn.LSTM, nn.GRU)):\n        pass",
     "annotation": "def f(m: nn.LSTM) -> nn.LSTM:\n    x: nn.LSTM = m\n    return x",
+    "functions kept": "class A:\n    def f(self, x):\n        self.act = torch.tanh\n        self.F = F\n        self.act = F.relu",
+    "scripted function": "@torch.jit.script\ndef f(x):\n    return x",
+    "own define": "class A:\n    def define(self):\n        self.graph = 1\nA().define()",
     "other layers": "nn.GRU(3, 4)\nnn.Linear(1, 2)\nF.softmax(x, dim=-1)",
     "getattr of self": "class A:\n    def f(self, i):\n        return getattr(self, f'layer_{i}')",
     "getattr of an argument": "def f(config, name):\n    return getattr(config, name, None)",
@@ -406,7 +413,7 @@ def test_allowed_names_pass():
 
 
 def test_allowed_evasions_pass():
-    code = python(HEAD + "@torch.jit.script\ndef f(x):\n    return x\ngetattr(nn, name)")
+    code = python(HEAD + "torch.jit.load('x.pt')\ngetattr(nn, name)")
     assert len(check(NO_LSTM, code)) == 2
     assert check(replace(NO_LSTM, allowed=("torch.jit", "getattr")), code) == ()
 
