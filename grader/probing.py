@@ -179,8 +179,8 @@ def candidates_by_shape(net: nn.Module, roles: Mapping[str, Sequence[int]]) -> l
         found = parameters(net, shape)
         if len(found) < len(names):
             raise BindingError(
-                f"{type(net).__name__} needs {len(names)} parameter(s) of shape {shape} for {', '.join(names)}, "
-                f"it has {len(found)}; its parameters are {_listing(dict(net.named_parameters()))}"
+                f"Of parameters of shape {shape}, {type(net).__name__} needs {len(names)} for {', '.join(names)} "
+                f"and has {len(found)}; its parameters are {_listing(dict(net.named_parameters()))}"
             )
         options.append([list(zip(names, chosen, strict=True)) for chosen in _selections(found, len(names))])
     result = []
@@ -275,7 +275,7 @@ def _missing_layer(net: nn.Module, kind: type[nn.Module], tensors: Mapping[str, 
     own = [f"{name}: {module}" for name, module in layers(net, kind)]
     listing = "; ".join(own)[:400] if own else f"no {kind.__name__} at all"
     return (
-        f"{type(net).__name__} needs {need} {kind.__name__} layer(s) with {shapes}, {have} fit(s). It has {listing}. "
+        f"Of {kind.__name__} with {shapes}, {type(net).__name__} needs {need} and has {have}. It has {listing}. "
         "Are all layers assigned to self in __init__, with the sizes that the handout gives?"
     )
 

@@ -125,9 +125,9 @@ def test_subclasses_of_a_layer_are_found(modules):
     ("net", "words"),
     [
         (nn.Sequential(nn.ReLU()),
-         "Sequential needs 1 Linear layer(s) with weight (2, 3), bias (2,), 0 fit(s). It has no Linear at all."),
+         "Of Linear with weight (2, 3), bias (2,), Sequential needs 1 and has 0. It has no Linear at all."),
         (nn.Sequential(nn.Linear(2, 3)), "It has 0: Linear(in_features=2, out_features=3, bias=True)."),
-        (nn.Sequential(nn.Linear(3, 2, bias=False)), "0 fit(s)"),
+        (nn.Sequential(nn.Linear(3, 2, bias=False)), "needs 1 and has 0"),
     ],
 )  # fmt: skip
 def test_a_missing_layer_is_named_with_what_is_there(modules, net, words):
@@ -244,7 +244,7 @@ def test_too_few_parameters_of_a_shape_are_counted():
     with pytest.raises(BindingError) as caught:
         candidates_by_shape(nn.Linear(3, 2), {"a": (2, 3), "b": (2, 3)})
     assert str(caught.value) == (
-        "Linear needs 2 parameter(s) of shape (2, 3) for a, b, it has 1; its parameters are weight (2, 3), bias (2,)"
+        "Of parameters of shape (2, 3), Linear needs 2 for a, b and has 1; its parameters are weight (2, 3), bias (2,)"
     )
 
 

@@ -21,6 +21,7 @@ from grader.model import (
 from grader.sandbox.base import signal_name
 from grader.suite.agreement import Disagreement
 from grader.text import one_line
+from grader.wording import plural
 
 MAX_MISMATCHES = 4
 REASONS = {"UnreadableFile": UNREADABLE_REASON, "UnusableResult": "wrong type"}
@@ -83,11 +84,15 @@ def of_disagreement(disagreement: Disagreement) -> Verdict:
     shown = values or list(disagreement.mismatches)
     lines = [line for mismatch in shown[:MAX_MISMATCHES] for line in mismatch.told()]
     if (rest := len(shown) - MAX_MISMATCHES) > 0:
-        lines.append(f"{rest} more value(s) differ.")
+        lines.append(f"{plural(rest, 'more value')} {_differ(rest)}.")
     if followers:
         # Wrong values have wrong gradients; repeating them would bury what is to be mended first.
-        lines.append(f"{followers} gradient(s) differ as well.")
+        lines.append(f"{plural(followers, 'gradient')} {_differ(followers)} as well.")
     return Verdict("failed", disagreement.mismatches[0].reason, "\n".join(lines))
+
+
+def _differ(count: int) -> str:
+    return "differs" if count == 1 else "differ"
 
 
 def _exception(kind: str, message: str, trace: tuple[str, ...]) -> str:

@@ -340,7 +340,7 @@ def _described(path: str, actual: Tensor, expected: Tensor, distance: Tensor, wo
 
     def sentences() -> tuple[str, ...]:
         lines = (
-            f"{path} differs in {wrong} of {total} entries ({wrong / total:.0%}).",
+            f"{path}: {wrong} of {total} entries differ ({wrong / total:.0%}).",
             f"Greatest difference {worst:.3g} at {index}: {actual[index].item():.6g} where "
             f"{expected[index].item():.6g} is expected; allowed is {bound:.1e}.",
             f"Shape {tuple(actual.shape)}, {actual.dtype}.",

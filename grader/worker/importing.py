@@ -92,7 +92,7 @@ def _readable(shown: str, place: str, raw: bytes, taken: Definitions) -> CodeTyp
             taken.broken = broken
     if taken.broken is None:
         count = sum(mine != theirs for mine, theirs in zip(stripped.split("\n"), source.split("\n"), strict=False))
-        taken.notes.append(f"{shown}: {count} line(s) that only a notebook understands (!, %) were left out")
+        taken.notes.append(f"{shown}: lines that only a notebook understands (!, %) were left out: {count}")
     for name in taken.failures:
         taken.failures[name] = broken
     nodes = [piece.node for piece in pieces if piece.node is not None]

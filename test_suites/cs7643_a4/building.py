@@ -160,8 +160,17 @@ def own_parts(
     return parts, lambda: {name: each.gradients() for name, each in bound.items()}
 
 
+class _Cpu(str):
+    """The device as a word and, for code that asks for `device.type`, as what `torch.device` makes of it."""
+
+    type, index = "cpu", None
+
+
+CPU = _Cpu("cpu")
+
+
 def build_seq2seq(
-    modules, kind: type, parts: Mapping[str, nn.Module], attention: bool, device: str | torch.device = "cpu"
+    modules, kind: type, parts: Mapping[str, nn.Module], attention: bool, device: str | torch.device = CPU
 ) -> nn.Module:
     """Seq2Seq; where its semester's constructor has no `attention`, the decoder knows whether to attend."""
     if takes(kind, "attention"):
@@ -174,7 +183,7 @@ def build_seq2seq(
 
 
 def build_layer(modules, sizes: Mapping[str, int]) -> nn.Module:
-    return modules["transformer"].TransformerTranslator(device="cpu", num_heads=2, **sizes)
+    return modules["transformer"].TransformerTranslator(device=CPU, num_heads=2, **sizes)
 
 
 def bind_heads(modules, net: nn.Module, named: Mapping[str, Tensor]) -> Bound:
@@ -200,7 +209,7 @@ def bind_without(modules, net: nn.Module, weights: Mapping, roles: Sequence[str]
 
 
 def build_full(modules, sizes: Mapping[str, int]) -> nn.Module:
-    return modules["transformer"].FullTransformerTranslator(device="cpu", num_heads=2, dropout=0.0, **sizes).eval()
+    return modules["transformer"].FullTransformerTranslator(device=CPU, num_heads=2, dropout=0.0, **sizes).eval()
 
 
 def bind_full(modules, net: nn.Module, weights: Mapping, inner: Mapping[str, Tensor]) -> tuple[Bound, Bound]:

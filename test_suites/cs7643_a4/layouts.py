@@ -121,7 +121,34 @@ def _two_biases(first: nn.Linear, second: nn.Linear, roles: tuple[str, str]) -> 
 
 # --- LSTM ------------------------------------------------------------------------------------------------------------
 
+
+@dataclass(frozen=True)
+class Part:
+    """What `see` shows of a parameter: one gate of four that lie on each other, or a row as a vector.
+
+    It is written, and its gradient read, as if it were a parameter.
+    """
+
+    parameter: nn.Parameter
+    see: Callable[[Tensor], Tensor]
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of what is seen."""
+        return self.see(self.parameter).shape
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient of what is seen."""
+        return None if self.parameter.grad is None else self.see(self.parameter.grad)
+
+    def copy_(self, value: Tensor) -> None:
+        """Write what is seen."""
+        self.see(self.parameter.detach()).copy_(value)
+
+
 AnySlot = Slot | Grid
+Found = nn.Parameter | Part
 Layout = tuple[str, Callable[[str], list[AnySlot]]]
 
 
@@ -129,16 +156,19 @@ def lstm_candidates(net: nn.Module, inputs: int, hidden: int) -> list[Candidate]
     """Where the gates' weights may be: roles w_g (inputs, hidden), u_g (hidden, hidden), bw_g, bu_g (hidden,).
 
     Four parameters of each shape, in any order of the gates; input and hidden weight below each other; all gates side
-    by side; each of these as bare parameters or inside linear layers; one bias per gate or two.
+    by side, or on each other; each of these as bare parameters or inside linear layers; one bias per gate or two, each
+    a vector or one row.
     """
-    weights = _gate_weights(net, inputs, hidden, False) or _gate_weights(net, inputs, hidden, True)
-    if weights is None:
+    own = _parts(net)
+    weights = _gate_weights(own, inputs, hidden, False) or _gate_weights(own, inputs, hidden, True)
+    biases = _gate_biases(own, hidden)
+    if weights is None or not biases:
         shapes = ", ".join(f"{name} {tuple(parameter.shape)}" for name, parameter in net.named_parameters())
         raise BindingError(
-            f"LSTM needs for each of its four gates an input weight {(inputs, hidden)} and a hidden weight "
-            f"{(hidden, hidden)}; it has {shapes[:600] or 'no parameters'}"
+            f"LSTM needs for each of its four gates an input weight {(inputs, hidden)}, a hidden weight "
+            f"{(hidden, hidden)} and biases {(hidden,)}; it has {shapes[:600] or 'no parameters'}"
         )
-    first, *others = _gate_biases(net, hidden)
+    first, *others = biases
     tried = [(order, first) for order in ORDERS] + [(order, other) for other in others for order in ORDERS[:8]]
     return [
         Candidate(
@@ -149,12 +179,24 @@ def lstm_candidates(net: nn.Module, inputs: int, hidden: int) -> list[Candidate]
     ]
 
 
-def _gate_weights(net: nn.Module, inputs: int, hidden: int, transposed: bool) -> Layout | None:
+def _parts(net: nn.Module) -> list[Found]:
+    """The parameters, those with a row alone as vectors; where gates lie on each other, gate by gate."""
+    found: list[Found] = []
+    stacked = any(parameter.dim() == 3 and len(parameter) == 4 for parameter in net.parameters())
+    for parameter in net.parameters():
+        if stacked and len(parameter) == 4:
+            found.extend(Part(parameter, lambda whole, gate=gate: whole[gate].squeeze()) for gate in range(4))
+        else:
+            found.append(Part(parameter, torch.squeeze) if 1 in parameter.shape else parameter)
+    return found
+
+
+def _gate_weights(own: Sequence[Found], inputs: int, hidden: int, transposed: bool) -> Layout | None:
     """The layout that the parameters' shapes show, or None."""
 
-    def of(rows: int, columns: int) -> list[nn.Parameter]:
+    def of(rows: int, columns: int) -> list[Found]:
         shape = (columns, rows) if transposed else (rows, columns)
-        return [parameter for _, parameter in parameters(net, shape)]
+        return [part for part in own if tuple(part.shape) == shape]
 
     style = "transposed weights" if transposed else "weights"
     w, u, joint = of(inputs, hidden), of(hidden, hidden), of(inputs + hidden, hidden)
@@ -181,14 +223,13 @@ def _gate_weights(net: nn.Module, inputs: int, hidden: int, transposed: bool) ->
     return None
 
 
-def _one_each(order: str, found: Sequence[nn.Parameter], role: str, transposed: bool = False) -> list[AnySlot]:
+def _one_each(order: str, found: Sequence[Found], role: str, transposed: bool = False) -> list[AnySlot]:
     return [Slot(parameter, (role + gate,), "sum", transposed) for gate, parameter in zip(order, found, strict=False)]
 
 
-def _gate_biases(net: nn.Module, hidden: int) -> list[Layout]:
-    """The layouts that the biases may have."""
-    each = [parameter for _, parameter in parameters(net, (hidden,))]
-    wide = [parameter for _, parameter in parameters(net, (4 * hidden,))]
+def _gate_biases(own: Sequence[Found], hidden: int) -> list[Layout]:
+    """The layouts that the biases may have, none where there are too few."""
+    each, wide = ([part for part in own if tuple(part.shape) == (size,)] for size in (hidden, 4 * hidden))
     if len(wide) >= 2:
         return [("two biases side by side", lambda order: [
             Slot(parameter, tuple(role + gate for gate in order), "cat0")
@@ -206,7 +247,7 @@ def _gate_biases(net: nn.Module, hidden: int) -> list[Layout]:
                 ("input biases first", each[:4], each[4:]),
             )
         ]  # fmt: skip
-    return [("one bias per gate", lambda order: [
+    return [] if len(each) < 4 else [("one bias per gate", lambda order: [
         Slot(parameter, (f"bw_{gate}", f"bu_{gate}")) for gate, parameter in zip(order, each, strict=False)
     ])]  # fmt: skip
 

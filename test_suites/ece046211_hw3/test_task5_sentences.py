@@ -22,7 +22,7 @@ def test_sentences(student, submission):
     if whole >= COUNT or sum(lengths) in (COUNT * WORDS, COUNT * WORDS + COUNT):
         return
     require(whole > 0, f"The saved output shows {len(lengths)} lines or lists, of which none has {WORDS} words.")
-    partial(whole / COUNT, f"The saved output shows {whole} sentence(s) of {WORDS} words, expected {COUNT}.")
+    partial(whole / COUNT, f"Sentences of {WORDS} words in the saved output: {whole}, expected {COUNT}.")
 
 
 def _words(line):

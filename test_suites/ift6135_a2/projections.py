@@ -22,7 +22,8 @@ from grader.probing import MAX_CANDIDATES, BindingError
 
 LINEAR_LAYOUTS = ("rmde", "mrde", "mdre")
 AFFIXES = "w|fc|lin|linear|proj|weights?|layer|mat"
-RAW_LAYOUTS = ("ermd", "rmde", "remd", "emrd", "rmed", "mred", "mrde", "mdre")
+OF_EACH_HEAD = "each head"  # (m, E, d) for queries, keys and values, (m, d, E) for the output
+RAW_LAYOUTS = ("ermd", "rmde", "remd", "emrd", "rmed", "mred", "mrde", "mdre", OF_EACH_HEAD)
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,8 @@ def _arranged(
     places, start = [], 0
     for index, (count, layout) in enumerate(zip(counts, layouts, strict=True)):
         roles = "".join(order[start : start + count])
+        if layout == OF_EACH_HEAD:
+            layout = "ermd" if roles == "o" else "rmed"
         # With one role its axis has size one: layouts that differ only in its place are the same.
         layout = layout if count > 1 else "r" + layout.replace("r", "")
         places.append(Place(matrices[index], roles, layout))

@@ -200,7 +200,8 @@ def encoder(
     exact = [leaf for leaf in found if tuple(leaf.shape) == (batch, length, size)]
     states = [state for leaf in found if (state := batch_first(leaf, batch, length, size)) is not None]
     if not states:
-        raise BindingError(f"LSTMEncoder returns {shapes(found)}, none of them the hidden states of all {length} steps")
+        wanted = f"the hidden states of all steps, {(batch, length, size)}"
+        raise ValueError(f"LSTMEncoder should return {wanted}; it returns {shapes(found)}")
     chosen = (exact or states)[0]
     (chosen * upstream).sum().backward()
     last = [state for leaf in found if (state := flat(leaf, batch, size)) is not None]

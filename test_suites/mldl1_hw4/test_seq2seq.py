@@ -42,7 +42,7 @@ def test_decoder(student, reference, case, reading):
     actual, expected = student.run(decoder, case), reference.run(decoder, case, **reading)
     new, old = _tensors(actual["new"]), _tensors(expected["new"])
     require(
-        len(new) >= 2, f"the decoder should return its new hidden and cell state; {len(new)} such tensor(s) came back"
+        len(new) >= 2, f"the decoder should return its new hidden and cell state; tensors like these that came back: {len(new)}"
     )
     for name, value, backwards in zip(("hidden", "cell"), old, expected["backwards"], strict=True):
         near = _nearest(value, new)

@@ -274,4 +274,4 @@ def test_candidates_that_are_not_there_on_every_case_are_the_same_ones(judged, m
 def test_the_message_is_of_the_binding_that_comes_closest(judged):
     result, _, _ = judged(pairs, "def pair(x):\n    return x[-1], x[0] + (len(x) == 4)\n")
     assert "5 is expected" in result.message, "turned round, all cases but the last agree"
-    assert "differs in 1 of 2" in result.message
+    assert "1 of 2 entries differ" in result.message

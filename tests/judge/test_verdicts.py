@@ -59,4 +59,4 @@ def test_few_mismatches_are_shown_and_the_rest_is_counted():
     mismatches = [Mismatch(name=str(n), reason=f"reason {n}", lines=(f"line {n}",)) for n in range(7)]
     verdict = of_disagreement(Disagreement(mismatches))
     assert verdict.reason == "reason 0"
-    assert verdict.message.splitlines() == ["line 0", "line 1", "line 2", "line 3", "3 more value(s) differ."]
+    assert verdict.message.splitlines() == ["line 0", "line 1", "line 2", "line 3", "3 more values differ."]

@@ -15,7 +15,7 @@ from grader.scoring import score_class
 DUE = "2024-04-01T08:00:00-04:00"
 STEPS = (LateStep(hours=24, percent=Decimal(10)),)
 LATE = replace(ASSIGNMENT, late=Late(due=DUE, steps=STEPS, action="zero"))
-OURS = "out differs in 40 of 120 entries (33%).\nGreatest difference 0.0713 at (2, 0, 5)."
+OURS = "out: 40 of 120 entries differ (33%).\nGreatest difference 0.0713 at (2, 0, 5)."
 MISTAKE = "equals the result without the 1/sqrt(d) scaling"
 
 

@@ -71,7 +71,7 @@ def failed(name: str, **more) -> CheckResult:
 
 NO_GPU = CheckResult(item="train.perplexity", status="skipped", message="This machine has no GPU.", reason="no GPU")
 DIFFERS = (
-    "out differs in 40 of 120 entries (33%).\n"
+    "out: 40 of 120 entries differ (33%).\n"
     "Greatest difference 0.0713 at (2, 0, 5): 0.412345 where 0.341 is expected; allowed is 2.9e-05.\n"
     "Shape (3, 8, 5), torch.float32."
 )

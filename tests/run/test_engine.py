@@ -224,7 +224,7 @@ ROWS = [
     ("swapped", (), (), None, ""),
     ("without_sigmoid", GATE, (), None, ""),
     ("detached", ("gate.gradients",), (), "gate.gradients", "gate.weight received no gradient: it is detached"),
-    ("scorer_sums", ("scorer.forward",), (), "scorer.forward", "out differs in 1 of 1 entries"),
+    ("scorer_sums", ("scorer.forward",), (), "scorer.forward", "out: 1 of 1 entries differ"),
 ]  # fmt: skip
 
 

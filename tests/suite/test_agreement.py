@@ -54,7 +54,7 @@ GOLDEN = [
     (
         {"out": BUMPED},
         {"out": RAMP},
-        "out differs in 1 of 6 entries (17%).\n"
+        "out: 1 of 6 entries differ (17%).\n"
         "Greatest difference 0.5 at (1, 0): 3.5 where 3 is expected; allowed is 1.5e-04.\n"
         "Shape (2, 3), torch.float32.\n"
         "Only index 0 of dimension 1 is wrong (its size is 3).",
@@ -62,7 +62,7 @@ GOLDEN = [
     (
         {"out": -RAMP},
         {"out": RAMP},
-        "out differs in 5 of 6 entries (83%).\n"
+        "out: 5 of 6 entries differ (83%).\n"
         "Greatest difference 10 at (1, 2): -5 where 5 is expected; allowed is 1.5e-04.\n"
         "Shape (2, 3), torch.float32.\n"
         "It equals the expected tensor times -1.",
