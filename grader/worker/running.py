@@ -31,6 +31,11 @@ from grader.worker.words import in_words
 RAISE = opmap["RAISE_VARARGS"]
 RERUN_SECONDS = 2.0  # what took longer is not run a second time to find out what it gave back
 UNUSABLE = "UnusableResult"
+IN_PLACE = "modified by an inplace operation"
+CHANGED = (
+    "a tensor that its gradient needs was changed in place, as `x += …`, `x[…] = …` and functions with a final _ do; "
+    "make a new one, as `x = x + …` does"
+)
 REFUSED = " (code that is graded may not start processes, open connections, lock files or change its own limits)"
 MISSING = (TypeError, AttributeError, NameError, ValueError)  # what code raises that meets None, or an unset name
 MEMORY_WORDS = (
@@ -168,6 +173,8 @@ def looked_into(
         return not_filled_in(hole)
     if frames or type(error).__name__ == "BindingError" or not (said := seen.sentence()):
         return answer
+    if IN_PLACE in str(error):
+        said = CHANGED
     detail = "" if seen.last is not None and seen.last[1] is None else f" ({type(error).__name__}: {_text_of(error)})"
     return {**answer, "kind": UNUSABLE, "message": clean(said + detail, 1000)}
 

@@ -144,7 +144,7 @@ class FixedLogits(nn.Module):
 
     def _decode(self, idx, targets=None, hidden_cache=None, return_hidden=False):
         length = idx.shape[1] + (0 if hidden_cache is None else hidden_cache.shape[1])
-        return self.logits.expand(idx.shape[0], length, -1), None
+        return self.logits.expand(idx.shape[0], length, -1).clone(), None  # fresh: it may be changed in place
 
     def forward(self, prefix, targets=None):
         return self._decode(prefix if targets is None else torch.cat([prefix, targets.to(prefix)], dim=1))
@@ -184,6 +184,7 @@ class PrefixNextToken(nn.Module):
 
 def times_of(t, x):
     """Time steps as floats that broadcast over x (B, …). What the course's networks cannot take is refused."""
+    t = torch.tensor(t) if type(t) is int else t
     if not isinstance(t, torch.Tensor) or t.dim() > 1 or t.numel() not in (1, len(x)):
         shape = tuple(t.shape) if isinstance(t, torch.Tensor) else type(t).__name__
         raise ValueError(f"time steps are a tensor of shape ({len(x)},), or one for all; got {shape}")
