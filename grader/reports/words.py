@@ -28,7 +28,7 @@ STATE_WORDS: Mapping[LineState, str] = {
     "not_attempted": "not attempted",
     "skipped": "not run",
     "grader_error": "grader error",
-    "awaiting": "awaits a person",
+    "awaiting": "awaiting a mark",
     "marked": "marked",
 }
 STATE_SIGNS: Mapping[LineState, str] = {

@@ -152,10 +152,10 @@ def _forbidden(submission: _Submission, rule: Rule) -> Iterator[Violation]:
         for evasion in examined.found.evasions:
             place = evasion.visit.place
             if place not in named and (inside is None or belongs(evasion.visit, inside)) and _concerns(rule, evasion):
-                message = f"{evasion.what} can reach something forbidden without naming it"
-                yield place.violation(
-                    rule.id, f"{message}: reached dynamically (“{rule.title}”). Write it plainly", rule.parts
+                message = (
+                    f"{evasion.what} can reach what “{rule.title}” forbids without naming it (reached dynamically)"
                 )
+                yield place.violation(rule.id, f"{message}. Write it plainly", rule.parts)
 
 
 def _passed_off(submission: _Submission, rule: Rule, files: Sequence[Examined]) -> Iterator[Violation]:

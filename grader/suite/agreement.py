@@ -189,12 +189,17 @@ def doubtful(message: str) -> None:
 def differences(
     actual: object, expected: object, *, rtol: float | None = None, atol: float | None = None, path: str = ""
 ) -> list[Mismatch]:
-    """Every mismatch between two trees, in the order of the expected one."""
+    """Every mismatch between two trees, in the order of the expected one.
+
+    A top-level name with an underscore in front is an aside: a test may tell it, and nobody compares it.
+    """
     if isinstance(expected, Mapping):
         if not isinstance(actual, Mapping):
             return [_kind_mismatch(path, actual, expected)]
         found = []
         for name, value in expected.items():
+            if not path and str(name).startswith("_"):
+                continue
             inner = f"{path}.{name}" if path else str(name)
             if name not in actual:
                 found.append(_mismatch(inner, "a value is missing", f"{inner} is missing from the result."))
@@ -259,9 +264,13 @@ def _mismatch_of_numbers(
     return _mismatch(
         path,
         "values differ",
-        f"{path} should be {expected:.6g}, it is {actual:.6g} (allowed difference {bound:.1e}).",
+        _unlike(path, actual, expected, bound),
         {"difference": abs(actual - expected), "bound": bound},
     )
+
+
+def _unlike(path: str, actual: float, expected: float, bound: float) -> str:
+    return f"{path} should be {expected:.6g}, it is {actual:.6g} (allowed difference {bound:.1e})."
 
 
 def _mismatch_of_tensors(
@@ -333,6 +342,9 @@ def _mismatch_of_integers(path: str, actual: Tensor, expected: Tensor) -> Mismat
 
 
 def _described(path: str, actual: Tensor, expected: Tensor, distance: Tensor, worst: float, bound: float) -> Mismatch:
+    if expected.dim() == 0:
+        figures = {"wrong": 1, "of": 1, "difference": worst, "index": [], "bound": bound}
+        return _mismatch(path, "values differ", _unlike(path, actual.item(), expected.item(), bound), figures)
     wrong, total = int((distance > bound).sum()), distance.numel()
     # Not torch.unravel_index: its first call imports half a second of symbolic shapes, in every judge anew.
     index = tuple(int(i) for i in numpy.unravel_index(int(distance.argmax()), tuple(distance.shape)))

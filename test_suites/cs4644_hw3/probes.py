@@ -198,7 +198,7 @@ def exact_match_is_printed(modules):
 
 
 # --- part 2 ----------------------------------------------------------------------------------------------------------
-# "calls" says how often DL_random was called: it is shown beside a disagreement and judged by nobody.
+# "_calls" says how often DL_random was called: it is shown beside a disagreement and judged by nobody.
 
 
 def noise_schedule(modules, num_steps, ends):
@@ -226,7 +226,7 @@ def denoise_step(modules, schedule, prediction, x_t, noise, times, as_tensor, th
             found = scheduler.denoise_step(prediction, step, x_t, threshold=threshold, seed=seed)
         x[f"x at t = {t}"] = parts.as_float(found)
         calls += draws.calls
-    return {**x, "calls": calls}
+    return {**x, "_calls": calls}
 
 
 def noise_loss(modules, mix, table, data, cond, steps, draws, stand_in):
@@ -237,7 +237,7 @@ def noise_loss(modules, mix, table, data, cond, steps, draws, stand_in):
         loss = model.compute_loss_on_batch(data, cond, seed=draws["seed"])
     parts.backward(loss)
     gradients = {name: gradient(parameter) for name, parameter in net.named_parameters()}
-    return {"loss": parts.as_float(loss), "gradients": gradients, "calls": handed.calls}
+    return {"loss": parts.as_float(loss), "gradients": gradients, "_calls": handed.calls}
 
 
 def condition_in_training(modules, mix, table, data, cond, steps, draws, stand_in):
@@ -249,7 +249,7 @@ def condition_in_training(modules, mix, table, data, cond, steps, draws, stand_i
         try:
             model.compute_loss_on_batch(data, cond, seed=draws["seed"])
         except given.Asked as asked:
-            return {"condition": parts.as_float(asked.cond), "calls": handed.calls}
+            return {"condition": parts.as_float(asked.cond), "_calls": handed.calls}
     raise ValueError("compute_loss_on_batch does not call noise_pred_net")
 
 
@@ -263,7 +263,7 @@ def generate_sample(modules, mix, table, other_mix, cond, shape, steps, noises, 
             sample = model.generate_sample(cond, guidance_weight=weight, threshold=threshold, seed=seed)
         samples[f"sample with guidance {weight:g}"] = parts.as_float(sample)
         calls += draws.calls
-    return {**samples, "calls": calls}
+    return {**samples, "_calls": calls}
 
 
 def image_parameters(modules):

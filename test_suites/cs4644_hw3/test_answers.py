@@ -59,7 +59,9 @@ def require_constants(gates):
     size = gates["b_f"].numel()
     for name, value in gates.items():
         wanted = size * (size + 1) if name.startswith("W") else size
-        require(value.numel() == wanted, f"b_f has {size}, so {name} should have {wanted} numbers; it has {value.numel()}.")
+        require(
+            value.numel() == wanted, f"b_f has {size}, so {name} should have {wanted} numbers; it has {value.numel()}."
+        )
 
 
 def require_parity(gates):

@@ -321,9 +321,11 @@ def attention_parameters(modules: Any, x: Tensor, upstream: Tensor, route: str, 
     stand_ins.in_attention(net, route, inputs["heads"])
     (net(x) * upstream).sum().backward()
     learnable = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
+    unused = [name for name, parameter in learnable if parameter.grad is None]
     return {
         "parameters": sum(parameter.numel() for _, parameter in learnable),
-        "unused": ", ".join(name for name, parameter in learnable if parameter.grad is None)[:200],
+        "unused": sum(dict(learnable)[name].numel() for name in unused),
+        "_names": ", ".join(unused)[:200],
     }
 
 

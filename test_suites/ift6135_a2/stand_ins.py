@@ -22,7 +22,7 @@ class Attention(nn.Module):
         self.seen: list[Tensor | None] = []
 
     def forward(self, hidden_states: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Depends on every later position, so that the first one sees all, and on the padding; a mask of ones is none."""
+        """Depends on all later positions, so that the first one sees all, and on padding; a mask of ones is none."""
         if not isinstance(hidden_states, Tensor):
             given = type(hidden_states).__name__
             raise TypeError(f"self-attention takes one tensor (batch, time, width) and a mask; it was given a {given}")

@@ -146,7 +146,7 @@ def test_parameters(student, reference, case, route):
         f"With {case.heads} heads of size {case.head_size} the module should have {4 * (case.size**2 + case.size)} "
         f"learnable parameters, it has {found['parameters']}.",
     )
-    require(not found["unused"], f"The output does not depend on {found['unused']}.")
+    require(not found["unused"], f"The output does not depend on {found['_names']}.")
 
 
 @item("forward.gradients")

@@ -33,11 +33,11 @@ def _accuracy(submission: Any, file_id: str, model: str, good: float, too_good: 
     notebook = submission.notebook(file_id)
     found = of_model(notebook, figures(notebook), model)
     candidates = of(found, "accuracy", "test", "valid") or of(found, "accuracy", "")
-    require(log_lines(found) >= 2, "the saved outputs hold no training log (losses or accuracies of several epochs)")
-    require(bool(candidates), "the saved outputs hold no accuracy on the test split")
+    require(log_lines(found) >= 2, "The saved outputs hold no training log (losses or accuracies of several epochs).")
+    require(bool(candidates), "The saved outputs hold no accuracy on the test split.")
     _require_possible([figure for figure in found if figure.metric in ("accuracy", "perplexity")])
     chosen = final(candidates, good, larger=True)
-    require(chosen.value >= good, f"the best saved accuracy is {chosen.value:g} %, {good:g} % are asked for")
+    require(chosen.value >= good, f"The best saved accuracy is {chosen.value:g} %, {good:g} % are asked for.")
     odd = [f"{chosen.value:g} % is more than this model is known to reach"] if chosen.value > too_good else []
     if len({figure.value for figure in candidates}) == 1 and len(candidates) > 2:
         odd.append("every epoch has the same accuracy")
@@ -71,9 +71,9 @@ def test_perplexity(student, submission):
     perplexities = of(found, "perplexity", "train", "valid", "test", "")
     _require_possible(perplexities)
     candidates = of(found, "perplexity", "test")
-    require(bool(candidates), "the saved outputs hold no perplexity on the test split; print it after training")
+    require(bool(candidates), "The saved outputs hold no perplexity on the test split; print it after training.")
     chosen = final(candidates, 7.0, larger=False)
-    require(chosen.value < 7, f"the best saved test perplexity is {chosen.value:g}; it should be less than 7")
+    require(chosen.value < 7, f"The best saved test perplexity is {chosen.value:g}; it should be less than 7.")
     odd = oddities_of_perplexity(found, chosen)
     _believe(notebook, chosen, f"a test perplexity of {chosen.value:g}", odd)
 
@@ -85,5 +85,5 @@ def test_plots(student, submission):
     perplexity, rate = plotted(notebook)
     if not (perplexity or rate):
         student.run(seq2seq_is_written, {})
-    require(perplexity, "no cell with a saved figure plots perplexities")
-    require(rate, "no cell with a saved figure plots learning rates")
+    require(perplexity, "No cell with a saved figure plots perplexities.")
+    require(rate, "No cell with a saved figure plots learning rates.")

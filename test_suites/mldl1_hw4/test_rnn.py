@@ -45,12 +45,12 @@ def test_collate(student, reference, case):
     lengths = inputs["lengths"].tolist()
     average = sum(lengths) / len(lengths)
     text = actual["text"]
-    require(text.dim() == 2, f"the text tensor should have the shape (L, B), it has {tuple(text.shape)}")
+    require(text.dim() == 2, f"The text tensor should have the shape (L, B), it has {tuple(text.shape)}.")
     steps, columns = text.shape
-    require(columns == case.batch, f"the text tensor should have {case.batch} columns, one per text; it has {columns}")
+    require(columns == case.batch, f"The text tensor should have {case.batch} columns, one per text; it has {columns}.")
     require(
         abs(steps - average) < 1,
-        f"the texts have {', '.join(map(str, lengths))} tokens, {average:g} on average; the tensor has {steps} rows",
+        f"The texts have {', '.join(map(str, lengths))} tokens, {average:g} on average; the tensor has {steps} rows.",
     )
     for name in ("label", "length"):
         require_close(list(actual[name].shape), list(batch[name].shape), f"the shape of the {name} tensor")
@@ -73,13 +73,13 @@ def _require_same_batch(actual: Mapping[str, torch.Tensor], expected: Sequence[t
         for column, label, length in zip(actual["text"].t(), actual["label"], actual["length"], strict=True)
     ]
     texts = Counter(row[:-2] for row in rows), Counter(row[:-2] for row in expected)
-    require(texts[0] == texts[1], f"a text became {_odd(*texts)} where {_odd(texts[1], texts[0])} is expected")
+    require(texts[0] == texts[1], f"A text became {_odd(*texts)} where {_odd(texts[1], texts[0])} is expected.")
     labels = Counter(row[:-1] for row in rows), Counter(row[:-1] for row in expected)
-    require(labels[0] == labels[1], "the labels (from 0 on) do not belong to their texts")
+    require(labels[0] == labels[1], "The labels (from 0 on) do not belong to their texts.")
     cut = Counter((*row[:-1], min(row[-1], steps)) for row in expected)
     require(
         Counter(rows) in (Counter(expected), cut),
-        "the length of a text should be its number of tokens (as it was, or at most the number of rows)",
+        "The length of a text should be its number of tokens (as it was, or at most the number of rows).",
     )
 
 
@@ -99,7 +99,7 @@ def test_sizes(student, reference, case):
         wanted = f"({rows},), ({rows}, 1) or (1, {rows})" if columns is None else f"({rows}, {columns}) or turned round"
         shape = tuple(actual[name])
         given_sizes = ", ".join(f"{key} {value}" for key, value in sizes.items())
-        require(fits(name, shape, sizes), f"{name} should have the size {wanted} for {given_sizes}; it has {shape}")
+        require(fits(name, shape, sizes), f"{name} should have the size {wanted} for {given_sizes}; it has {shape}.")
 
 
 # Which step counts, and how the output is normalised, are items of their own.
@@ -122,8 +122,10 @@ def test_probabilities(student, reference, case):
     expected = reference.run(rnn_probabilities, case)
     shape, actual = expected["out"].shape, student.run(rnn_probabilities, case)
     out, alone = actual["out"], actual["alone"]
-    require(out.shape == shape, f"the output should have the shape {tuple(shape)}, it has {tuple(out.shape)}")
-    require((out >= 0).all() & (out <= 1).all(), "the output should hold probabilities; some entries are not in [0, 1]")
+    require(out.shape == shape, f"The output should have the shape {tuple(shape)}, it has {tuple(out.shape)}.")
+    require(
+        (out >= 0).all() & (out <= 1).all(), "The output should hold probabilities; some entries are not in [0, 1]."
+    )
     require_close(out.sum(1), torch.ones(case.batch), "the sum of each row of the output", atol=1e-5)
     require_close(alone, out, "the output for each example alone, beside that for the batch")
     require_close(actual["even"], expected["even"], "the output where every class scores 0")
@@ -141,7 +143,7 @@ def test_last_token(student, reference, case):
     moved = (actual["changed"] - out).abs().amax(1)[long].max().item()
     require(
         moved > 1e-6,
-        "other last tokens should change the output; they do not, in any example: the state is taken too early",
+        "Other last tokens should change the output; they do not, in any example: the state is taken too early.",
     )
 
 
@@ -151,7 +153,7 @@ def test_start(student, reference, case):
     """The first hidden state is drawn at random."""
     reference.run(rnn_start, case)
     difference = student.run(rnn_start, case)["difference"]
-    require(difference > 1e-7, "two models with equal weights give equal outputs: h_0 is not random")
+    require(difference > 1e-7, "Two models with equal weights give equal outputs: h_0 is not random.")
 
 
 @item("rnn.dropout")
@@ -162,16 +164,16 @@ def test_dropout(student, reference, case):
     actual = student.run(rnn_dropout, case)
     rate = case.percent / 100
     share = actual["training_dropped"].mean().item()
-    require(actual["evaluation_levels"] < 0.02, "in evaluation mode some entries of the embedded tokens are dropped")
-    require(actual["training_levels"] < 0.02, "while training, entries that are kept should all have one factor")
-    require(actual["training_empty"] < 0.02, "while training, an embedding of zeros should stay one; it is replaced")
-    require(actual["learns"], "while training, the embedding receives no gradient behind the dropout")
-    require(abs(share - rate) < 0.07, f"with dropout {rate:g}, {share:.0%} of the embedded entries are dropped")
+    require(actual["evaluation_levels"] < 0.02, "In evaluation mode some entries of the embedded tokens are dropped.")
+    require(actual["training_levels"] < 0.02, "While training, entries that are kept should all have one factor.")
+    require(actual["training_empty"] < 0.02, "While training, an embedding of zeros should stay one; it is replaced.")
+    require(actual["learns"], "While training, the embedding receives no gradient behind the dropout.")
+    require(abs(share - rate) < 0.07, f"With dropout {rate:g}, {share:.0%} of the embedded entries are dropped.")
     kept, whole = actual["training_kept"].mean().item(), actual["evaluation_kept"].mean().item()
     factors = f"kept entries are multiplied by {kept:.3f} in training and by {whole:.3f} in evaluation"
     inverted = abs(kept * (1 - rate) - 1) < 0.02 and abs(whole - 1) < 0.02
     classic = abs(kept - 1) < 0.02 and abs(whole - (1 - rate)) < 0.02
-    require(inverted or classic, f"dropout {rate:g} should keep the mean (1/(1 - p) in training): {factors}")
+    require(inverted or classic, f"Dropout {rate:g} should keep the mean (1/(1 - p) in training): {factors}.")
 
 
 @item("rnn.loss")
@@ -197,7 +199,7 @@ def test_correct(student, reference, case, route):
 def test_train(student, reference, case):
     """train makes one step per batch through the scheduler, and returns the mean loss and the accuracy in per cent."""
     actual, expected = student.run(rnn_train, case), reference.run(rnn_train, case)
-    require(actual["training_mode"], "the model should be in training mode")
+    require(actual["training_mode"], "The model should be in training mode.")
     assert_agrees(actual, expected, only=("table", "accuracy", "calls"))
     _require_a_mean_loss(actual, expected)
 
@@ -219,4 +221,4 @@ def _require_a_mean_loss(actual: Mapping[str, object], expected: Mapping[str, ob
     assert isinstance(loss, torch.Tensor)
     fitting = [name for name, value in readings.items() if torch.allclose(loss, value, rtol=1e-4, atol=1e-5)]
     wanted = "; ".join(f"{name}: {[round(number, 4) for number in value.tolist()]}" for name, value in readings.items())
-    require(bool(fitting), f"the returned loss is {[round(number, 4) for number in loss.tolist()]}, expected {wanted}")
+    require(bool(fitting), f"The returned loss is {[round(number, 4) for number in loss.tolist()]}, expected {wanted}.")

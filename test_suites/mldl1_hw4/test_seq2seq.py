@@ -42,7 +42,8 @@ def test_decoder(student, reference, case, reading):
     actual, expected = student.run(decoder, case), reference.run(decoder, case, **reading)
     new, old = _tensors(actual["new"]), _tensors(expected["new"])
     require(
-        len(new) >= 2, f"the decoder should return its new hidden and cell state; tensors like these that came back: {len(new)}"
+        len(new) >= 2,
+        f"The decoder should return its new hidden and cell state; tensors like these that came back: {len(new)}.",
     )
     for name, value, backwards in zip(("hidden", "cell"), old, expected["backwards"], strict=True):
         near = _nearest(value, new)
@@ -69,7 +70,7 @@ def test_evaluation(student, reference, case):
         difference = student.run(probe, inputs)["difference"]
         require(
             difference == 0,
-            f"two equal calls of {what} in evaluation mode differ by {difference:.3g}: dropout is still active",
+            f"Two equal calls of {what} in evaluation mode differ by {difference:.3g}: dropout is still active.",
         )
 
 
@@ -83,7 +84,7 @@ def test_forward(student, reference, case, route, reading):
     actual = student.run(seq2seq, case, route=route)
     expected = reference.run(seq2seq, case, route=route, **options)
     assert_agrees(actual, expected, only=("scores", "gradients"))
-    require(actual["misfit"] == "", f"with your own encoder and decoder, each of which runs alone: {actual['misfit']}")
+    require(actual["misfit"] == "", f"With your own encoder and decoder, each of which runs alone: {actual['misfit']}.")
 
 
 @item("seq2seq.causal", readings=READINGS)
@@ -96,14 +97,14 @@ def test_causal(student, reference, case, route, reading):
     # Whose scores are not those of a translator shows nothing by keeping still.
     assert_agrees(actual, reference.run(seq2seq_leak, case, route=route, **options), only=("scores",))
     _require_finite(actual)
-    require(actual["moved"] > 1e-6, "the output should depend on the source sentence; it does not")
+    require(actual["moved"] > 1e-6, "The output should depend on the source sentence; it does not.")
     require(
         actual["leak"] < 1e-6,
-        f"changing trg[:, t:] changes the output at position t or before (by {actual['leak']:.3g}): the decoder is fed "
-        "the token that it has to predict, so the perplexity says nothing",
+        f"Changing trg[:, t:] changes the output at position t or before (by {actual['leak']:.3g}): the decoder is fed "
+        "the token that it has to predict, so the perplexity says nothing.",
     )
 
 
 def _require_finite(values: Mapping[str, object]) -> None:
     numbers = torch.tensor([float(str(values[name])) for name in ("leak", "moved")])
-    require(numbers.isfinite().all(), "the output holds NaN or infinite entries")
+    require(numbers.isfinite().all(), "The output holds NaN or infinite entries.")

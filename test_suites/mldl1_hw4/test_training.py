@@ -168,7 +168,7 @@ def _known(classify: Any, images: torch.Tensor, logits: torch.Tensor, labels: to
 def _require_a_log(submission: Any) -> None:
     saved = figures(submission.notebook("vit"))
     shown = log_lines(saved) >= 2 and bool(of(saved, "accuracy", "train", "valid", "test", ""))
-    require(shown, "the saved output shows no training log with an accuracy; the handout gives no points without")
+    require(shown, "The saved output shows no training log with an accuracy; the handout gives no points without.")
 
 
 def _handed_in(training: Any, submission: Any, task: Any) -> str | None:

@@ -47,8 +47,8 @@ def test_heads(student, reference, case, reading):
     actual = student.run(attention, case, dropout=0.5)
     expected = reference.run(attention, case, dropout=0.5, **reading)
     held, again = str(actual["held"]), actual["again"]
-    require(again == 0, f"two equal calls in evaluation mode differ by {again:.3g}: dropout is still active")
-    require("output.weight" in held, "multi-head attention needs an output projection W^O behind the heads")
+    require(again == 0, f"Two equal calls in evaluation mode differ by {again:.3g}: dropout is still active.")
+    require("output.weight" in held, "Multi-head attention needs an output projection W^O behind the heads.")
     assert_agrees(actual, expected, only=("out", "gradients"))
 
 
@@ -66,9 +66,9 @@ def test_parameters(student, reference, case):
     expected, actual = reference.run(vit_parameters, case), student.run(vit_parameters, case)
     for name in ("pos_embedding", "cls_token"):
         own, entries = actual[name], expected[name]["entries"]
-        require(own["entries"] == entries, f"{name} should have {entries} entries, it has {own['entries']}")
-        require(own["learnable"], f"{name} should be an nn.Parameter of the model, so that it is learnt")
-    require(actual["makes_patches"], "patchify should be a Patchification(channels, patch_size, dim)")
+        require(own["entries"] == entries, f"{name} should have {entries} entries, it has {own['entries']}.")
+        require(own["learnable"], f"{name} should be an nn.Parameter of the model, so that it is learnt.")
+    require(actual["makes_patches"], "patchify should be a Patchification(channels, patch_size, dim).")
     assert_agrees(actual, expected, only=("tokens",))
 
 
