@@ -66,7 +66,7 @@ def test_printed_values(student, submission):
     if missing:
         words = {name: entry[0] for name, entry in RANGES.items()} | {"rate": "learning rate"}
         told = ", ".join(f"{words[name]} ({wanted[name]:g})" for name in missing)
-        partial(1 - len(missing) / len(wanted), f"These hyper-parameters do not stand in the saved output: {told}.")
+        partial(1 - len(missing) / len(wanted), f"Not found in the saved output: {told}.")
 
 
 @item("hyper.printed_model")
