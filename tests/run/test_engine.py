@@ -196,7 +196,7 @@ ROWS = [
      r"ValueError: too wide\n +layers.py:14 in __init__: raise ValueError"),
     ("forward_raises", GATE, (), "gate.forward", r"RuntimeError: .*\n +layers.py:22 in forward: return self.content"),
     ("hole", (), GATE, "gate.forward", "Not attempted: Gate.forward"),
-    ("missing_layer", GATE, (), "gate.forward", "Gate needs 2 Linear layer.*1 fit.*assigned to self in __init__"),
+    ("missing_layer", GATE, (), "gate.forward", "Gate needs 2 and has 1.*assigned to self in __init__"),
     ("sys_exit", SOFTMAX, (), "softmax.values", r"SystemExit: 0\n +layers.py:\d+ in softmax: sys.exit\(0\)"),
     ("wrong_shape", ("gate.forward",), (), "gate.forward",
      r"out should have shape \(\d, \d\), it has shape \(1, \d, \d\)"),
