@@ -286,7 +286,6 @@ HONEST = {
     "shadowed in a loop": "def f(items):\n    for nn in items:\n        nn.LSTM()",
     "isinstance": "def init(m):\n    if isinstance(m, (nn.LSTM, nn.GRU)):\n        pass",
     "annotation": "def f(m: nn.LSTM) -> nn.LSTM:\n    x: nn.LSTM = m\n    return x",
-    "functions kept": "class A:\n    def f(self):\n        self.act = torch.tanh\n        self.F = F",
     "scripted function": "@torch.jit.script\ndef f(x):\n    return x",
     "own define": "class A:\n    def define(self):\n        self.graph = 1\nA().define()",
     "other layers": "nn.GRU(3, 4)\nnn.Linear(1, 2)\nF.softmax(x, dim=-1)",
