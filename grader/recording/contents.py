@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from grader.recording.values import Classes, from_tree, to_tree
-from grader.wire.frames import Caps, Encoded, Sealed, WireError, encode, packed, restore, unpacked
+from grader.wire.frames import Caps, Encoded, Sealed, WireError, checked, encode, packed, restore, unpacked
 
 CAPS = Caps(header=16 << 20, body=1 << 30, tensors=1 << 14, text=4 << 20)
 
@@ -190,10 +190,10 @@ def _contents(trees: Mapping[str, Any], frames: Iterator[Sealed], classes: Class
 
 def _call(tree: Any, frames: Iterator[Sealed], classes: Classes) -> StoredCall:
     arguments, answer = _next(frames, "arguments"), _next(frames, "answer")
-    given = restore(arguments, CAPS)
+    given = checked(arguments, CAPS)
     if not isinstance(given, dict) or set(given) != {"inputs", "options"}:
         raise WireError("a call has no inputs or no options")
-    if not all(isinstance(value, dict) for value in (*given.values(), restore(answer, CAPS))):
+    if not all(isinstance(value, dict) for value in (*given.values(), checked(answer, CAPS))):
         raise WireError("inputs, options and answers have names")
     case, seed = from_tree(tree["case"], classes), tree["seed"]
     if type(seed) is not int:

@@ -201,6 +201,14 @@ def restore(encoded: Encoded, caps: Caps = JUDGE_CAPS) -> object:
     return _restored(encoded.tree, plans, encoded.buffers, caps)
 
 
+def checked(unpacked: Encoded, caps: Caps = JUDGE_CAPS) -> object:
+    """What `restore` would give of a frame that was unpacked, with True for each tensor. Raises WireError.
+
+    Making tensors takes most of the time, and their sizes have been looked at.
+    """
+    return _decoded(unpacked.tree, [True] * len(unpacked.tensors), caps)
+
+
 Plan = tuple[torch.dtype, list[int], int]
 
 
@@ -223,6 +231,10 @@ def _restored(tree: object, plans: Sequence[Plan], buffers: Sequence[memoryview]
         torch.frombuffer(buffer, dtype=dtype).reshape(shape) if nbytes else torch.empty(shape, dtype=dtype)
         for (dtype, shape, nbytes), buffer in zip(plans, buffers, strict=True)
     ]
+    return _decoded(tree, tensors, caps)
+
+
+def _decoded(tree: object, tensors: Sequence[object], caps: Caps) -> object:
     used: set[int] = set()
     value = _decode(tree, tensors, used, caps, 0)
     if len(used) != len(tensors):
@@ -248,7 +260,7 @@ def _plan(spec: object) -> Plan:
     return dtype, shape, nbytes
 
 
-def _decode(tree: object, tensors: list[torch.Tensor], used: set[int], caps: Caps, depth: int) -> object:
+def _decode(tree: object, tensors: Sequence[object], used: set[int], caps: Caps, depth: int) -> object:
     if depth > MAX_DEPTH + 2:
         raise WireError("the value is nested too deep")
     if tree is None or type(tree) is bool:
@@ -267,7 +279,7 @@ def _decode(tree: object, tensors: list[torch.Tensor], used: set[int], caps: Cap
 
 
 def _decode_object(
-    tree: dict[str, object], tensors: list[torch.Tensor], used: set[int], caps: Caps, depth: int
+    tree: dict[str, object], tensors: Sequence[object], used: set[int], caps: Caps, depth: int
 ) -> object:
     if len(tree) == 1 and "$t" in tree:
         index = tree["$t"]

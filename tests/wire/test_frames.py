@@ -24,12 +24,16 @@ from grader.wire.frames import (
     Caps,
     Channel,
     ChannelClosed,
+    Encoded,
     FrameTimeout,
     WireError,
+    checked,
     decode,
     encode,
+    packed,
     padded,
     restore,
+    unpacked,
 )
 
 SMALL = Caps(header=4096, body=1 << 16, tensors=8, text=200)
@@ -427,3 +431,20 @@ def test_views_that_students_return(view):
     body = bytearray(b"".join(bytes(buffer) + bytes(padded(len(buffer)) - len(buffer)) for buffer in encoded.buffers))
     [found] = decode(encoded.tree, list(encoded.tensors), body)
     assert torch.equal(found, view)
+
+
+ODD = [{"$t": 0}, {"$t": 1}, {"$f": "0x1p0"}, {"$f": "one"}, {"$x": 1}, 0.5, 1 << 70, "t" * 300, [{"$t": 0}, {"$t": 0}]]
+
+
+@given(tree=st.dictionaries(names, st.sampled_from(ODD), max_size=3), count=st.integers(0, 2))
+def test_what_is_only_checked_is_refused_for_what_it_could_not_be_restored_for(tree, count):
+    body = encode([torch.ones(2)] * count)
+    raw = bytearray(b"".join(packed("", "answer", Encoded(tree, body.tensors, body.buffers))))
+    frame, _ = unpacked(memoryview(raw), SMALL)
+    told = []
+    for read in (restore, checked):
+        try:
+            told.append(list(read(frame.content, SMALL)))
+        except WireError as error:
+            told.append(str(error))
+    assert told[0] == told[1]
