@@ -49,6 +49,7 @@ def test_the_image_runs_as_nobody_in_particular_and_says_what_it_holds():
     assert text.index("COPY --from=packages") < text.index("COPY --from=grader"), "the large layer changes least"
     last = text[text.rindex("FROM ") :]
     assert "RUN" not in last
+    assert last.startswith("FROM library\n"), "Python's own library has its bytecode"
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last, re.MULTILINE)
     assert "dl-grader.source=" in last
 
