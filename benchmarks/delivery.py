@@ -6,7 +6,7 @@ For each assignment: the size of its kit (without the wheel) and of its Gradesco
 the reference against `grader check` of the same items in the repository, as a student starts both, in paired rounds.
 
 With `--image` (and an engine that answers at DOCKER_HOST) also: one more submission of a batch in a container against
-the host, the time from the container's start to the first line of the journal beyond what importing torch takes there,
+the host, the time from the container's start to the first result in its journal and what importing torch takes there,
 and one submission as Gradescope runs it: root, half a processor, 768 MiB, from the bundle's recording.
 """
 
@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.measuring import machine, run, spread
@@ -65,7 +67,9 @@ def kit_row(slug: str, folder: Path, rounds: int) -> str:
     return f"| `{slug}` | {sizes} | {len(shown)} | {wall.shown(1)} | {ratio.shown()} |"
 
 
-def batch(slug: str, folder: Path, more: Sequence[str], count: int) -> float:
+def batch(
+    slug: str, folder: Path, more: Sequence[str], count: int, watch: Callable[[int], None] = lambda pid: None
+) -> float:
     """Seconds that grading `count` copies of the reference takes, with a recording at hand."""
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
@@ -85,7 +89,25 @@ def batch(slug: str, folder: Path, more: Sequence[str], count: int) -> float:
         "off",
         *more,
     ]
-    return run(command, more=AT_HOME, cwd=folder)[0].wall
+    return run(command, more=AT_HOME, cwd=folder, watch=watch)[0].wall
+
+
+def first_result(slug: str, folder: Path, inside: Sequence[str]) -> float:
+    """Seconds from the container's start, seen from outside, to the first result in its journal."""
+    moments: list[float] = []
+    journal = folder / "out" / ".container" / "journal.jsonl"
+
+    def watch(_: int) -> None:
+        running = ["docker", "ps", "--quiet", "--filter", "label=dl-grader.run"]
+        if not moments:
+            seen = bool(subprocess.run(running, capture_output=True, check=True).stdout)
+        else:
+            seen = len(moments) == 1 and '"kind":"result"' in journal.read_text(encoding="utf-8")
+        if seen:
+            moments.append(time.perf_counter())
+
+    batch(slug, folder, inside, FEW, watch)
+    return moments[1] - moments[0]
 
 
 def container_rows(slug: str, image: str, folder: Path, rounds: int) -> list[str]:
@@ -96,6 +118,10 @@ def container_rows(slug: str, image: str, folder: Path, rounds: int) -> list[str
     inside = ["--container", "--image", image]
     batch(slug, folder, [], FEW)  # the recording is at hand afterwards
     found = []
+    firsts = spread([first_result(slug, folder, inside) for _ in range(rounds)])
+    torch = "import time; began = time.perf_counter(); import torch; print(time.perf_counter() - began)"
+    command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", PYTHON, image, "-c", torch]
+    torches = spread([float(run(command, cwd=folder)[1]) for _ in range(rounds)])
     for _ in range(rounds):
         seconds = {
             (where, count): batch(slug, folder, more, count)
@@ -108,6 +134,7 @@ def container_rows(slug: str, image: str, folder: Path, rounds: int) -> list[str
     return [
         f"one more submission of `{slug}` in a warm container, over the host: {ratio.shown()}",
         f"a whole run of {FEW} in a container, beyond the host's: {longer.shown(1)} s",
+        f"container's start to first result: {firsts.shown(1)} s, importing torch there: {torches.shown(1)} s",
     ]
 
 
@@ -121,17 +148,22 @@ def gradescope_rows(slug: str, image: str, folder: Path, rounds: int) -> list[st
     mounts = [f"{source}:/autograder/source:ro", f"{submission}:/autograder/submission:ro"]
     script = f"mkdir -p /autograder/results; {PYTHON} -P -m grader.platforms gradescope /autograder/source; "
     script += "cat /sys/fs/cgroup/memory.peak /sys/fs/cgroup/memory/memory.max_usage_in_bytes 2>/dev/null; "
+    script += "sed -n 's/usage_usec //p' /sys/fs/cgroup/cpu.stat 2>/dev/null || "
+    script += "expr $(cat /sys/fs/cgroup/cpuacct/cpuacct.usage) / 1000; "
     script += f'{PYTHON} -c \'import json; print(json.load(open("/autograder/results/results.json"))["score"])\''
     command = ["docker", "run", "--rm", "--network", "none", "--user", "0", "--memory", "768m", "--cpus", "0.5"]
     command += [word for mount in mounts for word in ("--volume", mount)]
     told = [run([*command, "--entrypoint", "/bin/sh", image, "-c", script], cwd=folder) for _ in range(rounds + 1)][1:]
     torch = [*command, "--entrypoint", PYTHON, image, "-c", "import torch"]
     bare = [run(torch, cwd=folder)[0].wall for _ in range(rounds)]
-    *peak, score = told[-1][1].split()[-2:]
-    memory = f", {int(peak[0]) / 2**20:.0f} MiB at most" if peak and peak[0].isdigit() else ""
+    last = [text.split()[-3:] for _, text in told]
+    used = spread([int(micros) / 1e6 for _, micros, _ in last])
+    peak, _, score = last[-1]
+    memory = f", {int(peak) / 2**20:.0f} MiB at most" if peak.isdigit() else ""
     seconds = spread([cost.wall for cost, _ in told]).shown(1)
     return [
         f"one submission of `{slug}` at half a processor and 768 MiB: {seconds} s{memory}, score {score}; "
+        f"{used.shown(1)} s of a processor; "
         f"of that, starting the container and importing torch: {spread(bare).shown(1)} s"
     ]
 

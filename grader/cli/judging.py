@@ -107,7 +107,6 @@ def grade(
     submitted_at: Annotated[
         str | None, typer.Option("--submitted-at", help="When they were handed in (ISO 8601 with offset).")
     ] = None,
-    taken: Annotated[Path | None, typer.Option("--taken", hidden=True)] = None,
     answers: Annotated[
         Path | None, typer.Option("--answers", help="Take over what these results judged of the very same files.")
     ] = None,
@@ -171,7 +170,6 @@ def grade(
         image=image,
         single=single,
         submitted_at=submitted_at,
-        taken=taken,
         answers=answers,
         remember=tuple(remember or ()),
         recording=recording,

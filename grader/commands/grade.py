@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -15,8 +15,6 @@ from grader import intake
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
 from grader.cluster.task import is_open
-from grader.commands import plan
-from grader.commands.finishing import finish
 from grader.commands.runs import (
     NoData,
     job_count,
@@ -30,20 +28,18 @@ from grader.commands.runs import (
     use_staged_data,
 )
 from grader.commands.shared import course_for, open_assignment
-from grader.container.running import Wanted, grade_in_containers
 from grader.course import forgotten, people
 from grader.course.forgotten import Forgotten
 from grader.course.plan import load as load_course
 from grader.errors import EXIT_DONE, GraderError, UsageError
 from grader.intake.groups import read_groups
 from grader.model import Submission
-from grader.platforms.answers import answers_in
 from grader.recording.identity import SUBMISSIONS as KEPT
 from grader.recording.identity import code_digest, folder_digest
-from grader.reports import files, html
+from grader.reports import files
 from grader.results import log
 from grader.results.journal import NAME as JOURNAL
-from grader.results.journal import SUBMISSIONS, SUITE, Journal
+from grader.results.journal import SUBMISSIONS, SUITE, Contents, Journal
 from grader.results.sharding import Shard
 from grader.run.courses import remember_course
 from grader.run.engine import Trainings
@@ -56,7 +52,6 @@ from grader.run.grading import (
     new_seed,
     taken_in,
 )
-from grader.run.scores import scoring_of, write_results
 from grader.sandbox.launch import Launched
 from grader.wording import plural
 
@@ -87,7 +82,8 @@ class Request:
     image: str | None = None
     single: bool = False
     submitted_at: str | None = None
-    taken: Path | None = None
+    taken: Path | None = None  # who called took it in, and left it there and in the journal
+    judged_only: bool = False  # who called reads the journal, and makes the results
     answers: Path | None = None
     recording: Path | None = None
     no_cache: bool = False
@@ -127,6 +123,8 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
     require_reference(folders, request.recording)
     items = automatic_items(assignment, request.items or request.only)
     if request.plan:
+        from grader.commands import plan
+
         planned = trainings_planned(assignment, request.training, request.device)
         prices = plan.prices_of(request.prices)
         count = _count(request, assignment)
@@ -156,8 +154,10 @@ def run(request: Request, launched: Launched | None = None, facts: Mapping[str, 
     with Journal(out, assignment.slug) as journal:
         remember_course(out, assignment, place, request.times)
         _grade(_Run(journal, assignment, folders, request, items, trainings, out), launched)
-    if request.taken is not None:
-        return EXIT_DONE  # who called reads the journal, and makes the results
+    if request.judged_only:
+        return EXIT_DONE
+    from grader.commands.finishing import finish
+
     what = "graded" if request.stored is None else "regraded"
     return finish(out, assignment, lenient=request.lenient, as_json=request.json, what=what, facts=facts)
 
@@ -199,23 +199,33 @@ def _grade(run: _Run, launched: Launched | None) -> None:
         for entry in whole.taken.found:
             journal.submission(entry)
         return
-    if launched is not None:
+    if launched is not None and not run.request.judged_only:
+        from grader.reports import html
+
         html.template()  # compiled while torch is imported elsewhere
     try:
-        with progress_bar(slug) as tell:
+        with nullcontext(_silent) if run.request.judged_only else progress_bar(slug) as tell:
             if run.request.container:
                 _judge_in_containers(run, whole, tell)
             else:
                 _judge_here(run, whole, launched, tell)
     except (KeyboardInterrupt, GraderError):
         # What was finished is worth having on disk before the command ends.
-        if journal.contents.slug and journal.in_place:
+        if journal.contents.slug and journal.in_place and not run.request.judged_only:
+            from grader.run.scores import scoring_of, write_results
+
             with suppress(GraderError):  # a full disk, say: then the first error is the one to be told
                 write_results(scoring_of(run.out, run.assignment, lenient=run.request.lenient))
         raise
 
 
+def _silent(progress: Progress) -> None:
+    """Who called follows the journal."""
+
+
 def _judge_in_containers(run: _Run, whole: _Class, tell: Callable[[Progress], None]) -> None:
+    from grader.container.running import Wanted, grade_in_containers
+
     request = run.request
     wanted = Wanted(
         seed=whole.seed,
@@ -250,8 +260,17 @@ def _judge_here(run: _Run, whole: _Class, launched: Launched | None, tell: Calla
         shard=whole.part,
         hidden_anywhere=bool(request.only),
         again=_again(run),
-        answers=None if request.answers is None else answers_in(request.answers, run.assignment).contents,
+        answers=_answers(run),
     )
+
+
+def _answers(run: _Run) -> Contents | None:
+    """What was judged elsewhere, and is taken over."""
+    if run.request.answers is None:
+        return None
+    from grader.platforms.answers import answers_in
+
+    return answers_in(run.request.answers, run.assignment).contents
 
 
 def _again(run: _Run) -> tuple[str, ...]:

@@ -27,20 +27,23 @@ GRADER_MIB = 1536  # command line, zygote, judge parent and the reference's valu
 JUDGE_MIB = 256  # one judge and its idle workers
 FILE_MIB = 1024  # the largest file that can be written on the host
 GVISOR = "runsc"
+PYTHON = "/opt/venv/bin/python"  # of the image
 
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
     """One container before it is made. `reads` and `writes` map paths inside to paths of the host.
 
-    `files_mib`: for copies of the submissions, and what students' code writes beside them; part of the memory.
+    `jobs`: submissions at a time, each with its processes. `files_mib`: for copies of the submissions, and what
+    students' code writes beside them; part of the memory.
     """
 
     image: str
-    command: tuple[str, ...]
+    command: tuple[str, ...]  # of Python
     reads: Mapping[str, Path]
     writes: Mapping[str, Path]
     memory_mib: int
+    jobs: int
     processors: int
     files_mib: int = 1
     run: str = ""
@@ -68,6 +71,7 @@ def create_arguments(box: Box) -> dict[str, object]:
     mounts += [Mount(inside, str(path), type="bind") for inside, path in box.writes.items()]
     arguments: dict[str, object] = {
         "image": box.image,
+        "entrypoint": [PYTHON],
         "command": list(box.command),
         "user": "0:0",
         "environment": dict(box.environment),
@@ -84,7 +88,7 @@ def create_arguments(box: Box) -> dict[str, object]:
         "cap_drop": ["ALL"],
         "cap_add": list(CAPABILITIES),
         "security_opt": ["no-new-privileges:true"],
-        "pids_limit": 256 + 128 * box.processors,
+        "pids_limit": 256 + 128 * box.jobs,
         "mem_limit": f"{box.memory_mib}m",
         "memswap_limit": f"{box.memory_mib}m",
         "nano_cpus": box.processors * 1_000_000_000,

@@ -102,3 +102,8 @@ def runtime_for(client: Client, device: str) -> str:
     """gVisor's runtime where the engine has it, for runs without a GPU; else the engine's default."""
     runtimes: Mapping[str, object] = client.info().get("Runtimes") or {}
     return GVISOR if GVISOR in runtimes and device == "cpu" else ""
+
+
+def processors_for(client: Client, jobs: int) -> int:
+    """One for each job and one for what the grader does meanwhile; an engine refuses more than it has."""
+    return min(jobs + 1, int(client.info().get("NCPU") or jobs + 1))

@@ -38,10 +38,11 @@ def examine(image: str) -> dict[str, Any]:
         require_image(client, name, "cpu")
         box = Box(
             image=name,
-            command=("doctor", "--json"),
+            command=("-P", "-m", "grader.cli", "doctor", "--json"),
             reads={},
             writes={},
             memory_mib=GRADER_MIB + JUDGE_MIB + 512,
+            jobs=1,
             processors=1,
             run="doctor",
             runtime=runtime_for(client, "cpu"),

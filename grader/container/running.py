@@ -1,6 +1,6 @@
 """A run in containers: one at a time, followed through its journal, replaced when it dies.
 
-The container runs `grader grade --taken`: the judging of this program, from a journal that already says what was
+The container runs `grader.commands.inside`: the judging of this program, from a journal that already says what was
 handed in. What it finishes is taken into the host's journal while it runs, so that nothing is lost when the host's side
 is stopped. A container that dies is replaced, and the run resumes; when two in a row die without finishing anything,
 what they were judging becomes the grader's error and the others go on.
@@ -29,7 +29,7 @@ from grader.container.box import (
     create_arguments,
     memory_of,
 )
-from grader.container.connecting import Client, engine, explained, require_image, runtime_for
+from grader.container.connecting import Client, engine, explained, processors_for, require_image, runtime_for
 from grader.container.exchange import FOLDER, Exchange, adopt, close_exchange, give_up, open_exchange, returned
 from grader.container.image import default_image
 from grader.errors import EXIT_AUTHOR, EXIT_DONE, GraderError, UsageError
@@ -40,6 +40,7 @@ from grader.results.following import Follower
 from grader.results.journal import NAME, SUITE, Contents, Journal
 from grader.run.engine import Order, Trainings
 from grader.run.grading import Progress, idle_items
+from grader.run.inside import MODULE, told
 from grader.sandbox.gpu import VISIBLE
 from grader.text import clean
 
@@ -97,7 +98,9 @@ def grade_in_containers(
             run.recover()
             again = set(wanted.again) - idle_items(assignment, wanted.trainings)
             run.exchange = open_exchange(out, out / NAME, present, folders, again=again)
-            box = _box(assignment, wanted, image, run, runtime_for(client, wanted.trainings.device))
+            runtime = runtime_for(client, wanted.trainings.device)
+            processors = processors_for(client, wanted.jobs)
+            box = _box(assignment, wanted, image, run, runtime=runtime, processors=processors)
             _until_done(client, box, run)
         run.take(every=True)
         run.take_suite()
@@ -123,6 +126,7 @@ class _Run:
         self.label = hashlib.sha256(str(self.out).encode()).hexdigest()[:24]
         self.exchange = Exchange(self.out / FOLDER, Follower(self.out / FOLDER / NAME))
         self.taken: set[str] = set()
+        self.rests_until = 0.0
         self.notes: dict[str, None] = {}  # what the grader in the container remarked, each once
 
     @property
@@ -130,12 +134,15 @@ class _Run:
         """For how long a container that works may write nothing."""
         return Order.seconds_per_submission + self.wanted.trainings.seconds + 300.0
 
-    def look(self) -> bool:
-        """Follow the container's journal; whether it finished something, which is then in the host's."""
-        if not self.exchange.journal.follow():
-            return False
-        self.take()
-        return True
+    def look(self) -> None:
+        """Follow the container's journal, and take what was finished, but for a tenth of the time at most.
+
+        What came back is read whole each time, because it is a stranger's.
+        """
+        self.exchange.journal.follow()
+        if self.exchange.journal.done - self.taken and (began := time.monotonic()) >= self.rests_until:
+            self.take()
+            self.rests_until = time.monotonic() + 9 * (time.monotonic() - began)
 
     def take(self, *, every: bool = False) -> None:
         """Adopt what was finished and is not taken yet; with `every`, also what was begun."""
@@ -180,29 +187,37 @@ class _Run:
         return returned(self.exchange.folder, self.assignment.slug, self.wanted.seed, self.present, known)
 
 
-def _box(assignment: Assignment, wanted: Wanted, image: str, run: _Run, runtime: str) -> Box:
+def _box(assignment: Assignment, wanted: Wanted, image: str, run: _Run, *, runtime: str, processors: int) -> Box:
     trainings = wanted.trainings
-    command = ["grade", assignment.slug, "--taken", SUBMISSIONS, "--out", OUT, "--assignments", ASSIGNMENTS]
-    command += ["--no-cache"]  # what is kept in a container goes with it
-    command += ["--jobs", str(wanted.jobs), "--training", trainings.source, "--device", trainings.device]
-    for name in wanted.only:
-        command += ["--only", name]
+    asked = told(
+        slug=assignment.slug,
+        taken=SUBMISSIONS,
+        out=OUT,
+        assignments=ASSIGNMENTS,
+        judged_only=True,
+        recording=None if wanted.recording is None else RECORDING,
+        no_cache=True,  # what is kept in a container goes with it
+        jobs=wanted.jobs,
+        training=trainings.source,
+        device=trainings.device,
+        only=wanted.only,
+    )
     reads = dict(run.exchange.reads)
     environment: dict[str, str] = {}
     if wanted.recording is not None:
         reads[RECORDING] = wanted.recording.resolve()
-        command += ["--recording", RECORDING]
     if trainings.data is not None:
         reads[DATA] = trainings.data.resolve()
         environment[DATA_VARIABLE] = DATA
     files_mib = _size_mib(run.present) + wanted.jobs * SCRATCH_MIB
     return Box(
         image=image,
-        command=tuple(command),
+        command=("-P", "-m", MODULE, asked),
         reads=reads,
         writes=run.exchange.writes,
         memory_mib=memory_of(assignment, trainings, wanted.jobs) + files_mib,
-        processors=wanted.jobs,
+        jobs=wanted.jobs,
+        processors=processors,
         files_mib=files_mib,
         run=run.label,
         environment=environment,
@@ -255,7 +270,7 @@ def _run_one(client: Client, box: Box, run: _Run) -> _Ended:
             if time.monotonic() - quiet_since > run.quiet_seconds:
                 return _Ended(code=-1, why=f"it said nothing for {run.quiet_seconds:.0f} s", text="")
             time.sleep(LOOK_SECONDS)
-        run.look()
+        run.take()
         state = container.attrs["State"]
         text = clean(container.logs(tail=40).decode("utf-8", "replace"), 4000).strip()
         run.notes |= dict.fromkeys(line[len(NOTE) :] for line in text.splitlines() if line.startswith(NOTE))

@@ -26,6 +26,8 @@ def main(arguments: list[str]) -> None:
     gc.disable()
     import torch  # noqa: F401 - before the fork, for both
 
+    import grader.worker.loading  # noqa: F401
+
     gc.freeze()
     port, judges_control, control = (int(number) for number in arguments[:3])
     parent = os.getpid()

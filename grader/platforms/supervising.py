@@ -8,15 +8,17 @@ Points are made from the journal alone, as everywhere.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import runpy
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -46,6 +48,7 @@ from grader.platforms.base import (
 )
 from grader.platforms.feedback import differing_due, differing_total, is_brief, leaders, too_many
 from grader.results.journal import NAME, Journal, read
+from grader.run.inside import MODULE, told
 from grader.scoring import score
 from grader.text import clean
 
@@ -157,39 +160,53 @@ def _marks(answers: Path, assignment: Assignment) -> tuple[Mark, ...]:
     return marks.read(path, assignment) if answers.name and path.exists() else ()
 
 
-def _start(settings: Settings, task: Task, bundle: Path, out: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "grader.cli", "grade", settings.slug, *map(str, task.paths)]
-    command += ["--out", str(out), "--assignments", str(bundle / ASSIGNMENTS), "--training", settings.training]
-    command += ["--recording", str(bundle / RECORDING), "--no-cache"]
-    if task.single:
-        command += ["--single", "--jobs", "1"]
-    if task.submission and (answers := bundle / ANSWERS / task.submission).is_dir():
-        command += ["--answers", str(answers)]
-    if task.submitted_at is not None:
-        command += ["--submitted-at", task.submitted_at]
-    kept = {name: os.environ[name] for name in ("PATH", "GRADER_DATA", "PYTHONPATH", "TMPDIR") if name in os.environ}
-    child = subprocess.Popen(
-        command,
-        env={**kept, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "HOME": "/nonexistent"},
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
+def _start(settings: Settings, task: Task, bundle: Path, out: Path, log: IO[bytes]) -> BaseProcess:
+    """The grading, as a fork of this process: what both need is imported once."""
+    answers = bundle / ANSWERS / task.submission
+    asked = told(
+        slug=settings.slug,
+        paths=task.paths,
+        out=out,
+        assignments=bundle / ASSIGNMENTS,
+        training=settings.training,
+        recording=bundle / RECORDING,
+        no_cache=True,
+        single=task.single,
+        judged_only=task.single,
+        jobs=1 if task.single else 0,
+        answers=answers if task.submission and answers.is_dir() else None,
+        submitted_at=task.submitted_at,
     )
+    kept = {name: os.environ[name] for name in ("PATH", "GRADER_DATA", "PYTHONPATH", "TMPDIR") if name in os.environ}
+    environment = {**kept, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "HOME": "/nonexistent"}
+    child = multiprocessing.get_context("fork").Process(target=_become_grading, args=(asked, environment, log))
+    child.start()
     with suppress(OSError):  # inherited by everything that it starts from now on
         Path(f"/proc/{child.pid}/oom_score_adj").write_text(FIRST_VICTIM, encoding="ascii")
     return child
 
 
-def _watch(child: subprocess.Popen[bytes], journal: Path, deadline: float, tell_part: Callable[[], None]) -> str:
+def _become_grading(asked: str, environment: dict[str, str], log: IO[bytes]) -> None:
+    """As if it had been started by itself. Raises SystemExit."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.setsid()
+    for descriptor in (1, 2):
+        os.dup2(log.fileno(), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = [MODULE, asked]
+    runpy.run_module(MODULE, run_name="__main__")
+
+
+def _watch(child: BaseProcess, journal: Path, deadline: float, tell_part: Callable[[], None]) -> str:
     """Wait for the end, telling what was judged. Returns why the grading is not complete, or ""."""
     size = journal.stat().st_size
     while True:
         if deadline and time.monotonic() >= deadline:
             return "it took too long."
-        with suppress(subprocess.TimeoutExpired):
-            code = child.wait(min(LOOK_SECONDS, max(0.01, deadline - time.monotonic())) if deadline else LOOK_SECONDS)
-            return _why(code)
+        child.join(min(LOOK_SECONDS, max(0.01, deadline - time.monotonic())) if deadline else LOOK_SECONDS)
+        if child.exitcode is not None:
+            return _why(child.exitcode)
         if (now := journal.stat().st_size) != size:
             size = now
             with suppress(Exception):  # a part that cannot be told costs nothing: the whole is told later
@@ -204,15 +221,13 @@ def _why(code: int) -> str:
     return f"it ended with exit status {code}."
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: BaseProcess) -> None:
     """End the grading and everything that it or a submission started; nobody writes after this."""
-    left = _descendants(child.pid)
-    with suppress(ProcessLookupError):
-        child.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(GRACE_SECONDS)
+    left = _descendants(child.pid) if child.pid else set()
+    child.terminate()
+    child.join(GRACE_SECONDS)
     child.kill()
-    child.wait()
+    child.join()
     while left:
         for pid in left:
             with suppress(ProcessLookupError):

@@ -136,6 +136,7 @@ def _container(profile: str, image: str, names: Sequence[str]) -> dict[str, Any]
             reads={INSIDE: HERE},
             writes={},
             memory_mib=2560,
+            jobs=1,
             processors=1,
             files_mib=512,
         )

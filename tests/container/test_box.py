@@ -9,7 +9,7 @@ import pytest
 from tiny_assignment import ROOT, SLUG, lay_out_submission, tiny
 
 from grader.container.box import CAPABILITIES, Box, create_arguments, memory_of
-from grader.container.connecting import explained, runtime_for
+from grader.container.connecting import explained, processors_for, runtime_for
 from grader.container.image import SOURCE_LABEL, require_fresh, source_digest
 from grader.errors import GraderError, UsageError
 from grader.run.engine import Trainings
@@ -24,7 +24,8 @@ def box(**changes):
         "reads": {"/assignments": Path("/host/assignments")},
         "writes": {"/out/journal.jsonl": Path("/host/journal.jsonl")},
         "memory_mib": 2048,
-        "processors": 2,
+        "jobs": 2,
+        "processors": 3,
     }
     return Box(**{**usual, **changes})
 
@@ -40,7 +41,7 @@ def test_everything_is_denied_but_what_confinement_needs():
     assert given["security_opt"] == ["no-new-privileges:true"]
     assert given["mem_limit"] == given["memswap_limit"] == "2048m"
     assert given["pids_limit"] > 0
-    assert given["nano_cpus"] == 2_000_000_000
+    assert given["nano_cpus"] == 3_000_000_000
     assert all("size=" in options and "noexec" in options for options in given["tmpfs"].values())
     assert not {"privileged", "devices", "volumes", "device_requests", "runtime"} & given.keys()
 
@@ -64,6 +65,15 @@ def test_a_gpu_is_asked_for_by_name_and_gvisor_is_used_without_one():
 
     assert runtime_for(Client(), "cpu") == "runsc"
     assert runtime_for(Client(), "cuda") == ""
+
+
+@pytest.mark.parametrize(("jobs", "there", "given"), [(1, 8, 2), (4, 8, 5), (8, 8, 8), (16, 8, 8), (2, None, 3)])
+def test_the_grader_has_a_processor_beside_its_jobs_where_the_engine_has_one(jobs, there, given):
+    class Client:
+        def info(self):
+            return {} if there is None else {"NCPU": there}
+
+    assert processors_for(Client(), jobs) == given
 
 
 def test_memory_follows_the_manifest_and_the_number_of_jobs():

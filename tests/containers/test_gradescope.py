@@ -183,8 +183,9 @@ def test_the_platforms_own_kill_leaves_the_part_that_was_judged(platform):
 
 def test_a_grader_that_is_killed_is_told_of(platform):
     platform.start(SLOW)
-    pid = running(platform, "grader.cli[ ]grade")  # brackets: not the search itself
-    platform.engine.docker("exec", platform.container, "bash", "-c", f"kill -9 {pid}")
+    judge = running(platform, "grader.judge[.]start")  # brackets: not the search itself
+    kill = f"kill -9 $(tr '\\0' ' ' < /proc/{judge}/cmdline | awk '{{print $NF}}')"  # it names whom it works for
+    platform.engine.docker("exec", platform.container, "bash", "-c", kill)
     platform.engine.docker("wait", platform.container)
     found = platform.results()
     assert "it was killed" in found["output"]
