@@ -321,11 +321,11 @@ def attention_parameters(modules: Any, x: Tensor, upstream: Tensor, route: str, 
     stand_ins.in_attention(net, route, inputs["heads"])
     (net(x) * upstream).sum().backward()
     learnable = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
-    unused = [name for name, parameter in learnable if parameter.grad is None]
+    unused = {place: name for place, (name, parameter) in enumerate(learnable) if parameter.grad is None}
     return {
         "parameters": sum(parameter.numel() for _, parameter in learnable),
-        "unused": sum(dict(learnable)[name].numel() for name in unused),
-        "_names": ", ".join(unused)[:200],
+        "unused": " ".join(map(str, unused))[:200],  # places: names are free, and a mistake has them elsewhere
+        "_names": ", ".join(unused.values())[:200],
     }
 
 
