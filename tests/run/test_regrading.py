@@ -15,7 +15,7 @@ from tiny_assignment import ITEMS, copy_of_the_assignment, edit, lay_out_submiss
 
 from grader.commands import regrade
 from grader.container import running
-from grader.container.box import ASSIGNMENTS, OUT, SUBMISSIONS
+from grader.container.box import OUT
 from grader.results import log
 from grader.results.journal import NAME
 
@@ -77,12 +77,14 @@ class Inside:
         given = {mount["Target"]: mount["Source"] for mount in mounts}
         room = open_for_workers(root)
         (room / NAME).symlink_to(given[f"{OUT}/{NAME}"])
-        places = {OUT: str(room), SUBMISSIONS: given[SUBMISSIONS], ASSIGNMENTS: given[ASSIGNMENTS]}
-        self.command = [places.get(word, word) for word in command]
+        places = {**given, OUT: str(room)}
+        options = json.loads(command[-1])
+        told = {name: places.get(said, said) if isinstance(said, str) else said for name, said in options.items()}
+        self.command = [*command[:-1], json.dumps(told)]
         self.status, self.attrs = "created", {}
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "grader.cli", *self.command]
+        command = [sys.executable, *self.command]
         self._done = subprocess.run(command, capture_output=True, timeout=300, check=False)
         self.attrs = {"State": {"ExitCode": self._done.returncode}}
 
