@@ -14,16 +14,14 @@ from grader.sandbox.launch import launch
 def main(options: dict[str, Any]) -> int:
     """Returns the exit code."""
     with launch() as launched:  # torch is imported there while the rest is imported here
-        from grader.commands import grade
+        from grader.commands.grade import Request, run
 
-        return grade.run(grade.Request(**{name: typed(name, value) for name, value in options.items()}), launched)
+        kinds = {field.name: str(field.type) for field in fields(Request)}
+        return run(Request(**{name: typed(kinds[name], value) for name, value in options.items()}), launched)
 
 
-def typed(name: str, value: Any) -> Any:
-    """An option as `Request` has it."""
-    from grader.commands.grade import Request
-
-    [kind] = [str(field.type) for field in fields(Request) if field.name == name]
+def typed(kind: str, value: Any) -> Any:
+    """An option as a field of `Request` that is annotated so has it."""
     as_said = Path if "Path" in kind else lambda part: part
     return tuple(map(as_said, value)) if kind.startswith("tuple") else as_said(value)
 
