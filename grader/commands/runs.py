@@ -12,6 +12,7 @@ from typing import get_args
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, cache_folder
+from grader.datasets import VARIABLE
 from grader.errors import UsageError
 from grader.recording.identity import SUBMISSIONS, Unusable, folder_digest
 from grader.recording.shelf import Shelf, read_index
@@ -19,7 +20,6 @@ from grader.run.engine import Recordings, Source, Trainings
 from grader.run.grading import Progress, trainings_of
 from grader.sandbox import gpu
 
-DATA_VARIABLE = "GRADER_DATA"
 SOURCES: tuple[Source, ...] = get_args(Source)
 DEVICES = ("cpu", "cuda")
 
@@ -39,12 +39,10 @@ def use_staged_data(target: Path) -> None:
     """Have this process read data from a copy below `target`. Raises NoData where there is nothing to copy."""
     from grader.datasets.staging import stage
 
-    source = os.environ.get(DATA_VARIABLE, "")
+    source = os.environ.get(VARIABLE, "")
     if not source or not Path(source).expanduser().is_dir():
-        raise NoData(
-            f"--stage copies the data that {DATA_VARIABLE} names, and that is no folder: {source or 'not set'}"
-        )
-    os.environ[DATA_VARIABLE] = str(stage(Path(source).expanduser(), target))
+        raise NoData(f"--stage copies the data that {VARIABLE} names, and that is no folder: {source or 'not set'}")
+    os.environ[VARIABLE] = str(stage(Path(source).expanduser(), target))
 
 
 def trainings_for(assignment: Assignment, choice: str | None, device: str) -> Trainings:
@@ -53,19 +51,19 @@ def trainings_for(assignment: Assignment, choice: str | None, device: str) -> Tr
     Raises UsageError for an unknown word and for a device that is not here, NoData for real data without a folder.
     """
     planned = trainings_planned(assignment, choice, device)
-    folder = os.environ.get(DATA_VARIABLE, "")
+    folder = os.environ.get(VARIABLE, "")
     real = planned.source == "real"
     if real and not (folder and Path(folder).expanduser().is_dir()):
         where = f"names {folder}, which is no folder" if folder else "is not set"
         advice = "see docs/data.md, or use --training made or --training off"
-        raise NoData(f"--training real needs data, and {DATA_VARIABLE} {where}; {advice}")
+        raise NoData(f"--training real needs data, and {VARIABLE} {where}; {advice}")
     used = _gpu() if device == "cuda" else {}
     return replace(planned, data=Path(folder).expanduser() if real else None, gpu=used)
 
 
 def trainings_planned(assignment: Assignment, choice: str | None, device: str) -> Trainings:
     """As `trainings_for`, whether or not data and a GPU are here. Raises UsageError for an unknown word."""
-    word = choice or ("real" if os.environ.get(DATA_VARIABLE, "") else "off")
+    word = choice or ("real" if os.environ.get(VARIABLE, "") else "off")
     source = next((known for known in SOURCES if known == word), None)
     if source is None:
         raise UsageError(f"--training {word!r}: expected one of {', '.join(SOURCES)}")

@@ -32,6 +32,7 @@ from grader.container.box import (
 from grader.container.connecting import Client, engine, explained, processors_for, require_image, runtime_for
 from grader.container.exchange import FOLDER, Exchange, adopt, close_exchange, give_up, open_exchange, returned
 from grader.container.image import default_image
+from grader.datasets import VARIABLE
 from grader.errors import EXIT_AUTHOR, EXIT_DONE, GraderError, UsageError
 from grader.intake import Taken
 from grader.model import Submission
@@ -47,7 +48,6 @@ from grader.text import clean
 LOOK_SECONDS = 0.3
 SCRATCH_MIB = 128  # what a submission's processes may leave in their scratch folders before those are cleared away
 PAGE = 8192  # of a file and of its name
-DATA_VARIABLE = "GRADER_DATA"
 NOTE = "note: "  # how the command line begins what it remarks
 
 
@@ -208,7 +208,7 @@ def _box(assignment: Assignment, wanted: Wanted, image: str, run: _Run, *, runti
         reads[RECORDING] = wanted.recording.resolve()
     if trainings.data is not None:
         reads[DATA] = trainings.data.resolve()
-        environment[DATA_VARIABLE] = DATA
+        environment[VARIABLE] = DATA
     files_mib = _size_mib(run.present) + wanted.jobs * SCRATCH_MIB
     return Box(
         image=image,

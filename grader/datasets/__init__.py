@@ -9,3 +9,5 @@
 Every loader takes a `DataSource`. A set that is not there raises `MissingData`, one that is cut short or broken raises
 `DamagedData`. Contents with a known checksum are named; other contents are used and named "of unknown origin".
 """
+
+VARIABLE = "GRADER_DATA"  # names the folder of real data

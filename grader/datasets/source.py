@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from grader.datasets import VARIABLE
 from grader.datasets.known import MD5, PREFIX, SHA256, Known
 from grader.errors import GraderError
 
 # A file's part in a set, and the names it may have.
 Roles = Mapping[str, tuple[str, ...]]
 
-VARIABLE = "GRADER_DATA"
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".zst", ".parquet")
 
 

@@ -31,6 +31,7 @@ from grader.assignment.moments import instant, moment_of, zone_of
 from grader.course import marks
 from grader.course.plan import load as load_course
 from grader.course.terms import Terms, course_beside
+from grader.datasets import VARIABLE
 from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError, UsageError
 from grader.model import Mark, Report
 from grader.platforms.base import (
@@ -177,7 +178,7 @@ def _start(settings: Settings, task: Task, bundle: Path, out: Path, log: IO[byte
         answers=answers if task.submission and answers.is_dir() else None,
         submitted_at=task.submitted_at,
     )
-    kept = {name: os.environ[name] for name in ("PATH", "GRADER_DATA", "PYTHONPATH", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", VARIABLE, "PYTHONPATH", "TMPDIR") if name in os.environ}
     environment = {**kept, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "HOME": "/nonexistent"}
     child = multiprocessing.get_context("fork").Process(target=_become_grading, args=(asked, environment, log))
     child.start()
