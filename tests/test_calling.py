@@ -127,7 +127,7 @@ def test_given_weights_go_by_name_or_else_by_shape():
     assert net.own[0].item() == 2
     given_weights(FirstFits(), net, {"scale and norm": torch.full((3, 3), 5.0)})
     assert net.a.weight[0, 0].item() == 5
-    with pytest.raises(BindingError, match=r"needs 1 parameter\(s\) of shape \(9,\)"):
+    with pytest.raises(BindingError, match=r"Of parameters of shape \(9,\), Block needs 1 for w and has 0"):
         given_weights(FirstFits(), net, {"w": torch.ones(9)})
 
 

@@ -10,8 +10,8 @@ from tiny_assignment import ITEMS, tiny
 
 from grader.errors import UsageError
 from grader.model import CheckResult, Submission
-from grader.reports import processes
 from grader.results.journal import NAME, Journal
+from grader.run import processes
 from grader.run.scores import reports_of, scoring_of, write_results
 
 
