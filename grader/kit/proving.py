@@ -24,6 +24,7 @@ from grader.templates.proofs import leaked
 
 PRINTABLE = re.compile(rb"[ -~\n\t]{12,}")
 FRAMES = ".frames"
+MOST_MIB = 3  # without the wheel: students download it anew with every change of a test
 
 
 def problems(
@@ -38,7 +39,8 @@ def problems(
     """Make the kit below `scratch` and prove it. `whole` is the recording of all items under the public seed, `graded`
     what the submissions earned in that run. Returns the problems, and what the kit lets students see."""
     kit = fill(assignment, folders, scratch / "kit")
-    found = [*given_away(assignment, scratch / "kit", whole), *solution_lines(assignment, scratch / "kit")]
+    place = scratch / "kit"
+    found = [*given_away(assignment, place, whole), *solution_lines(assignment, place), *too_large(place)]
     items = tuple(item.id for item in assignment.items if item.id in assignment.kit)
     order = Order(folders=kit, seed=PUBLIC_SEED, items=items, recordings=Recordings(given=kit.recording))
     with Engine(order) as engine:
@@ -101,6 +103,17 @@ def solution_lines(assignment: Assignment, kit: Path) -> Iterator[str]:
                 for line, found in leaked(source, text, path)
                 if line not in public
             )
+
+
+def too_large(kit: Path) -> Iterator[str]:
+    """A kit that students should not have to download, with its largest file; the wheel does not count."""
+    sizes = {path: path.stat().st_size for path in kit.rglob("*") if path.is_file() and path.suffix != ".whl"}
+    if (size := sum(sizes.values()) / (1 << 20)) > MOST_MIB:
+        largest = max(sizes, key=lambda path: sizes[path])
+        yield (
+            f"{size:.1f} MiB beside the wheel, expected at most {MOST_MIB}; the largest file is "
+            f"{largest.relative_to(kit).as_posix()}: show fewer items, or smaller cases"
+        )
 
 
 def _template(assignment: Assignment) -> str:

@@ -295,6 +295,14 @@ def test_nothing_is_given_away(kit, whole):
     _, assignment = tiny()
     assert list(proving.given_away(assignment, kit, whole)) == []
     assert list(proving.solution_lines(assignment, kit)) == []
+    assert list(proving.too_large(kit)) == []
+
+
+def test_a_kit_that_is_too_large_is_told_with_its_largest_file(kit):
+    (kit / "work" / "large.bin").write_bytes(bytes(3 << 20))
+    [line] = proving.too_large(kit)
+    assert line.startswith("3.")
+    assert "the largest file is work/large.bin: show fewer items" in line
 
 
 @pytest.mark.parametrize(
