@@ -16,6 +16,7 @@ from grader.commands.shared import open_assignment
 from grader.model import Submission
 from grader.proof.kept import edited_sources, read_kept
 from grader.proof.reference import lay_out
+from grader.run.engine import Recordings
 from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading a class needs Linux")
@@ -32,10 +33,11 @@ def chosen(assignment):
     return kept if EVERY else kept[:: len(kept) // HANDFUL][:HANDFUL]
 
 
-def verdicts(assignment, folders, found, portable):
+def verdicts(assignment, folders, found, shelf, portable):
     public = automatic_items(assignment, public=True)
     items = tuple(name for name in public if assignment.item(name).training is None)
-    graded = grade_in_memory(assignment, folders, found, seed=PUBLIC_SEED, items=items, portable=portable)
+    shared = {"seed": PUBLIC_SEED, "items": items, "recordings": Recordings(cache=shelf)}
+    graded = grade_in_memory(assignment, folders, found, portable=portable, **shared)
     return {
         (entry.key, name): (result.status, result.credit, result.reason, result.hint, result.only, result.charged_with)
         for entry in graded
@@ -55,8 +57,8 @@ def test_check_and_grade_agree(slug, tmp_path):
             lay_out(assignment, root / kept.name, edited_sources(kept, assignment.reference))
     taken = intake.take(sorted(root.iterdir()), assignment, open_for_workers(tmp_path).resolve() / "work", single=True)
     found = [entry for entry in taken if isinstance(entry, Submission)]
-    graded = verdicts(assignment, folders, found, portable=False)
-    checked = verdicts(assignment, folders, found, portable=True)
+    graded = verdicts(assignment, folders, found, tmp_path / "shelf", portable=False)
+    checked = verdicts(assignment, folders, found, tmp_path / "shelf", portable=True)
     assert graded.keys() == checked.keys()
     apart = {name: (graded[name], checked[name]) for name in graded if graded[name] != checked[name]}
     # On a busy machine a clock may run out on either side; that is no verdict on the submission.
