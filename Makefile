@@ -10,6 +10,7 @@
 # make fuzz  mutate what the grader reads of others, long (tests/fuzzing/fuzz.py --coverage NAME where atheris is)
 # make bench  measure against other graders
 # make gpu  what a machine with a GPU is asked, in eight minutes: agreement, trainings, memory (gpu.json)
+# make docs   README and docs/ as a site with search, in dist/docs (needs no network to be read)
 # make wheel  the package, in dist/
 # make kit SLUG=cs7643_a4  what students get, in dist/
 # make bundle SLUG=cs7643_a4 FOR=gradescope  what a platform's autograder is made of, in dist/
@@ -43,7 +44,7 @@ export OMP_NUM_THREADS := 1
 # Where this is set, each of the thousand processes that tests and proofs start would compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test containers check format verify mutants rewritings faults attack fuzz bench gpu wheel kit bundle image image-gpu wheelhouse locks clean
+.PHONY: demo test containers check format verify mutants rewritings faults attack fuzz bench gpu docs wheel kit bundle image image-gpu wheelhouse locks clean
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
@@ -66,12 +67,12 @@ containers: $(VENV)/installed
 	$(BIN)/python -m pytest -q -rs tests/containers
 
 format: $(VENV)/installed
-	$(BIN)/ruff format grader tests benchmarks
-	$(BIN)/ruff check --fix grader tests benchmarks reference_solutions test_suites
+	$(BIN)/ruff format grader tests benchmarks docs
+	$(BIN)/ruff check --fix grader tests benchmarks docs reference_solutions test_suites
 
 check: $(VENV)/installed
-	$(BIN)/ruff format --check grader tests benchmarks
-	$(BIN)/ruff check grader tests benchmarks reference_solutions test_suites
+	$(BIN)/ruff format --check grader tests benchmarks docs
+	$(BIN)/ruff check grader tests benchmarks docs reference_solutions test_suites
 	$(BIN)/mypy
 	@for slug in $$(ls test_suites); do $(BIN)/grader template $$slug --check || exit 1; done
 	$(MAKE) test
@@ -100,6 +101,11 @@ bench: $(VENV)/installed
 
 gpu: $(VENV)/installed
 	$(BIN)/python -m benchmarks.gpu --json gpu.json
+
+docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo dist/docs/index.html
 
 wheel: $(VENV)/installed
 	rm -rf dist build
