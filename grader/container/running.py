@@ -41,7 +41,7 @@ from grader.results.following import Follower
 from grader.results.journal import NAME, SUITE, Contents, Journal
 from grader.run.engine import Order, Trainings
 from grader.run.grading import Progress, idle_items
-from grader.run.inside import MODULE, told
+from grader.run.inside import MODULE, argument
 from grader.sandbox.gpu import VISIBLE
 from grader.text import clean
 
@@ -189,7 +189,7 @@ class _Run:
 
 def _box(assignment: Assignment, wanted: Wanted, image: str, run: _Run, *, runtime: str, processors: int) -> Box:
     trainings = wanted.trainings
-    asked = told(
+    asked = argument(
         slug=assignment.slug,
         taken=SUBMISSIONS,
         out=OUT,

@@ -49,7 +49,7 @@ from grader.platforms.base import (
 )
 from grader.platforms.feedback import differing_due, differing_total, is_brief, leaders, too_many
 from grader.results.journal import NAME, Journal, read
-from grader.run.inside import MODULE, told
+from grader.run.inside import MODULE, argument
 from grader.scoring import score
 from grader.text import clean
 
@@ -164,7 +164,7 @@ def _marks(answers: Path, assignment: Assignment) -> tuple[Mark, ...]:
 def _start(settings: Settings, task: Task, bundle: Path, out: Path, log: IO[bytes]) -> BaseProcess:
     """The grading, as a fork of this process: what both need is imported once."""
     answers = bundle / ANSWERS / task.submission
-    asked = told(
+    asked = argument(
         slug=settings.slug,
         paths=task.paths,
         out=out,

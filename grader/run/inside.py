@@ -10,6 +10,6 @@ import json
 MODULE = "grader.commands.inside"
 
 
-def told(**options: object) -> str:
+def argument(**options: object) -> str:
     """The argument of that module; what is None is left out, folders are told as text."""
     return json.dumps({name: value for name, value in options.items() if value is not None}, default=str)

@@ -396,13 +396,14 @@ class Modules(TrainingRoom):
 @contextmanager
 def defaults_kept() -> Iterator[None]:
     """What top-level code changes for everybody is as before afterwards: a probe may load a file when it has begun."""
-    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
+    dtype, gradients, anomalies = torch.get_default_dtype(), torch.is_grad_enabled(), torch.is_anomaly_enabled()
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
         torch.set_default_device(None)
         torch.set_grad_enabled(gradients)
+        torch.autograd.set_detect_anomaly(anomalies)
 
 
 class UnreadableFile(Exception):

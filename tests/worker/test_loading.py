@@ -186,13 +186,15 @@ def test_defaults_of_torch_are_put_back(load):
 
 
 def test_defaults_are_put_back_before_the_probe_that_loads_a_file_goes_on(load):
-    modules = load("import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n" + GOOD)
+    changes = ("set_default_dtype(torch.float64)", "set_grad_enabled(False)", "autograd.set_detect_anomaly(True)")
+    modules = load("import torch\n" + "".join(f"torch.{change}\n" for change in changes) + GOOD)
 
     def probe(modules):
         net = modules["m"] and torch.nn.Linear(1, 1)
-        return {"dtype": str(net.weight.dtype), "gradient": net(torch.ones(1, 1)).requires_grad}
+        gradient = net(torch.ones(1, 1)).requires_grad
+        return {"dtype": str(net.weight.dtype), "gradient": gradient, "slow": torch.is_anomaly_enabled()}
 
-    assert run(modules, probe)["values"] == {"dtype": "torch.float32", "gradient": True}
+    assert run(modules, probe)["values"] == {"dtype": "torch.float32", "gradient": True, "slow": False}
 
 
 def test_globals_of_the_manifest_are_there_and_may_be_overwritten(load):
