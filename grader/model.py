@@ -290,15 +290,16 @@ def unjudged(item: str, staff: str, seconds: float = 0.0) -> CheckResult:
 class Examination:
     """What the reference alone shows about an item.
 
-    `noise` is the largest share of a bound that float32's rounding uses up (None: nothing is compared with the
-    reference), `bound` the relative bound, `lets_pass` the wrong values that the test accepts, `earned_by` the
-    adversaries without a solution that earn at least a part of it.
+    `noise` is the largest share of a bound that rounding uses up (None: nothing is compared with the reference),
+    `bound` the relative bound, `lets_pass` the wrong values that the test accepts, `earned_by` the adversaries without
+    a solution that earn at least a part of it, `vanishing` the gradients that are zero in every case.
     """
 
     noise: float | None
     bound: float
     lets_pass: tuple[str, ...]
     earned_by: tuple[str, ...] = ()
+    vanishing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

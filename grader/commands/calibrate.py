@@ -20,7 +20,7 @@ from grader.commands.shared import open_assignment
 from grader.errors import EXIT_DONE, EXIT_NO, GraderError, UsageError
 from grader.model import CheckResult, Submission
 from grader.proof import evidence
-from grader.proof.demands import tolerance_problems
+from grader.proof.demands import hidden_gradients, tolerance_problems
 from grader.proof.reference import lay_out
 from grader.proof.styles import styles_of
 from grader.run.engine import Engine, Order, Trainings
@@ -45,7 +45,9 @@ def run(slug: str, assignments: Path | None) -> int:
         noise = "-" if examined.noise is None else f"{examined.noise:.1%}"
         write(f"{item:32} {examined.bound:8.1e} {noise:>17}  {', '.join(examined.lets_pass)}".rstrip() + "\n")
     worst = max((examined.noise for examined in found.values() if examined.noise), default=0.0)
-    write(f"{slug}: float32 rounding uses at most {worst:.1%} of a bound (measured against the reference in float64)\n")
+    how = "measured against the reference in float64, or with inputs off by their last bit"
+    write(f"{slug}: rounding uses at most {worst:.1%} of a bound ({how})\n")
+    write("".join(f"warning {warning}\n" for warning in hidden_gradients(found)))
     problems = tolerance_problems(found)
     write("".join(f"PROBLEM {problem}\n" for problem in problems))
     return EXIT_NO if problems else EXIT_DONE

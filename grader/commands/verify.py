@@ -27,6 +27,7 @@ from grader.proof.demands import (
     forgery_of,
     forgery_problems,
     guess_problems,
+    hidden_gradients,
     judge_claim,
     never_failed,
     tolerance_problems,
@@ -94,7 +95,7 @@ def verify(slug: str, jobs: int, assignments: Path | None) -> bool:
             sys.stdout.write(f"{shown}\n")
     problems += [*tolerance_problems(examined), *forgery_problems(assignment, examined), *guess_problems(assignment)]
     problems += evidence.problems(assignment)
-    count = _show(findings, problems)
+    count = _show(findings, problems, hidden_gradients(examined))
     sys.stdout.write(f"{summary(costs_of(findings))}\n")
     forgery = forgery_of(assignment, examined)
     sys.stdout.write(
@@ -156,7 +157,8 @@ def verify_items(
     with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
         findings, run = kept_findings(assignment, order, kept, jobs, Path(scratch), launched=launched)
     problems = [*unknown_names(assignment, every), *tolerance_problems(run.examined)]
-    return not _show(findings, [*problems, *forgery_problems(assignment, run.examined)])
+    problems += forgery_problems(assignment, run.examined)
+    return not _show(findings, problems, hidden_gradients(run.examined))
 
 
 def plain_items(assignment: Assignment) -> tuple[str, ...]:
@@ -164,13 +166,14 @@ def plain_items(assignment: Assignment) -> tuple[str, ...]:
     return tuple(name for name in automatic_items(assignment) if assignment.item(name).training is None)
 
 
-def _show(findings: Sequence[Finding], problems: Sequence[str]) -> int:
+def _show(findings: Sequence[Finding], problems: Sequence[str], warnings: Sequence[str] = ()) -> int:
     """Print everything. Returns the number of problems."""
     for finding in findings:
         mark = "ok     " if not finding.problems else "PROBLEM"
         cost = f" (costs {finding.cost.share:.1%}: {', '.join(finding.cost.items)})" if finding.cost else ""
         sys.stdout.write(f"{mark} {finding.claim.key}: {finding.claim.title}{cost}\n")
         sys.stdout.writelines(f"        {line}\n" for problem in finding.problems for line in problem.splitlines())
+    sys.stdout.writelines(f"warning {warning}\n" for warning in warnings)
     sys.stdout.writelines(f"PROBLEM {problem}\n" for problem in problems)
     return len(problems) + sum(bool(finding.problems) for finding in findings)
 

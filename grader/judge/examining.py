@@ -1,9 +1,11 @@
 """Examination of a suite with the reference alone: how large is rounding noise, and what would wrongly pass?
 
 Noise: the reference, computed in float64, is put in the student's place; the largest share of a bound that float32's
-rounding uses up says how much room an honest submission has. Gate: the reference's own values, blanked, made constant
+rounding uses up says how much room an honest submission has. Where that says nothing, since the reference computes in
+float64 itself or cannot, its inputs are off by their last bit. Gate: the reference's own values, blanked, made constant
 or perturbed by one part in a thousand, are put there; a test that compares values must object. Forgeries: adversaries
-answer there (`grader.judge.forging`); every test must object, for none of them has a solution.
+answer there (`grader.judge.forging`); every test must object, for none of them has a solution. Gradients that are zero
+in every case agree with any that are nearly so: the loss that was chosen hides what is wrong with them.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded, chosen
 from grader.judge.sides import Book, Ended, ReferenceSide, Side
 from grader.model import Examination
-from grader.suite.agreement import Disagreement, PartialCredit, comparisons, share_used, tolerances
+from grader.suite.agreement import Disagreement, PartialCredit, comparisons, differences, share_used, tolerances
 from grader.worker.loading import Probe
 
 Change = Callable[[torch.Tensor], torch.Tensor]
@@ -104,6 +106,36 @@ class NudgedSide(Float64Side):
         return cast_like(values, self._reference.run(probe, case, **options))  # type: ignore[return-value]
 
 
+class SeenSide(ChangedSide):
+    """A student who hands in the reference's values as they are, which are remembered."""
+
+    def __init__(self, reference: ReferenceSide) -> None:
+        super().__init__(reference, lambda tensor: tensor)
+        self.gradients: dict[str, list[torch.Tensor]] = {}
+        self.is_wide = False
+
+    def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
+        """The values."""
+        values = super().run(probe, case, **options)
+        for name, tensor in named_floats(values):
+            self.is_wide = self.is_wide or tensor.dtype == torch.float64
+            if "gradient" in name and tensor.numel():
+                self.gradients.setdefault(name, []).append(tensor)
+        return values
+
+    def vanishing(self) -> tuple[str, ...]:
+        """The gradients that are within their bound of zero in every case, where they are half of all or more.
+
+        Fewer may well be: that of a key's bias, which moves all scores alike.
+        """
+        found = tuple(name for name, seen in self.gradients.items() if all(map(_is_nothing, seen)))
+        return found if 2 * len(found) >= len(self.gradients) else ()
+
+
+def _is_nothing(tensor: torch.Tensor) -> bool:
+    return not differences(torch.zeros_like(tensor), tensor)
+
+
 def nudged(tensor: torch.Tensor) -> torch.Tensor:
     """Off by up to one unit in the last place; what holds whole numbers alone (a mask) is left as it is."""
     if bool((tensor == tensor.round()).all()):
@@ -132,8 +164,9 @@ def examine(
         if not any(objections(ChangedSide(reference, change))) and comparisons.get() > 0:
             lets_pass.append(name)
     noise = _measured(objections, Float64Side(reference, book))
-    noise = _measured(objections, NudgedSide(reference, book)) if noise is None else noise
-    own = _measured(objections, reference)  # what a test compares with a formula of its own
+    noise = noise or _measured(objections, NudgedSide(reference, book))
+    seen = SeenSide(reference)
+    own = _measured(objections, seen)  # what a test compares with a formula of its own
     noise = own if noise is None or (own or 0.0) > noise else noise
     earned_by: list[str] = []
     for route in recorded.routes:
@@ -144,9 +177,10 @@ def examine(
         earned_by += _adversaries(reference, book, earns)
     return Examination(
         noise=noise,
-        bound=tolerances.get()["float32"].rtol,
+        bound=tolerances.get()["float64" if seen.is_wide else "float32"].rtol,
         lets_pass=tuple(lets_pass),
         earned_by=tuple(dict.fromkeys(earned_by)),
+        vanishing=seen.vanishing(),
     )
 
 
@@ -199,7 +233,9 @@ def cast_like(value: object, model: object) -> object:
 
 
 def change_floats(value: object, change: Change) -> object:
-    """A tree with `change` applied to its floating-point tensors."""
+    """A tree with `change` applied to its floating-point tensors and numbers."""
+    if isinstance(value, float):
+        return change(torch.tensor(value, dtype=torch.float64)).item()
     if isinstance(value, torch.Tensor):
         return change(value) if value.is_floating_point() and value.numel() else value
     if isinstance(value, Mapping):
@@ -207,6 +243,18 @@ def change_floats(value: object, change: Change) -> object:
     if isinstance(value, list):
         return [change_floats(entry, change) for entry in value]
     return value
+
+
+def named_floats(value: object, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """The floating-point tensors of a tree, with the names that lead to them."""
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from named_floats(entry, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for entry in value:
+            yield from named_floats(entry, name)
 
 
 def _objections(plugin: JudgePlugin, recorded: Recorded, stage: Stage, first: bool) -> list[Exception | None]:

@@ -13,11 +13,12 @@ from grader.proof.kept import Kept
 from grader.scoring import score
 from grader.scoring.charging import charged_once
 from grader.thresholds import credit_for, decided
+from grader.wording import listed
 from grader.worker.words import is_unexplained
 
-ADVICE = (
+UPSTREAM = (
     "Where a gradient is compared, pull back a drawn upstream gradient (`grader.calling.pulled_back`), not a sum: that "
-    "cancels behind a normalisation; else widen the tolerance"
+    "cancels behind a normalisation"
 )
 HEADROOM = 4  # other processors and thread counts round differently; four times what is seen here was never reached
 
@@ -101,7 +102,7 @@ def tolerance_problems(found: Mapping[str, Examination]) -> list[str]:
     """Items whose bound does not clear the rounding noise, or lets obviously wrong values pass."""
     problems = [
         f"item {name!r}: rounding alone uses {entry.noise:.0%} of the bound; at most {1 / HEADROOM:.0%} is safe. "
-        + ADVICE
+        f"{UPSTREAM}; else widen the tolerance"
         for name, entry in found.items()
         if entry.noise is not None and entry.noise > 1 / HEADROOM
     ]
@@ -111,6 +112,15 @@ def tolerance_problems(found: Mapping[str, Examination]) -> list[str]:
         for what in entry.lets_pass
     ]
     return problems
+
+
+def hidden_gradients(found: Mapping[str, Examination]) -> list[str]:
+    """Warnings of gradients that are compared and are zero, whatever is drawn: the loss may hide what is wrong."""
+    return [
+        f"item {name!r}: {listed(entry.vanishing)} vanish in every case, so that wrong ones may agree. {UPSTREAM}"
+        for name, entry in found.items()
+        if entry.vanishing
+    ]
 
 
 MOST_UNANCHORED = Decimal("0.05")  # of the automatic points

@@ -179,6 +179,7 @@ class Engine:
                 bound=message["bound"],
                 lets_pass=tuple(message["lets_pass"]),
                 earned_by=tuple(message["earned_by"]),
+                vanishing=tuple(message["vanishing"]),
             )
 
     def complete(self) -> Path:

@@ -32,7 +32,8 @@ DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
 }
 # Set once by the judge from the manifest; the defaults hold in plain scripts that try a suite out.
 tolerances: ContextVar[Mapping[str, Tolerance]] = ContextVar("tolerances", default=DEFAULT_TOLERANCES)
-# How often values were compared with the reference's; the gate asks only tests that do.
+# How often values were compared with the reference's; the gate asks only tests that do. Numbers count where inputs are
+# drawn: the answer to a fixed question may be zero, or stated roughly.
 comparisons: ContextVar[int] = ContextVar("comparisons", default=0)
 # The largest share of a bound that a tensor which agreed has used up; calibration reads it.
 share_used: ContextVar[float] = ContextVar("share_used", default=0.0)
@@ -138,7 +139,9 @@ def _untold(mismatch: Mismatch, actual: object) -> Mismatch:
 
 
 def _floats(value: object) -> int:
-    """The number of non-empty floating-point tensors in a tree."""
+    """The number of non-empty floating-point tensors in a tree, and of numbers that follow from drawn inputs."""
+    if isinstance(value, float):
+        return int(reveals.get())
     if isinstance(value, Tensor):
         return int(value.is_floating_point() and value.numel() > 0)
     if isinstance(value, Mapping):
@@ -259,7 +262,10 @@ def _mismatch_of_numbers(
 ) -> Mismatch | None:
     rule = tolerances.get().get("float32", DEFAULT_TOLERANCES["float32"])
     bound = (rule.atol if atol is None else atol) + (rule.rtol if rtol is None else rtol) * abs(expected)
-    if abs(actual - expected) <= bound or (math.isnan(expected) and math.isnan(actual)) or actual == expected:
+    if (distance := abs(actual - expected)) <= bound:
+        share_used.set(max(share_used.get(), distance / bound if bound else 0.0))
+        return None
+    if (math.isnan(expected) and math.isnan(actual)) or actual == expected:
         return None
     return _mismatch(
         path,

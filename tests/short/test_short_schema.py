@@ -24,6 +24,11 @@ def test_the_example_is_taken():
     assert CHECKER.is_valid(yaml.safe_load(MANIFEST))
 
 
+def test_items_may_all_be_predictions():
+    predicted = "{test_set: {file: p.csv, labels: l.csv, metric: accuracy, full: 0.9, points: 5}}"
+    assert CHECKER.is_valid(yaml.safe_load(f"slug: p\ntitle: P\nfiles: [p.csv]\npredictions: {predicted}"))
+
+
 @pytest.mark.parametrize(
     ("find", "replace"),
     [
