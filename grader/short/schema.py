@@ -21,5 +21,5 @@ def schema() -> dict[str, Any]:
     root["properties"]["files"]["items"] = {"anyOf": [{"type": "string"}, root["properties"]["files"]["items"]]}
     # The long form needs what the short form writes.
     root["required"] = NEEDED
-    root["anyOf"] = [{"required": [key]} for key in ("items", "checks", "answers", "train")]
+    root["anyOf"] = [{"required": [key]} for key in ("items", "checks", "answers", "train", "predictions")]
     return found
