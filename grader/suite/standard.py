@@ -1,4 +1,6 @@
-"""Whole trainings in one call each, with the honesty checks that fit their kind: classes of pictures, next words.
+"""Whole trainings in one call each, with the honesty checks that fit their kind.
+
+Classes of pictures, next words, translations, noise in pictures:
 
     @item("digits")
     def test_digits(training):
@@ -6,13 +8,15 @@
         standard.classification(training, train_digits, predict_digits, task)
 
 The training probe finds `inputs` and `labels` in `modules.given` and gets `steps`; the predicting one gets `inputs` and
-returns `logits`. `grader.fitting` has both for a model that is a plain module.
+returns `logits`. `grader.fitting` has both for a model that is a plain module. Options are for both probes, `learning`
+for the training one alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -24,8 +28,8 @@ from grader.datasets.images import mnist as mnist_of
 from grader.datasets.source import DataSource
 from grader.datasets.vocabulary import Vocabulary
 from grader.suite import honesty
-from grader.suite.agreement import require_close
-from grader.suite.metrics import accuracy, best_relabelling, log_probabilities, perplexity_of
+from grader.suite.agreement import require, require_close
+from grader.suite.metrics import Measure, accuracy, best_relabelling, log_probabilities, mean_loss, perplexity_of
 from grader.suite.training import Predictor, Trained, Training
 from grader.worker.loading import Probe
 
@@ -33,6 +37,8 @@ MOST_TRAINED, MOST_ASKED = 10_000, 2_000
 NOISE = 2  # of 255
 CHANGED = 500
 LENGTH, MOST_WORDS, PIECES = 32, 2_000, 300
+ROWS, SENTENCES, FEW = 200, 64, 16  # the scores of 64 rows with 6,000 words each are 31 MB
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Task:
     labels: Tensor
     classes: int
 
-    def batches(self, size: int = 200) -> Iterator[dict[str, object]]:
+    def batches(self, size: int = ROWS) -> Iterator[dict[str, object]]:
         """Held-out inputs without labels."""
         return ({"inputs": part.contiguous()} for part in torch.split(self.inputs, size))
 
@@ -136,12 +142,114 @@ def language_model(training: Training, train: Probe, predict: Probe, task: Task,
     training.measured(measure, data=task.name)
 
 
-def _trained(
-    training: Training, train: Probe, predict: Probe, task: Task, options: Mapping[str, object]
-) -> tuple[Trained, Predictor]:
-    run = training.train(train, given=task.train, steps=training.steps, **options)
+def translation(
+    training: Training,
+    train: Probe,
+    predict: Probe,
+    task: Task,
+    *,
+    pad: int,
+    start: str = "<sos>",
+    forced: bool = False,
+    lowest: int = 0,
+    positions: int | None = None,
+    learning: Mapping[str, object] = NOTHING,
+    **options: object,
+) -> None:
+    """Train, and measure the perplexity of held-out translations, word t at position t. Raises Disagreement.
+
+    The probes know `source` and `target` (N, T): the predicting one is given the source, and with `forced` the target
+    as well, of which position t may not see word t. `pad` is not counted, the word at position 0 (`start`) is. Where a
+    model writes greedily, only so many `positions` are compared twice; words from `lowest` on are ordinary ones.
+    """
+    run, ask = _trained(training, train, predict, task, options, learning)
+    rows = zip(*(torch.split(side, SENTENCES) for side in (task.inputs, task.labels)), strict=True)
+    pairs = [({"source": source, **({"target": target} if forced else {})}, target) for source, target in rows]
+
+    def scores(answer: Mapping[str, object], target: Tensor) -> tuple[Tensor, Tensor]:
+        logits = _logits(answer)
+        return log_probabilities(logits, target, pad), log_probabilities(logits[:, 1:], target[:, 1:], pad)
+
+    found, sample = honesty.scored(ask, pairs, scores)
+    honesty.batch_independent(ask, sample if positions is None else sample.first(FEW), positions=positions)
+    if forced:
+        honesty.causal(ask, sample, field="target", sees=0, vocabulary=task.classes, lowest=lowest)
+    measure, without = (perplexity_of(torch.cat(part)) for part in zip(*found, strict=True))
+    batch, target = pairs[0]
+    before = scores(training.predictor(predict, run.untrained(), **options)(batch), target)[0]
+    honesty.learned(perplexity_of(before), measure)
+    parameters = sum(tensor.numel() for tensor in run.weights.values())
+    beside = {f"perplexity without {start}": without.value, "parameters": parameters}
+    training.measured(measure, data=task.name, beside=beside)
+
+
+def noised(images: Tensor, kept: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """(pictures (N, …) at a drawn time step each, the steps (N,), the noise in them); `kept` (T,) as in `denoising`."""
+    t = torch.randint(len(kept), (len(images),), generator=draw)
+    noise = torch.randn(images.shape, generator=draw)
+    share = kept[t].float().view(-1, *(1,) * (images.dim() - 1))
+    return share.sqrt() * images + (1.0 - share).sqrt() * noise, t, noise
+
+
+def denoising(
+    training: Training,
+    train: Probe,
+    predict: Probe,
+    task: Task,
+    *,
+    kept: Tensor,
+    given: bool = False,
+    doubt: Callable[[Trained], str] | None = None,
+    learning: Mapping[str, object] = NOTHING,
+    **options: object,
+) -> None:
+    """Train, and measure the mean squared error of the noise that is seen in held-out pictures. Raises Disagreement.
+
+    `kept` (T,) is the product of 1 - beta up to each time step. The predicting probe gets `x_t`, `t` and the labels as
+    `cond`, and returns `noise`. `given`: the network is the suite's own; the judge itself asks it with the weights that
+    were trained, and no line of the submission is run. `doubt` says of them why a person should look, or nothing.
+    """
+    run = _run(training, train, task, options, learning)
+    x_t, t, noise = noised(task.inputs, kept, training.draw)
+    parts = zip(*(torch.split(each, ROWS) for each in (x_t, t, task.labels)), strict=True)
+    batches = [dict(zip(("x_t", "t", "cond"), (each.contiguous() for each in part), strict=True)) for part in parts]
+    asks = training.counterpart if given else training.predictor
+    start, ask = (asks(predict, each, **options) for each in (run.untrained(), run))
+    first, measure = (_loss_of_noise([who(batch) for batch in batches], noise) for who in (start, ask))
+    honesty.learned(first, measure)
+    if not given:
+        honesty.batch_independent(training.predictor(predict, run, **options), batches[-1], output="noise")
+    training.measured(measure, data=task.name, doubt=doubt(run) if doubt else "")
+
+
+def _loss_of_noise(answers: Sequence[Mapping[str, object] | None], noise: Tensor) -> Measure:
+    fits = all(answer is not None for answer in answers)
+    require(fits, "The trained weights have other names or shapes than the network that was given.")
+    seen = [answer["noise"] for answer in answers if answer is not None]
+    require(all(isinstance(each, Tensor) for each in seen), "The network should return a tensor.")
+    found = torch.cat([each for each in seen if isinstance(each, Tensor)])
+    require(found.shape == noise.shape, f"The noise should have the pictures' shape, it has {tuple(found.shape[1:])}.")
+    return mean_loss((found - noise).pow(2).flatten(1).mean(dim=1))
+
+
+def _run(
+    training: Training, train: Probe, task: Task, options: Mapping[str, object], learning: Mapping[str, object]
+) -> Trained:
+    run = training.train(train, given=task.train, steps=training.steps, **learning, **options)
     honesty.curve_is_plausible(run, training.steps)
     honesty.weights_moved(run)
+    return run
+
+
+def _trained(
+    training: Training,
+    train: Probe,
+    predict: Probe,
+    task: Task,
+    options: Mapping[str, object],
+    learning: Mapping[str, object] = NOTHING,
+) -> tuple[Trained, Predictor]:
+    run = _run(training, train, task, options, learning)
     ask = training.predictor(predict, run, **options)
     if {"inputs", "logits"} <= run.values.keys():
         honesty.state_is_whole(run.values["logits"], _logits(ask({"inputs": run.values["inputs"]})))

@@ -11,23 +11,25 @@ import torch
 import torch.nn.functional as F
 
 from grader.datasets.images import cifar10
+from grader.suite.standard import Task
 
 CLASSES = 3  # of the pictures; 0 is the null token
-SMALL = {"side": 16, "width": 16, "steps": 200}  # pictures made by code
-WHOLE = {"side": 32, "width": 32, "steps": 1000}  # CIFAR-10, as the notebook has it
+SMALL = {"side": 16, "width": 16, "steps": 200, "asked": 300}  # pictures made by code
+WHOLE = {"side": 32, "width": 32, "steps": 1000, "asked": 2000}  # CIFAR-10, as the notebook has it
 COPY, REPEAT = 0.025, 0.05  # one minus the correlation of two pictures below which they are one
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures (N, 3, H, H) from -1 to 1, classes (N,) from 1 to 3; `steps` of the diffusion, network `width`."""
+class Pictures(Task):
+    """Pictures (N, 3, H, H) from -1 to 1, labels (N,) from 1 to 3; `steps` of the diffusion, network `width`."""
 
-    train: torch.Tensor
-    train_labels: torch.Tensor
-    held_out: torch.Tensor
-    labels: torch.Tensor
     steps: int
     width: int
+
+    @property
+    def kept(self):
+        """(T,): the product of 1 - beta up to each time step, of equation 4."""
+        return (1.0 - torch.linspace(0.0001, 0.02, self.steps, dtype=torch.float64)).cumprod(dim=0)
 
 
 def pictures_task(source, draw):
@@ -36,7 +38,8 @@ def pictures_task(source, draw):
     turn, colours = int(torch.randint(16, (1,), generator=draw)), torch.randperm(3, generator=draw)
     train, train_labels, held_out, labels = three_classes(source, size["side"])
     train, held_out = (disguised(images[:, colours], turn) for images in (train, held_out))
-    return Pictures(train, train_labels, held_out, labels, size["steps"], size["width"])
+    given, asked = {"images": train, "labels": train_labels}, size["asked"]
+    return Pictures("", given, held_out[:asked], labels[:asked], CLASSES, size["steps"], size["width"])
 
 
 @functools.cache
@@ -57,16 +60,6 @@ def disguised(images, turn):
     images = images.rot90(turn % 4, dims=(2, 3))
     images = images.flip(3) if turn & 4 else images
     return -images if turn & 8 else images
-
-
-def noisy(task, count, draw):
-    """Held-out pictures at drawn time steps as a batch for `predict_noise`, and the noise in them (equation 4)."""
-    images, cond = task.held_out[:count], task.labels[:count]
-    t = torch.randint(task.steps, (len(images),), generator=draw)
-    noise = torch.randn(images.shape, generator=draw)
-    betas = torch.linspace(0.0001, 0.02, task.steps, dtype=torch.float64)
-    kept = (1.0 - betas).cumprod(dim=0)[t].float().view(-1, 1, 1, 1)
-    return {"x_t": kept.sqrt() * images + (1.0 - kept).sqrt() * noise, "t": t, "cond": cond}, noise
 
 
 def doubt_about(samples, train):

@@ -7,8 +7,8 @@ import torch
 import training_probes as trainer
 from printed import exact_matches, typed
 
-from grader.suite import honesty, item, partial, require
-from grader.suite.metrics import exact_match, mean_loss
+from grader.suite import honesty, item, partial, require, standard
+from grader.suite.metrics import exact_match
 
 TARGET = 0.8
 
@@ -93,23 +93,14 @@ def test_saved_exact_match(student, submission):
 @item("training.noise")
 def test_noise(training):
     """The student's `train` teaches a small network to tell the noise in pictures that it has not seen."""
-    task, made = training.data(pictures.pictures_task), training.source.made
-    sizes = {"denoising_steps": task.steps, "width": task.width}
-    data = {"images": task.train, "labels": task.train_labels}
-    settings = {"batch": 32, "rate": 4e-3 if made else 2e-3}
-    run = training.train(trainer.train_diffusion, given=data, steps=training.steps, **sizes, **settings)
-    require_honest(training, run)
-    batch, noise = pictures.noisy(task, 300 if made else 2000, training.draw)
-    # The network is the judge's, so its answers come from the weights alone.
-    first, measure = (noise_loss(training, one, task.width, batch, noise) for one in (run.untrained(), run))
-    honesty.learned(first, measure)
-    draw = training.predictor(trainer.draw_pictures, run, **sizes)
-    samples = draw({"cond": torch.arange(6) % 3 + 1, "shape": list(noise.shape[1:])})["samples"]
-    training.measured(measure, doubt=pictures.doubt_about(samples, task.train))
+    task = training.data(pictures.pictures_task)
+    learning = {"denoising_steps": task.steps, "batch": 32, "rate": 4e-3 if training.source.made else 2e-3}
 
+    def doubt(run):
+        draw = training.predictor(trainer.draw_pictures, run, denoising_steps=task.steps, width=task.width)
+        samples = draw({"cond": torch.arange(6) % 3 + 1, "shape": list(task.inputs.shape[1:])})["samples"]
+        return pictures.doubt_about(samples, task.train["images"])
 
-def noise_loss(training, run, width, batch, noise):
-    """The mean squared error of the noise that a network with these weights sees."""
-    found = training.counterpart(trainer.predict_noise, run, width=width)(batch)
-    require(found is not None, "The trained weights have other names or shapes than the network that was given.")
-    return mean_loss((found["noise"] - noise).pow(2).flatten(1).mean(dim=1))
+    probes = trainer.train_diffusion, trainer.predict_noise
+    more = {"kept": task.kept, "given": True, "doubt": doubt, "learning": learning}
+    standard.denoising(training, *probes, task, **more, width=task.width)

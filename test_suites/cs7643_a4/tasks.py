@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 from grader.datasets.pairs import multi30k
 from grader.datasets.source import DataSource
 from grader.datasets.vocabulary import Vocabulary, words_and_punctuation
+from grader.suite.standard import Task
 
 SPECIALS = ("<unk>", "<pad>", "<sos>", "<eos>")
 UNKNOWN, PAD, START, END = range(4)
@@ -31,23 +32,14 @@ Pair = tuple[list[str], list[str]]
 
 
 @dataclass(frozen=True)
-class Translation:
-    """`train` holds "source" and "target" (N, T) int64; the test targets are the judge's. T is `length`."""
+class Translation(Task):
+    """`train` holds "source" and "target" (N, T) int64, `inputs` and `labels` are those of the test; T is `length`."""
 
-    name: str
-    train: dict[str, Tensor]
-    test_source: Tensor
-    test_target: Tensor
     source_words: int
-    target_words: int
 
     @property
     def length(self) -> int:
-        return self.test_source.shape[1]
-
-    def test_batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """(source, target) rows; the scores of 64 rows with 6,000 words each are 31 MB."""
-        return zip(self.test_source.split(size), self.test_target.split(size), strict=True)
+        return self.inputs.shape[1]
 
 
 def translation_task(source: DataSource, draw: torch.Generator) -> Translation:
@@ -65,10 +57,10 @@ def translation_task(source: DataSource, draw: torch.Generator) -> Translation:
     return Translation(
         name="made sentences" if pairs is None else pairs.name,
         train={"source": learnt[0][order], "target": learnt[1][order]},
-        test_source=unseen[0],
-        test_target=unseen[1],
+        inputs=unseen[0],
+        labels=unseen[1],
+        classes=len(words[1]),
         source_words=len(words[0]),
-        target_words=len(words[1]),
     )
 
 

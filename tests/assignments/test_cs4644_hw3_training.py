@@ -14,6 +14,7 @@ import torch
 
 from grader.datasets.source import DataSource
 from grader.parsing.notebooks import Cell, Notebook
+from grader.suite import standard
 
 SUITE = Path(__file__).parents[2] / "test_suites" / "cs4644_hw3"
 MADE = DataSource(made=True)
@@ -105,19 +106,17 @@ def test_pictures_are_disguised_anew_in_every_run(suite: SimpleNamespace) -> Non
     disguised = [suite.pictures.disguised(images, turn) for turn in range(16)]
     assert len({tuple(each.flatten().tolist()) for each in disguised}) == 16
     first, second = (suite.pictures.pictures_task(MADE, drawn(seed)) for seed in (3, 4))
-    assert first.train.shape == (1200, 3, 16, 16)
-    assert set(first.train_labels.tolist()) == set(first.labels.tolist()) == {1, 2, 3}
-    assert not torch.equal(first.train, second.train)
+    assert first.train["images"].shape == (1200, 3, 16, 16)
+    assert set(first.train["labels"].tolist()) == set(first.labels.tolist()) == {1, 2, 3}
+    assert not torch.equal(first.train["images"], second.train["images"])
 
 
 def test_who_knows_the_noise_has_no_loss(suite: SimpleNamespace) -> None:
     """The judge's noisy pictures are those of equation 4: the picture follows from the noise."""
     task = suite.pictures.pictures_task(MADE, drawn(6))
-    batch, noise = suite.pictures.noisy(task, 20, drawn(7))
-    kept = (1.0 - torch.linspace(0.0001, 0.02, task.steps)).cumprod(dim=0)[batch["t"]].view(-1, 1, 1, 1)
-    found = (batch["x_t"] - (1.0 - kept).sqrt() * noise) / kept.sqrt()
-    assert torch.allclose(found, task.held_out[:20], atol=1e-3)
-    assert torch.equal(batch["cond"], task.labels[:20])
+    x_t, t, noise = standard.noised(task.inputs[:20], task.kept, drawn(7))
+    kept = (1.0 - torch.linspace(0.0001, 0.02, task.steps)).cumprod(dim=0)[t].view(-1, 1, 1, 1)
+    assert torch.allclose((x_t - (1.0 - kept).sqrt() * noise) / kept.sqrt(), task.inputs[:20], atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ def test_who_knows_the_noise_has_no_loss(suite: SimpleNamespace) -> None:
     ],
 )
 def test_samples_that_a_person_should_look_at(suite: SimpleNamespace, samples: Any, words: str) -> None:
-    train = suite.pictures.pictures_task(MADE, drawn(9)).train
+    train = suite.pictures.pictures_task(MADE, drawn(9)).train["images"]
     doubt = suite.pictures.doubt_about(samples(train), train)
     assert words in doubt
     assert bool(doubt) == bool(words)

@@ -45,23 +45,23 @@ def test_sentences_are_framed_padded_and_filtered(suite, tmp_path):
     german, english = ["Ein Hund.", "Ein Hund rennt.", long], ["A dog.", "A dog runs.", "and"]
     task = tasks.translation_task(multi30k_below(tmp_path, german, english), stream(3))
     assert task.length == 2 + 4
-    assert len(task.train["source"]) == len(task.test_source) == 2
-    assert set(task.test_source[:, 0].tolist()) == {tasks.START}
+    assert len(task.train["source"]) == len(task.inputs) == 2
+    assert set(task.inputs[:, 0].tolist()) == {tasks.START}
     # "ein", "hund", "." are seen twice and "und" nineteen times; "rennt" is seen once.
     assert task.source_words == len(tasks.SPECIALS) + 4
-    second = task.test_source[1].tolist()
+    second = task.inputs[1].tolist()
     assert second[3] == tasks.UNKNOWN
     assert second[5] == tasks.END
-    assert task.test_source[0].tolist()[4:] == [tasks.END, tasks.PAD]
-    assert task.test_target[0, 3] == task.test_target[1, 4]
+    assert task.inputs[0].tolist()[4:] == [tasks.END, tasks.PAD]
+    assert task.labels[0, 3] == task.labels[1, 4]
 
 
 def test_every_run_numbers_the_words_in_its_own_way(suite):
     tasks = suite("tasks")
     first, second = (tasks.translation_task(MADE, stream(seed)) for seed in (1, 2))
-    assert first.target_words == second.target_words
-    assert not torch.equal(first.test_target, second.test_target)
-    assert torch.equal(first.test_target == tasks.PAD, second.test_target == tasks.PAD)
+    assert first.classes == second.classes
+    assert not torch.equal(first.labels, second.labels)
+    assert torch.equal(first.labels == tasks.PAD, second.labels == tasks.PAD)
 
 
 def test_no_made_sentence_is_both_learnt_and_measured(suite):
