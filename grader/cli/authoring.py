@@ -132,6 +132,7 @@ def print_schema() -> None:
 def new(
     slug: Annotated[str, typer.Argument(help="The new assignment's name.")],
     into: Annotated[Path, typer.Option("--into", help="Folder for test_suites/ and reference_solutions/.")] = Path(),
+    numpy: Annotated[bool, typer.Option("--numpy", help="Of code in NumPy.")] = False,
 ) -> None:
     """Write the files of a new assignment.
 
@@ -139,7 +140,7 @@ def new(
     """
     from grader.commands import new as command
 
-    end(command.run(slug, into))
+    end(command.run(slug, into, numpy=numpy))
 
 
 @app.command("new-course")

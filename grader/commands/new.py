@@ -27,16 +27,17 @@ COURSE = {
 FIRST = "hw1"
 
 
-def run(slug: str, into: Path) -> int:
-    """Write the folders. Raises UsageError for a bad name or when one of them exists."""
+def run(slug: str, into: Path, *, numpy: bool = False) -> int:
+    """Write the folders, with `numpy` of code in NumPy. Raises UsageError for a bad name or when one of them exists."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,40}", slug):
         raise UsageError(f"{slug!r} is no slug; use small letters, digits and underscores, beginning with a letter")
     folders = folders_below(into.resolve(), slug)
     for folder in (folders.suite, folders.reference):
         if folder.exists():
             raise UsageError(f"{folder} exists already; choose another slug or --into folder")
-    _copy(SCAFFOLD / "test_suite", folders.suite, slug)
-    _copy(SCAFFOLD / "reference", folders.reference, slug)
+    scaffold = SCAFFOLD / "numpy" if numpy else SCAFFOLD
+    _copy(scaffold / "test_suite", folders.suite, slug)
+    _copy(scaffold / "reference", folders.reference, slug)
     generate.write(load(expanded(folders)))
     for folder in (folders.suite, folders.reference, folders.template):
         sys.stdout.write(f"wrote {folder}\n")

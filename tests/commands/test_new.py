@@ -1,10 +1,12 @@
 """What `grader new` and `grader new-course` write, and what they refuse."""
 
+import sys
+
 import pytest
 import yaml
 
-from grader.commands import new
-from grader.errors import EXIT_AUTHOR, UsageError
+from grader.commands import new, verify
+from grader.errors import EXIT_AUTHOR, EXIT_DONE, UsageError
 
 
 def test_a_course_may_begin_in_an_empty_folder(tmp_path):
@@ -34,3 +36,11 @@ def test_names_that_are_none_and_folders_that_are_taken(tmp_path):
             new.course(tmp_path / name)
         assert raised.value.exit_code == EXIT_AUTHOR
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["notes.txt", "taken"], "nothing was written"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the judge forks")
+def test_an_assignment_in_numpy_is_proven_as_it_is_written(tmp_path, capsys):
+    assert new.run("by_hand", tmp_path, numpy=True) == EXIT_DONE
+    assert "import numpy" in (tmp_path / "student_templates" / "by_hand" / "layer.py").read_text()
+    assert verify.run(["by_hand"], False, 1, tmp_path) == EXIT_DONE
+    assert "by_hand: proven; 2 automatic items" in capsys.readouterr().out
