@@ -16,16 +16,15 @@ _TERMINAL_SEQUENCES = re.compile(
     r"|\x1b[ -/]*[0-~]"
 )
 _LINE_ENDS = re.compile("\r\n?|\u2028|\u2029")
-_UNSAFE = re.compile(
-    "["
+_CONTROLS = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and newline, DEL, C1
     "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"  # direction marks, overrides, isolates, invisible operators
     "\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f"  # tag characters
-    "]"
 )
-_PLAIN = re.compile("[\t\n -~]*")
+_UNSAFE = re.compile(f"[{_CONTROLS}]")
 _UNWRITABLE = re.compile("[\ud800-\udfff\ufffe\uffff]")
+_STRANGE = re.compile(f"[{_CONTROLS}\u2028\u2029\ud800-\udfff\ufffe\uffff]")  # what any of these needs
 _REPLACEMENT = "\ufffd"
 _LOOK_AHEAD = 8  # how many times the limit is cleaned at most; what lies beyond is only counted
 
@@ -66,7 +65,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _safe(text: str) -> str:
-    if _PLAIN.fullmatch(text):
+    if not _STRANGE.search(text):
         return text
     text = _TERMINAL_SEQUENCES.sub("", text)
     text = _LINE_ENDS.sub("\n", text)

@@ -27,6 +27,7 @@ from typing import IO
 from grader.errors import GraderError, UsageError
 from grader.model import Fate, Report
 from grader.reports import full, gradescope, html, tables
+from grader.reports.repeated import said_of
 
 STAFF = "staff"
 ATTEMPTS = "attempts"
@@ -138,9 +139,9 @@ def _make_folders(folder: Path) -> None:
 
 
 def _submission_files(report: Report, pages: bool) -> Iterator[tuple[Path, str]]:
-    folder = Path(report.key)
-    yield folder / "results.json", gradescope.text(report)
-    yield folder / "report.json", full.dump(report)
+    folder, said = Path(report.key), said_of(report)
+    yield folder / "results.json", gradescope.text(report, said)
+    yield folder / "report.json", full.dump(report, said)
     if pages:
         student, staff = pages_of(report.key)
         yield student, html.page(report)

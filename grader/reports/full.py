@@ -14,11 +14,12 @@ import secrets
 import types
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from grader.errors import UsageError
 from grader.model import Line, Report, fields_of
-from grader.reports.repeated import MOST, key_of, line_of
+from grader.reports.repeated import Said, said_of
 
 FORMAT = "grader-report"
 VERSION = 1
@@ -29,11 +30,12 @@ def content(report: Report) -> dict[str, Any]:
     return {"format": FORMAT, "version": VERSION, **_plain(report)}
 
 
-def dump(report: Report) -> str:
-    """The text of report.json; equal reports give equal text."""
+def dump(report: Report, said: Mapping[str, Said | None] | None = None) -> str:
+    """The text of report.json; equal reports give equal text. `said`: as `said_of` has it, for who has it already."""
+    known = said_of(report) if said is None else said
     fields = {"format": FORMAT, "version": VERSION, **fields_of(report)}
     try:
-        return _text({**fields, "lines": [_line(line) for line in report.lines]})
+        return _text({**fields, "lines": [_line(line, known[line.item]) for line in report.lines]})
     except ValueError:  # as in `text`
         return _text(_plain(fields))
 
@@ -49,20 +51,18 @@ def encoded(value: object) -> Encoded:
     return Encoded(_encode(value))
 
 
-def _line(line: Line) -> Encoded:
-    key, result = key_of(line), line.result
-    if key is None or (result is not None and not (type(result.seconds) is float and math.isfinite(result.seconds))):
+def _line(line: Line, said: Said | None) -> Encoded:
+    result = line.result
+    if said is None or (result is not None and not (type(result.seconds) is float and math.isfinite(result.seconds))):
         return encoded(line)
-    parts = _parts(*key)
+    parts = said.made(_parts)
     if result is None:
         return Encoded(parts[0])
-    return Encoded(f"{parts[0]}{_encode(result.observation)}{parts[1]}{result.seconds!r}{parts[2]}")
+    return Encoded(f"{parts[0]}{encode_basestring(result.observation)}{parts[1]}{result.seconds!r}{parts[2]}")
 
 
-@functools.lru_cache(maxsize=MOST, typed=True)
-def _parts(*key: object) -> list[str]:
-    """The text of the line of a key, without observation and seconds, which stand between the parts."""
-    line = line_of(key)
+def _parts(line: Line) -> list[str]:
+    """The text of a line without observation and seconds, which stand between the parts."""
     if line.result is None:
         return [_encode(line)]
     result = {**fields_of(line.result), "observation": _BREAK, "seconds": _BREAK}

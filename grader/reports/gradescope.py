@@ -10,15 +10,14 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from grader.model import Line, Report
 from grader.reports import full
-from grader.reports.repeated import MOST, key_of, line_of
+from grader.reports.repeated import Said, said_of
 from grader.reports.words import (
     HIDDEN,
     STATE_WORDS,
@@ -47,10 +46,16 @@ def results(report: Report) -> dict[str, Any]:
     return _results(report, _test)
 
 
-def text(report: Report) -> str:
-    """The text of results.json."""
+def text(report: Report, said: Mapping[str, Said | None] | None = None) -> str:
+    """The text of results.json. `said`: as `said_of` has it, for who has it already."""
+    known = said_of(report) if said is None else said
+
+    def test_of(line: Line) -> full.Encoded:
+        found = known[line.item]
+        return _encoded_test(line) if found is None else found.made(_encoded_test)
+
     try:
-        return full.text(_results(report, _encoded_test))
+        return full.text(_results(report, test_of))
     except ValueError:  # a number that JSON does not have
         return full.text(results(report))
 
@@ -92,13 +97,7 @@ def _was_looked_at(line: Line) -> bool:
 
 
 def _encoded_test(line: Line) -> full.Encoded:
-    key = key_of(line)
-    return full.encoded(_test(line)) if key is None else _test_of(*key)
-
-
-@functools.lru_cache(maxsize=MOST, typed=True)
-def _test_of(*key: object) -> full.Encoded:
-    return full.encoded(_test(line_of(key)))
+    return full.encoded(_test(line))
 
 
 def _test(line: Line) -> dict[str, Any]:

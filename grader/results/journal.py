@@ -349,7 +349,7 @@ def apply(record: dict[str, Any], contents: Contents) -> None:
         stored.violations.clear()
         stored.finished = False
     elif kind == "result":
-        result = _result(record["result"], contents.words)
+        result = result_of(record["result"], contents.words)
         stored.results[result.item] = result
         found = record["stamp"]
         stored.stamps[result.item] = found if contents.words is None else contents.words.setdefault(found, found)
@@ -363,7 +363,7 @@ def apply(record: dict[str, Any], contents: Contents) -> None:
         stored.seconds += record["seconds"]
 
 
-def _result(fields: dict[str, Any], words: dict[str, str] | None) -> CheckResult:
+def result_of(fields: dict[str, Any], words: dict[str, str] | None = None) -> CheckResult:
     """A result; with `words` in little memory: what a class says often is kept once, curves as plain numbers."""
     if words is None:
         fields["notes"], fields["figures"] = tuple(fields["notes"]), fields.get("figures") or {}

@@ -381,7 +381,7 @@ def test_what_cannot_be_written_is_not_said_to_be_kept(tmp_path):
 def test_a_text_that_is_kept_for_the_next_line_is_that_of_this_one(made):
     """Lines that differ in nothing but their seconds share a text; each file is what it would be without that."""
     late = [
-        replace(line, result=line.result and replace(line.result, figures={}, seconds=0.25, observation="ab"))
+        replace(line, result=line.result and replace(line.result, seconds=0.25, observation="ab"))
         for line in made.lines
     ]
     for report_ in (made, replace(made, lines=tuple(late)), made):
@@ -394,3 +394,8 @@ def test_equal_numbers_that_are_written_in_two_ways_stay_as_they_are():
     for maximum in ("2", "2.0", "2"):
         changed = replace(one, lines=tuple(replace(line, maximum=Decimal(maximum)) for line in one.lines))
         assert {line["maximum"] for line in json.loads(full.dump(changed))["lines"]} == {maximum}
+    for value in (1, 1.0, True, 1):
+        result = CheckResult(item="a", status="failed", credit=0.0, figures={"wrong": value}, candidate=value)
+        changed = replace(one, lines=(replace(one.lines[0], result=result),))
+        [line] = json.loads(full.dump(changed))["lines"]
+        assert repr((line["result"]["figures"]["wrong"], line["result"]["candidate"])) == repr((value, value))
