@@ -34,6 +34,8 @@ from grader.scoring.attention import Demand, demands
 from grader.scoring.duplicates import duplicates
 from grader.scoring.lateness import USUAL
 
+BATCH = 20  # authors whose results are in memory at once
+
 Entry = TypeVar("Entry")
 Write = Callable[[Report, bool], None]  # a report, and whether it is of the attempt that counts
 
@@ -187,15 +189,36 @@ def _judged(
     words: dict[str, str] | None = {} if whole else None  # whole reports stay, so what they say often is kept once
 
     def some(share: slice) -> list[_Author]:
-        return [_author(scoring, name, decisions.get(name, ()), write, words) for name in names[share]]
+        mine = names[share]
+        batches = [mine[begin : begin + BATCH] for begin in range(0, len(mine), BATCH)]
+        return [author for batch in batches for author in _authors(scoring, batch, decisions, write, words)]
 
     return dict(zip(names, some(slice(None)) if whole else in_processes(some, len(names)), strict=True))
 
 
-def _author(
-    scoring: Scoring, owner: str, decisions: Sequence[Decision], write: Write | None, words: dict[str, str] | None
-) -> _Author:
-    own = [_graded(scoring, key, words) for key in scoring.attempts[owner]]
+def _authors(
+    scoring: Scoring,
+    owners: Sequence[str],
+    decisions: Mapping[str, Sequence[Decision]],
+    write: Write | None,
+    words: dict[str, str] | None,
+) -> list[_Author]:
+    """What becomes of a few authors, step by step, so that a processor keeps the code of each in its caches."""
+    judged = [[_graded(scoring, key, words) for key in scoring.attempts[owner]] for owner in owners]
+    scored = [_scored(scoring, owner, own, decisions.get(owner, ())) for owner, own in zip(owners, judged, strict=True)]
+    if write is not None:
+        for report, others in scored:
+            for one in (report, *others):
+                write(one, one is report)
+    if words is not None:
+        return [_Author(report, others, demands(report)) for report, others in scored]
+    return [_Author(outline(report), [outline(one) for one in others], demands(report)) for report, others in scored]
+
+
+def _scored(
+    scoring: Scoring, owner: str, own: Sequence[Graded], decisions: Sequence[Decision]
+) -> tuple[Report, list[Report]]:
+    """The report of the attempt that counts, and those of the others."""
     given = scoring.marks.get(owner, ())
     usual: dict[str, Any] = {"lenient": scoring.lenient, "voids": scoring.voids}
     terms = scoring.terms.get(owner, USUAL)
@@ -210,12 +233,7 @@ def _author(
         for entry in own
         if entry.attempt != report.attempt
     ]
-    if write is not None:
-        for one in (report, *others):
-            write(one, one is report)
-    if words is None:
-        return _Author(outline(report), [outline(other) for other in others], demands(report))
-    return _Author(report, others, demands(report))
+    return report, others
 
 
 def _graded(scoring: Scoring, key: str, words: dict[str, str] | None) -> Graded:
