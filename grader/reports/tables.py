@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from grader.course.sheets import escaped, unescaped
 from grader.model import Fate, Line, LineState, Report
-from grader.reports.words import MISSED, STATE_WORDS, state_of, sums
+from grader.reports.words import MISSED, STATE_WORDS, state_of
 from grader.text import one_line
 from grader.wording import points
 
@@ -87,17 +87,19 @@ def ordered(reports: Iterable[Report]) -> list[Report]:
 
 def item_summaries(reports: Sequence[Report]) -> list[ItemSummary]:
     """Every item once, in the rubric's order; only lines that count and submissions that were taken in."""
+    firsts: dict[str, Line] = {}
     lines: dict[str, list[Line]] = {}
     for report in ordered(reports):
         for line in report.lines:
+            firsts.setdefault(line.item, line)
             found = lines.setdefault(line.item, [])
             if line.counted and not report.refused:
                 found.append(line)
-    firsts = {line.item: line for report in reversed(ordered(reports)) for line in report.lines}
     return [_item_summary(firsts[name], found) for name, found in lines.items()]
 
 
 def _item_summary(first: Line, lines: Sequence[Line]) -> ItemSummary:
+    states = Counter([line.state for line in lines])
     scores = [line.score for line in lines if line.score is not None]
     mean = sum(scores, Decimal(0)) / len(scores) if scores else None
     missed = [line.result.reason for line in lines if line.result and line.state in MISSED]
@@ -108,7 +110,7 @@ def _item_summary(first: Line, lines: Sequence[Line]) -> ItemSummary:
         title=one_line(first.title),
         question=first.question,
         maximum=first.maximum,
-        states={state: sum(line.state == state for line in lines) for state in STATE_WORDS},
+        states={state: states[state] for state in STATE_WORDS},
         mean=None if mean is None else mean.quantize(Decimal("0.01"), ROUND_HALF_UP),
         reason=one_line(reason, 120),
         reason_count=count,
@@ -116,22 +118,22 @@ def _item_summary(first: Line, lines: Sequence[Line]) -> ItemSummary:
 
 
 def _summary_row(report: Report, questions: Sequence[str]) -> list[object]:
-    states = Counter(line.state for line in report.lines if line.counted)
+    lines = [line for line in report.lines if line.counted]
+    states = Counter([line.state for line in lines])
+    reached: dict[str, Decimal] = {}
+    for line in lines:
+        if line.score is not None:
+            reached[line.question] = reached.get(line.question, Decimal(0)) + line.score
     decided = "" if report.unfinished else points(report.score)
     row: list[object] = [report.key, decided, points(report.total), points(report.open_points)]
     row += ["" if report.unfinished else points(report.would_be), report.track, report.refused]
     row += [states[state] for state in STATE_WORDS]
     row += [" ".join(entry.rule for entry in report.applied), len(report.attention)]
-    row += ["" if report.unfinished else _question_points(report, name) for name in questions]
+    row += ["" if report.unfinished or name not in reached else points(reached[name]) for name in questions]
     attempt = f"{report.attempt} of {len(report.attempts)}" if report.attempts else ""
     row += [state_of(report), attempt]
     late = "" if report.late is None else "late" if report.late else "on time"
     return [*row, report.submitted_at or "", late, report.late_days or ""]
-
-
-def _question_points(report: Report, question: str) -> str:
-    lines = [line for line in report.lines if line.question == question and line.counted]
-    return points(sums(lines).score) if any(line.score is not None for line in lines) else ""
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> str:
