@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -254,6 +255,7 @@ def _weak(protections: Mapping[str, str]) -> list[str]:
     return []
 
 
+@functools.lru_cache(maxsize=256)  # each has the same words thousands of times
 def _is_weak(word: str) -> bool:
     first = word.replace(",", " ").replace(":", " ").replace(";", " ").split()
     return bool(first) and first[0].lower() in _WEAK_WORDS

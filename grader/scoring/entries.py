@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 
 from grader.assignment.assignment import Assignment, Item, Track
 from grader.errors import UsageError
@@ -21,8 +21,7 @@ VOIDED = "(full marks for everybody)"
 TAKEN_OUT = "Taken out of the total for everybody."
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One item with its outcome. `earned is None`: open. `in_place`: it counts unless a choice leaves it out.
 
     `slot` is the item whose place it takes (its own, unless it replaces a manual one); `final`: a person overrode an
@@ -68,9 +67,8 @@ def entries(
 def _voided(row: Entry, void: Void) -> Entry:
     """The row as it counts for everybody alike."""
     if void.how == "out":
-        return replace(row, in_place=False, message=TAKEN_OUT, comment=void.why)
-    return replace(
-        row,
+        return row._replace(in_place=False, message=TAKEN_OUT, comment=void.why)
+    return row._replace(
         state="marked",
         earned=row.item.points,
         final=True,
