@@ -100,6 +100,9 @@ class FullCase(Case):
 
     Step 0 always predicts <sos> and no step predicts <pad>: on such weights the two conventions for the target buffer
     in greedy decoding (prediction t stands at t, or behind a copied <sos> at t + 1) give the same scores.
+
+    Encoder and decoder have different numbers of layers, so that none stands for the other, and few: they are most of
+    what a submission costs.
     """
 
     padded: bool
@@ -124,7 +127,7 @@ class FullCase(Case):
                 "hidden_dim": self.hidden,
                 "dim_feedforward": self.feedforward,
                 "num_layers_enc": 2,
-                "num_layers_dec": 2,
+                "num_layers_dec": 1,
                 "max_length": self.time,
             },
             "weights": self._outer(draw),
@@ -170,7 +173,7 @@ class FullCase(Case):
 
         Sub-layers add little to the residual stream, so that the scores go on to depend on word and position.
         """
-        shapes = nn.Transformer(self.hidden, 2, 2, 2, self.feedforward, batch_first=True).named_parameters()
+        shapes = nn.Transformer(self.hidden, 2, 2, 1, self.feedforward, batch_first=True).named_parameters()
         weights = {}
         for name, parameter in shapes:
             written = name.startswith("decoder.") and any(part in name for part in ("out_proj", "linear2"))
