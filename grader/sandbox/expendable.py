@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import sys
 import tempfile
@@ -37,8 +38,21 @@ class View:
 def told_by_a_child(work: Callable[[], bytes], view: View) -> bytes:
     """What `work` returns; b"" where that took too long or too much memory, or something else ended the child.
 
-    Raises GraderError when `work` raises.
+    That somebody killed it is no evidence against what it read, so it is tried once more, with nothing left of what
+    it wrote. Raises GraderError when `work` raises.
     """
+    said, killed = _said_by_one(work, view)
+    if killed:
+        for path in (path for folder in view.writes for path in folder.iterdir()):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        said, _ = _said_by_one(work, view)
+    if said[:1] == b"!":
+        raise GraderError(f"what strangers wrote could not be read:\n{said[1:].decode('utf-8', 'replace')}")
+    return said[1:-1] if len(said) > 1 and said[:1] == said[-1:] == b"." else b""
+
+
+def _said_by_one(work: Callable[[], bytes], view: View) -> tuple[bytes, bool]:
+    """All that a child said, and whether it was killed from outside: neither by us nor for its processor time."""
     reader, writer = os.pipe()
     sys.stderr.flush()
     pid = os.fork()
@@ -46,16 +60,16 @@ def told_by_a_child(work: Callable[[], bytes], view: View) -> bytes:
         os.close(reader)
         _answer(work, view, writer)
     os.close(writer)
+    said, ended = b"", False
     try:
-        said = _heard(reader, time.monotonic() + view.seconds)
+        said, ended = _heard(reader, time.monotonic() + view.seconds)
     finally:
         os.close(reader)
         with suppress(ProcessLookupError):  # it may have said all and hang, or say too much
             os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-    if said[:1] == b"!":
-        raise GraderError(f"what strangers wrote could not be read:\n{said[1:].decode('utf-8', 'replace')}")
-    return said[1:-1] if len(said) > 1 and said[:1] == said[-1:] == b"." else b""
+        _, status, used = os.wait4(pid, 0)
+    by_a_signal = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    return said, ended and by_a_signal and used.ru_utime + used.ru_stime < view.seconds
 
 
 def _answer(work: Callable[[], bytes], view: View, writer: int) -> NoReturn:
@@ -80,14 +94,14 @@ def _answer(work: Callable[[], bytes], view: View, writer: int) -> NoReturn:
         os._exit(0)
 
 
-def _heard(reader: int, deadline: float) -> bytes:
-    """All that was said until the end; b"" when that does not come in time, or it is too much."""
+def _heard(reader: int, deadline: float) -> tuple[bytes, bool]:
+    """All that was said, and whether it ended by itself; b"" when that does not come in time, or it is too much."""
     pieces: list[bytes] = []
     left = MOST_BYTES
     while left > 0 and select.select([reader], [], [], max(0.0, deadline - time.monotonic()))[0]:
         piece = os.read(reader, 1 << 16)
         if not piece:
-            return b"".join(pieces)
+            return b"".join(pieces), True
         pieces.append(piece)
         left -= len(piece)
-    return b""
+    return b"", False

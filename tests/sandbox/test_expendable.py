@@ -1,6 +1,8 @@
 """A child that reads what strangers wrote: what it may do, and what it costs when it does more."""
 
+import mmap
 import os
+import signal
 import socket
 import sys
 import time
@@ -84,3 +86,36 @@ def test_an_end_without_words_is_silence(work):
 def test_a_fault_of_ours_is_no_silence():
     with pytest.raises(GraderError, match=r"ZeroDivisionError"):
         told(lambda: b"%d" % (1 // 0))
+
+
+@pytest.fixture
+def tries():
+    """How often work began, counted where a child and this process see it."""
+    with mmap.mmap(-1, 1) as shared:
+        yield shared
+
+
+@pytest.mark.parametrize(("kills", "heard"), [(1, b"read"), (2, b"")])
+def test_what_somebody_killed_is_tried_once_more_in_an_empty_folder(places, tries, kills, heard):
+    """Once is no evidence against what was read; twice is."""
+
+    def work():
+        tries[0] += 1
+        (places / "written" / "folder").mkdir()
+        (places / "written" / "file").write_text("half")
+        if tries[0] <= kills:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return b"read"
+
+    assert told(work, writes=(places / "written",)) == heard
+    assert tries[0] == 2
+
+
+@pytest.mark.parametrize("ends", [lambda: time.sleep(60), os.abort, lambda: [None for _ in iter(int, 1)]])
+def test_what_ends_otherwise_is_not_tried_again(tries, ends):
+    def work():
+        tries[0] += 1
+        ends()
+
+    assert told(work, seconds=1.0, memory_mib=64) == b""
+    assert tries[0] == 1
