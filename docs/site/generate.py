@@ -161,6 +161,7 @@ MODULES = {
     "In probes": ("grader.probing", "grader.calling", "grader.fitting", "grader.worker.loading"),
 }  # fmt: skip
 ONLY = {"grader.worker.loading": ("Modules", "LoadedFile")}
+WIDE = 90  # a longer signature is broken before each parameter
 INNER = {"Room", "Chooser", "Runs", "Probe", "short"}  # what the framework itself hands over
 OWN = {"told", "ask", "arrange", "probing", "settle", "missed", "unread", "binding", "choose_binding", "give", "take"}
 
@@ -178,7 +179,8 @@ def public(name):
 def signature(value):
     """Parameters and result, with types and defaults."""
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value)))
-    return text.replace("(self, ", "(").replace("(self)", "()")
+    text = text.replace("(self, ", "(").replace("(self)", "()")
+    return text if len(text) < WIDE else re.sub(r"(?<=,) (?=\*{0,2}\w+: |[*/],)", "\n    ", text)
 
 
 def calls():
@@ -215,7 +217,7 @@ def methods(kind):
         said = inspect.getdoc(value)
         if name.startswith("_") or name in OWN or not said or not getattr(kind, "__module__", "").startswith("grader"):
             continue
-        shown = name if isinstance(value, property) else name + signature(value)
+        shown = " ".join((name if isinstance(value, property) else name + signature(value)).split())
         yield f"- `{shown}`: {' '.join(said.split())}"
 
 
