@@ -55,6 +55,15 @@ class Source:
         return find_regions(python_comments(self.text, self.path), self.path)
 
     @cached_property
+    def is_of_arrays(self) -> bool:
+        """Whether the file computes with NumPy alone: some names mean other things there than in torch."""
+        imports = [node for node in ast.walk(self.tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {node.module for node in imports if isinstance(node, ast.ImportFrom)}
+        names |= {alias.name for node in imports for alias in node.names}
+        tops = {(name or "").split(".")[0] for name in names}
+        return "numpy" in tops and "torch" not in tops
+
+    @cached_property
     def comments(self) -> list[tuple[int, int]]:
         """Where comments start and end, in characters."""
         tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)

@@ -148,6 +148,25 @@ def test_line(operator, code, expected):
     assert after(code, operator) == expected
 
 
+NUMPY_LINES = [
+    ("copy-dropped", "y = x.copy()", ["y = x"]),
+    ("copy-dropped", "y = np.array(x + 1)", ["y = (x + 1)"]),
+    ("copy-dropped", "y = np.array([1, 2])", []),
+    ("dtype-changed", "y = np.zeros_like(x)", ["y = np.zeros_like(x, dtype=int)"]),
+    ("dtype-changed", "y = np.full(n, 0.5, dtype=np.float64)", ["y = np.full(n, 0.5, dtype=int)"]),
+    ("dtype-changed", "y = x.astype(float)", ["y = x"]),
+    ("variance-estimate-changed", "v = x.var(axis=0)", ["v = x.var(axis=0, ddof=1)"]),
+    ("variance-estimate-changed", "v = np.std(x, ddof=1)", ["v = np.std(x, ddof=0)"]),
+]
+
+
+@pytest.mark.parametrize(("operator", "line", "expected"), NUMPY_LINES, ids=lambda value: str(value)[:40])
+def test_line_of_numpy_code(operator, line, expected):
+    assert after(f"import numpy as np\n{line}", operator) == [f"import numpy as np\n{one}" for one in expected]
+    if operator != "variance-estimate-changed":
+        assert after(line, operator) == [], "torch has other words for it"
+
+
 CELL = """
 class LSTM(nn.Module):
     def __init__(self, d, h):
@@ -248,4 +267,4 @@ def test_training_flag_in_a_condition_is_dropout_too():
 
 def test_every_operator_has_a_test_that_makes_it_speak():
     silent = {"weight-exchanged", "gate-exchanged", "state-kept", "state-reset", "detached", "halves-exchanged"}
-    assert {name for name, _, expected in LINES if expected} | silent == set(OPERATORS)
+    assert {name for name, _, expected in LINES + NUMPY_LINES if expected} | silent == set(OPERATORS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from grader.proof.changes.making import Operator
-from grader.proof.mutants.operators import axes, functions, layers, masks, plain, terms, training
+from grader.proof.mutants.operators import arrays, axes, functions, layers, masks, plain, terms, training
 
 # Where two kinds give the same text, the first gives the mutant its name: new kinds belong behind the others.
 _FUNCTIONS: tuple[Operator, ...] = (
@@ -58,6 +58,8 @@ _FUNCTIONS: tuple[Operator, ...] = (
     plain.return_exchanged,
     plain.statement_deleted,
     plain.loop_shortened,
+    arrays.copy_dropped,
+    arrays.dtype_changed,
 )
 
 # A name outlives its function: ids of explained mutants are made from it.

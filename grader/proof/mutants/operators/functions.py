@@ -87,10 +87,10 @@ def variance_estimate_changed(source: Source, node: ast.AST) -> Iterator[Edit]:
         return
     if (given := keyword(node, "unbiased")) is not None and isinstance(given.value, ast.Constant):
         yield source.replace(node, source.replaced(node, (given.value, str(not given.value.value))))
-    elif (given := keyword(node, "correction")) is not None and (value := integer(given.value)) is not None:
+    elif (given := keyword(node, "correction", "ddof")) is None:
+        yield with_argument(source, node, "ddof=1" if source.is_of_arrays else "unbiased=False")
+    elif (value := integer(given.value)) is not None:
         yield source.replace(node, source.replaced(node, (given.value, str(1 - value))))
-    else:
-        yield with_argument(source, node, "unbiased=False")
 
 
 def _is_function(call: ast.Call) -> bool:
