@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tutorial import follow
 
 import grader
 
@@ -14,17 +15,17 @@ REPOSITORY = Path(grader.__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "grader"
 
 
-def run(*command, cwd, check=True, **environment):
+def run(*command, cwd, code=0, **environment):
     done = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", "OMP_NUM_THREADS": "1", **environment},
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", "OMP_NUM_THREADS": "1"} | environment,
         capture_output=True,
         text=True,
         timeout=600,
         check=False,
     )
-    assert done.returncode == 0 or not check, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
 
 
@@ -96,6 +97,20 @@ def test_a_course_makes_proves_and_grades_an_assignment_with_it(installed, tmp_p
     assert (course / "grades" / "hw1" / "results.json").is_file()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading a class needs Linux")
+def test_the_tutorial_does_what_it_says(installed, tmp_path):
+    def command(line, code):
+        _, *words = line.split()
+        return run(installed / "grader", *words, cwd=tmp_path, code=code, COLUMNS="200", NO_COLOR="1").stdout
+
+    printed = follow(tmp_path, command)
+    assert "losses: proven; 6 automatic items" in printed["grader verify losses"]
+    assert "none survives unexplained" in printed["grader verify losses --mutants"]
+    assert "Hint: the sum and not the mean over the rows" in printed["grader check losses class/ada"]
+    assert "7 of 9" in printed["grader grade losses class --out grades"]
+    assert (tmp_path / "long" / "check_probes.py").is_file()
+
+
 def test_a_student_checks_with_the_kit_alone(installed, tmp_path):
     course, student = tmp_path / "course", tmp_path / "student"
     course.mkdir()
@@ -110,8 +125,7 @@ def test_a_student_checks_with_the_kit_alone(installed, tmp_path):
     here = environment(student / "environment", carried)
     where = run(here / "python", "-P", "-c", "import grader; print(grader.__file__)", cwd=student).stdout
     assert Path(where.strip()).is_relative_to(here.parent)
-    done = run(here / "python", "check.py", cwd=kit, check=False)
-    assert done.returncode == 1, done.stderr
+    done = run(here / "python", "check.py", cwd=kit, code=1)
     assert "1 not attempted" in done.stdout
-    done = run(here / "grader", "check", "my_hw", "work", cwd=kit, check=False)
+    done = run(here / "grader", "check", "my_hw", "work", cwd=kit, code=1)
     assert "1 not attempted" in done.stdout, "the command finds the kit that it stands in"
