@@ -15,16 +15,18 @@ _TERMINAL_SEQUENCES = re.compile(
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|\x1b[ -/]*[0-~]"
 )
-_LINE_ENDS = re.compile("\r\n?|\u2028|\u2029")
+_BREAKS = "\u2028\u2029"
+_UNENCODABLE = "\ud800-\udfff\ufffe\uffff"
 _CONTROLS = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and newline, DEL, C1
     "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"  # direction marks, overrides, isolates, invisible operators
     "\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f"  # tag characters
 )
+_LINE_ENDS = re.compile(f"\r\n?|[{_BREAKS}]")
 _UNSAFE = re.compile(f"[{_CONTROLS}]")
-_UNWRITABLE = re.compile("[\ud800-\udfff\ufffe\uffff]")
-_STRANGE = re.compile(f"[{_CONTROLS}\u2028\u2029\ud800-\udfff\ufffe\uffff]")  # what any of these needs
+_UNWRITABLE = re.compile(f"[{_UNENCODABLE}]")
+_STRANGE = re.compile(f"[{_CONTROLS}{_BREAKS}{_UNENCODABLE}]")  # what any of these needs
 _REPLACEMENT = "\ufffd"
 _LOOK_AHEAD = 8  # how many times the limit is cleaned at most; what lies beyond is only counted
 
