@@ -292,7 +292,8 @@ class Examination:
 
     `noise` is the largest share of a bound that rounding uses up (None: nothing is compared with the reference),
     `bound` the relative bound, `lets_pass` the wrong values that the test accepts, `earned_by` the adversaries without
-    a solution that earn at least a part of it, `vanishing` the gradients that are zero in every case.
+    a solution that earn at least a part of it, `vanishing` the gradients that are zero in every case. `runs` are the
+    functions of the reference that run (None: it reads the files themselves).
     """
 
     noise: float | None
@@ -300,6 +301,7 @@ class Examination:
     lets_pass: tuple[str, ...]
     earned_by: tuple[str, ...] = ()
     vanishing: tuple[str, ...] = ()
+    runs: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from grader.proof.demands import (
 from grader.proof.kept import Kept, edited_sources, former_of, read_kept
 from grader.proof.proving import prove
 from grader.proof.reference import lay_out
+from grader.proof.touched import changed_in, touched
 from grader.run.engine import Engine, Order, Recordings
 from grader.run.grading import PUBLIC_SEED, automatic_items, judge_all, trainings_of
 from grader.sandbox.launch import Launched
@@ -123,11 +124,11 @@ def verify_recorded(slug: str, jobs: int, assignments: Path | None) -> bool:
     with tempfile.TemporaryDirectory(prefix="grader-verify-") as scratch:
         made = Recordings(cache=Path(scratch))
         with Engine(Order(folders=folders, seed=PUBLIC_SEED, items=items, recordings=made)) as engine:
-            recording = engine.complete()
+            recording, examined = engine.complete(), engine.examine()
         elsewhere = replace(folders, reference=Path(scratch) / "no-reference")
         given = Recordings(given=recording)
         order = Order(folders=elsewhere, seed=PUBLIC_SEED, items=items, recordings=given)
-        findings, _ = kept_findings(assignment, order, kept, jobs, Path(scratch), examines=False)
+        findings, _ = kept_findings(assignment, order, kept, jobs, Path(scratch), examined=examined)
     count = _show(findings, [])
     verdict = "proven" if not count else f"{count} problem(s)"
     sys.stdout.write(f"{slug}: {verdict}; judged from a recording, without the reference and without trainings\n")
@@ -197,7 +198,7 @@ class _Run:
 
     present: Sequence[Submission]
     graded: Sequence[Graded]
-    examined: dict[str, Examination]
+    examined: Mapping[str, Examination]
     recording: Path | None
 
 
@@ -208,21 +209,24 @@ def kept_findings(
     jobs: int,
     scratch: Path,
     *,
-    examines: bool = True,
+    examined: Mapping[str, Examination] | None = None,
     launched: Launched | None = None,
 ) -> tuple[list[Finding], _Run]:
-    """Judge the reference, the template and these kept submissions, laid out below `scratch`."""
+    """Judge the reference, the template and these kept submissions, laid out below `scratch`.
+
+    `examined` is what the reference shows about the items, where it is known.
+    """
     claims = dict(_laid_out(assignment, kept, scratch / "handed-in"))
     paths = [scratch / "handed-in" / key for key in claims]
     found = intake.take(paths, assignment, scratch.resolve() / "work", single=True)
     present = [entry for entry in found if isinstance(entry, Submission)]
     wanted = set(order.items or ())
-    items = {
-        entry.key: tuple(name for name in items_of(claims[entry.key], assignment) if name in wanted)
-        for entry in present
-    }
     with progress_bar(f"verify {assignment.slug}") as tell, Engine(order, launched) as engine:
-        examined = engine.examine() if examines else {}
+        examined = engine.examine() if examined is None else examined
+        items = {
+            entry.key: tuple(name for name in items_of(claims[entry.key], assignment, examined) if name in wanted)
+            for entry in present
+        }
         graded = judge_all(engine, present, seed=PUBLIC_SEED, items=items, jobs=job_count(jobs), tell=tell)
     findings = [judge_claim(claims[entry.key], entry, assignment) for entry in graded]
     refused = [
@@ -233,15 +237,21 @@ def kept_findings(
     return findings + refused, _Run(present=present, graded=graded, examined=examined, recording=engine.recording)
 
 
-def items_of(claim: Claim, assignment: Assignment) -> tuple[str, ...]:
-    """The items that a proof runs. Trainings take seconds, so only the reference and those that they concern train."""
+def items_of(claim: Claim, assignment: Assignment, examined: Mapping[str, Examination]) -> tuple[str, ...]:
+    """The items that a proof runs: of a mistake those that run what it changes, and that it names.
+
+    Trainings take seconds, so only the reference and those that they concern train.
+    """
     kept = claim.kept
     trained = {item.id for item in assignment.items if item.training is not None}
     if kept is not None and not kept.trains:
         trained &= {*kept.charged, *kept.passes}
     elif claim.role == "template":
         trained = set()
-    plain = {item.id for item in assignment.items if item.training is None}
+    plain = set(plain_items(assignment))
+    if kept is not None and kept.edits:
+        changed = changed_in(assignment.reference, edited_sources(kept, assignment.reference))
+        plain = {*touched(changed, plain, examined), *plain.intersection((*kept.charged, *kept.follows, *kept.passes))}
     return tuple(name for name in automatic_items(assignment) if name in plain | trained)
 
 

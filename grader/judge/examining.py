@@ -5,13 +5,17 @@ rounding uses up says how much room an honest submission has. Where that says no
 float64 itself or cannot, its inputs are off by their last bit. Gate: the reference's own values, blanked, made constant
 or perturbed by one part in a thousand, are put there; a test that compares values must object. Forgeries: adversaries
 answer there (`grader.judge.forging`); every test must object, for none of them has a solution. Gradients that are zero
-in every case agree with any that are nearly so: the loss that was chosen hides what is wrong with them.
+in every case agree with any that are nearly so: the loss that was chosen hides what is wrong with them. Runs: the
+functions of the reference that run for an item; a change of any other cannot change its verdict.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
+from types import CodeType, FrameType
 
 import pytest
 import torch
@@ -23,6 +27,7 @@ from grader.judge.plugin import Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded, chosen
 from grader.judge.sides import Book, Ended, ReferenceSide, Side
 from grader.model import Examination
+from grader.parsing.functions import name_of
 from grader.suite.agreement import Disagreement, PartialCredit, comparisons, differences, share_used, tolerances
 from grader.worker.loading import Probe
 
@@ -106,6 +111,33 @@ class NudgedSide(Float64Side):
         return cast_like(values, self._reference.run(probe, case, **options))  # type: ignore[return-value]
 
 
+class RunningSide(Float64Side):
+    """A student who computes as the reference does, whose code is remembered as it runs."""
+
+    def __init__(self, reference: ReferenceSide, book: Book) -> None:
+        super().__init__(reference, book)
+        self.codes: dict[CodeType, None] = {}
+
+    def run(self, probe: Probe, case: object, **options: object) -> Mapping[str, object]:
+        """The values, computed again."""
+
+        def note(frame: FrameType, event: str, _: object) -> None:
+            if event == "call":
+                self.codes.setdefault(frame.f_code)
+
+        call = self._book.call(probe, case, options)
+        sys.setprofile(note)
+        try:
+            return self._reference.compute(call)
+        finally:
+            sys.setprofile(None)
+
+    def names(self, folder: Path) -> tuple[str, ...]:
+        """The functions that ran, of the files below a folder."""
+        own = (code for code in self.codes if Path(code.co_filename).is_relative_to(folder))
+        return tuple(sorted({name_of(code) for code in own}))
+
+
 class SeenSide(ChangedSide):
     """A student who hands in the reference's values as they are, which are remembered."""
 
@@ -168,6 +200,8 @@ def examine(
     seen = SeenSide(reference)
     own = _measured(objections, seen)  # what a test compares with a formula of its own
     noise = own if noise is None or (own or 0.0) > noise else noise
+    running = RunningSide(reference, book)
+    objections(running)
     earned_by: list[str] = []
     for route in recorded.routes:
 
@@ -181,6 +215,7 @@ def examine(
         lets_pass=tuple(lets_pass),
         earned_by=tuple(dict.fromkeys(earned_by)),
         vanishing=seen.vanishing(),
+        runs=None if plugin.reads_files(recorded.item.id) else running.names(plugin.assignment.reference),
     )
 
 

@@ -162,6 +162,10 @@ class JudgePlugin:
 
     # --- running ----------------------------------------------------------------------------------------------
 
+    def reads_files(self, item_id: str) -> bool:
+        """Whether an item's test looks into the files handed in, beside what it asks of their code."""
+        return "submission" in self.tests[item_id]._fixtureinfo.argnames
+
     def run(self, item_id: str, *, log: bool) -> str:
         """Set up, run and tear down one test. Returns "" or the text of what went wrong outside the stage's body."""
         test = self.tests[item_id]

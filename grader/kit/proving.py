@@ -45,13 +45,13 @@ def problems(
     order = Order(folders=kit, seed=PUBLIC_SEED, items=items, recordings=Recordings(given=kit.recording))
     known = {official.key: official for official in graded}
     telling = [entry for entry in present if _is_telling(known[entry.key], items)]
+    judged = {entry.key: tuple(name for name in items if name in known[entry.key].results) for entry in telling}
     with Engine(order) as engine:
-        at_home = judge_all(engine, telling, seed=PUBLIC_SEED, items=items, jobs=jobs)
+        at_home = judge_all(engine, telling, seed=PUBLIC_SEED, items=judged, jobs=jobs)
     pairs = [
         (each.key, name, result.status, known[each.key].results[name].status)
         for each in at_home
         for name, result in each.results.items()
-        if name in known[each.key].results
     ]
     found += [
         f"{key}: {name} is {home} with the kit, and {away} when it is graded"

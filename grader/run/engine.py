@@ -180,6 +180,7 @@ class Engine:
                 lets_pass=tuple(message["lets_pass"]),
                 earned_by=tuple(message["earned_by"]),
                 vanishing=tuple(message["vanishing"]),
+                runs=None if message["runs"] is None else tuple(message["runs"]),
             )
 
     def complete(self) -> Path:

@@ -40,6 +40,11 @@ class Change:
     base: str = ""
     files: Mapping[str, bytes | None] = field(default_factory=dict, hash=False)
 
+    @property
+    def of_reference(self) -> bool:
+        """Whether it is the reference with another text in one file."""
+        return not self.base and bool(self.text)
+
     def described(self) -> str:
         """One line for people: where, what, and how it came about."""
         base = f"{self.base}: " if self.base else ""

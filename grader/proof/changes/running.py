@@ -14,10 +14,11 @@ from grader import intake
 from grader.assignment.assignment import Assignment, Part
 from grader.assignment.locate import Folders
 from grader.errors import AuthorError
-from grader.model import CheckResult, Refused, Submission, Violation
+from grader.model import CheckResult, Examination, Refused, Submission, Violation
 from grader.proof.changes.bases import REFERENCE, Base, bases_of
 from grader.proof.changes.kinds import Kind
 from grader.proof.changes.making import Change
+from grader.proof.touched import changed_in, touched
 from grader.run.engine import Engine, Event, Order
 from grader.run.grading import PUBLIC_SEED, Progress, automatic_items
 
@@ -50,14 +51,15 @@ def run_changes(
 ) -> list[Fate]:
     """The fate of each change, in order.
 
-    What should be noticed runs the items of its own part first, and all others when these let it pass. What should
-    not be noticed runs the items of the files that it changes. Raises AuthorError when the reference itself does not
-    pass, because then every change would seem to be noticed.
+    Items that run nothing of what changed are left out. What should be noticed runs the items of its own part first,
+    and the others when these let it pass. What should not be noticed runs those of the files that it changes.
+    Raises AuthorError when the reference itself does not pass, because then every change would seem to be noticed.
     """
     items = automatic_items(assignment)
-    run = _Run(assignment, kind, items, {base.key: base for base in bases_of(assignment)}, jobs)
+    bases = {base.key: base for base in bases_of(assignment)}
     fates: dict[str, Fate] = {}
     with Engine(Order(folders=folders, seed=PUBLIC_SEED, items=items)) as engine:
+        run = _Run(assignment, kind, items, bases, engine.examine(), jobs)
         _require_passing_reference(engine, run)
         for start in range(0, len(changes), BATCH):
             batch = changes[start : start + BATCH]
@@ -72,6 +74,7 @@ class _Run:
     kind: Kind
     items: tuple[str, ...]
     bases: Mapping[str, Base]
+    examined: Mapping[str, Examination]
     jobs: int
 
 
@@ -79,14 +82,17 @@ def _run_batch(engine: Engine, run: _Run, batch: Sequence[Change]) -> dict[str, 
     with _scratch() as scratch:
         handed, fates = _taken(run, batch, scratch)
         present = [change for change in batch if change.id in handed]
-        near = {change.id: items_of(run.assignment, change, run.items, run.kind) for change in present}
+        possible = {change.id: possible_items(run.assignment, change, run.items, run.examined) for change in present}
+        near = {c.id: nearest_items(run.assignment, c, possible[c.id], run.kind) for c in present}
         fates |= _graded(engine, run, present, [(handed[c.id], near[c.id]) for c in present])
         if run.kind.right:
             return fates
         left = [change for change in present if fates[change.id].outcome == "passed"]
         # Under another key: that a judge of the first round has ended may be told late.
         again = {change.id: replace(handed[change.id], key=f"{handed[change.id].key}-others") for change in left}
-        rest = {change.id: tuple(item for item in run.items if item not in near[change.id]) for change in left}
+        rest = {
+            change.id: tuple(item for item in possible[change.id] if item not in near[change.id]) for change in left
+        }
         left = [change for change in left if rest[change.id]]
         fates |= _graded(engine, run, left, [(again[change.id], rest[change.id]) for change in left])
     return fates
@@ -134,7 +140,15 @@ def _taken(run: _Run, batch: Sequence[Change], scratch: Path) -> tuple[dict[str,
     return handed, fates
 
 
-def items_of(assignment: Assignment, change: Change, items: tuple[str, ...], kind: Kind) -> tuple[str, ...]:
+def possible_items(
+    assignment: Assignment, change: Change, items: tuple[str, ...], examined: Mapping[str, Examination]
+) -> tuple[str, ...]:
+    """The items whose verdict it may alter: of what is known of the reference, those that run what it changes."""
+    changed = changed_in(assignment.reference, {change.file: change.text}) if change.of_reference else None
+    return touched(changed, items, examined)
+
+
+def nearest_items(assignment: Assignment, change: Change, items: tuple[str, ...], kind: Kind) -> tuple[str, ...]:
     """The items that run first: of right code those of its file, of wrong code those that are likely to notice it."""
     possible = [part for part in assignment.parts if _may_grade(assignment, part, change)]
     if not kind.right:

@@ -14,7 +14,7 @@ from grader.errors import AuthorError
 from grader.model import CheckResult, Submission
 from grader.proof.changes.kinds import MUTANT, REWRITING
 from grader.proof.changes.making import Change
-from grader.proof.changes.running import items_of, run_changes
+from grader.proof.changes.running import nearest_items, run_changes
 from grader.proof.mutants.making import mutants_of
 from grader.proof.reference import lay_out
 from grader.run.engine import Engine, Order
@@ -67,16 +67,16 @@ def test_what_becomes_of_mutants(mutants):
         ("tiny.py", "", ("count.right", "rates.decrease")),
     ],
 )
-def test_the_items_of_the_mutated_part_come_first(file, scope, items):
+def test_the_nearest_items_the_mutated_part_come_first(file, scope, items):
     _, assignment = tiny()
     mutant = Change(id="x", file=file, line=1, scope=scope, operator="", before="", after="", text="")
-    assert items_of(assignment, mutant, automatic_items(assignment), MUTANT) == items
+    assert nearest_items(assignment, mutant, automatic_items(assignment), MUTANT) == items
 
 
 def test_a_file_that_no_part_names_may_concern_every_item():
     _, assignment = tiny()
     mutant = Change(id="x", file="given.py", line=1, scope="", operator="", before="", after="", text="")
-    assert items_of(assignment, mutant, automatic_items(assignment), MUTANT) == automatic_items(assignment)
+    assert nearest_items(assignment, mutant, automatic_items(assignment), MUTANT) == automatic_items(assignment)
 
 
 def test_nothing_runs_when_the_handed_in_reference_fails(tmp_path, mutants):
@@ -152,10 +152,10 @@ def verify(root):
     return run(["tiny"], everything=False, jobs=1, assignments=root, kinds=[MUTANT])
 
 
-def test_right_code_runs_the_items_of_its_file():
+def test_right_code_runs_the_nearest_items_its_file():
     _, assignment = tiny()
     change = Change(id="x", file="layers.py", line=1, scope="softmax", operator="", before="", after="", text="")
-    found = items_of(assignment, change, automatic_items(assignment), REWRITING)
+    found = nearest_items(assignment, change, automatic_items(assignment), REWRITING)
     assert found == ("gate.forward", "gate.gradients", "softmax.values", "softmax.stable")
 
 
