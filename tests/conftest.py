@@ -62,6 +62,12 @@ def _place(nodeid: str) -> int:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: half of the time a test waits for what it has started, or for a clock."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Files stay together, because their tests share what they grade; but each shipped assignment by itself."""
     from xdist.scheduler import LoadFileScheduling
