@@ -34,8 +34,7 @@ def plain_items(assignment):
 
 
 def chosen(assignment):
-    """Kept submissions and items. The former end by themselves: what kills its process does so in either place, in other
-    words."""
+    """(kept submissions, items). What kills its process does so in either place, in other words: none is hostile."""
     kept = [entry for entry in read_kept(assignment.suite) if entry.kind != "hostile"]
     items = plain_items(assignment)
     if EVERY:
