@@ -25,11 +25,17 @@ def changed_in(reference: Path, texts: Mapping[str, str]) -> frozenset[str] | No
 def touched(
     changed: frozenset[str] | None, items: Collection[str], examined: Mapping[str, Examination]
 ) -> tuple[str, ...]:
-    """Those of the items whose verdict a change of these functions may alter: all of them where it is None."""
+    """Those of the items whose verdict a change of these functions may alter: all of them where it is None.
+
+    A function that was never seen to run may do so while a file is loaded, or where it cannot be seen: again all.
+    """
+    seen = {name for entry in examined.values() for name in entry.runs or ()}
+    if changed is None or not changed <= seen:
+        return tuple(items)
     return tuple(name for name in items if _hangs_on(changed, examined.get(name)))
 
 
-def _hangs_on(changed: frozenset[str] | None, examination: Examination | None) -> bool:
-    if changed is None or examination is None or examination.runs is None:
+def _hangs_on(changed: frozenset[str], examination: Examination | None) -> bool:
+    if examination is None or examination.runs is None:
         return True
     return not changed.isdisjoint(examination.runs)

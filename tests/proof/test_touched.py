@@ -47,5 +47,8 @@ def test_where_more_than_bodies_differs_everything_runs(examined):
     assert changed_in(assignment.reference, {"layers.py": "LIMIT = 3\n" + text}) is None
 
 
-def test_what_nothing_is_known_of_runs(examined):
-    assert touched(frozenset({"nowhere"}), ("gate.forward", "a training"), examined) == ("a training",)
+def test_where_nothing_is_known_everything_runs(examined):
+    _, assignment = tiny()
+    every = plain_items(assignment)
+    assert touched(frozenset({"softmax"}), ("gate.forward", "a training"), examined) == ("a training",)
+    assert touched(frozenset({"softmax", "while_loading"}), every, examined) == every
