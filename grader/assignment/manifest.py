@@ -19,7 +19,7 @@ from grader.assignment.checks import check_references
 from grader.assignment.totals import check_totals
 from grader.assignment.training import read_evidence
 from grader.assignment.types import BAD, Reading, build, schema_of
-from grader.assignment.yaml import Node, read
+from grader.assignment.yaml import Node, Table, read
 from grader.errors import AuthorError
 
 MANIFEST = "assignment.yaml"
@@ -68,6 +68,12 @@ def assignment_from(root: Node, folders: Folders, path: Path) -> Assignment:
     check_totals(assignment, reading)
     stop_at(reading, path)
     return assignment  # type: ignore[no-any-return]
+
+
+def is_short(suite: Path) -> bool:
+    """Whether a suite's manifest says anything in the short form. Raises AuthorError for a file that is no manifest."""
+    root = read(suite / MANIFEST)
+    return isinstance(root, Table) and any(key in SHORT for key in root.entries)
 
 
 def schema() -> dict[str, Any]:

@@ -6,6 +6,7 @@ Every problem is collected with its line, so an author sees all of them in one r
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import math
 import re
@@ -97,7 +98,7 @@ def _record(hint: Any, node: Node, where: Where, reading: Reading, given: dict[s
         return reading.bad(
             node.line, f"{reading.name(where)}: expected keys and values ({', '.join(_keys(hint, given))})"
         )
-    hints = get_type_hints(hint)
+    hints = _hints(hint)
     known = [*_keys(hint, given), *(reading.also if not where else ())]
     for key in node.entries:
         if key not in known:
@@ -120,6 +121,9 @@ def _record(hint: Any, node: Node, where: Where, reading: Reading, given: dict[s
         values[entry.name] = build(hints[entry.name], written, (*where, entry.name), reading)
         complete = complete and values[entry.name] is not BAD
     return hint(**values) if complete else BAD
+
+
+_hints = functools.cache(get_type_hints)  # a manifest has a hundred records of a dozen kinds
 
 
 def _keys(hint: Any, given: dict[str, object]) -> list[str]:
@@ -252,7 +256,7 @@ def schema_of(hint: Any, definitions: dict[str, Any], leave_out: tuple[str, ...]
 
 
 def _record_schema(hint: Any, definitions: dict[str, Any], leave_out: tuple[str, ...]) -> dict[str, Any]:
-    hints = get_type_hints(hint)
+    hints = _hints(hint)
     fields = [entry for entry in dataclasses.fields(hint) if entry.name not in leave_out]
     return {
         "type": "object",

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import CommandInfo
 
 from grader import __version__
 from grader.cli import authoring, course, delivering, judging
@@ -21,25 +22,41 @@ from grader.commands.ending import told
 if TYPE_CHECKING:
     from grader.sandbox.launch import Launched
 
-app = typer.Typer(
-    name="grader",
-    help="Grade deep-learning assignments: numerical agreement, gradient agreement, rules.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help: boxes would cost as much as everything else that --help does
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-for room in (judging, course, authoring, delivering):
-    app.add_typer(room.app)
+ROOMS = (judging, course, authoring, delivering)
 
 
-@app.callback(invoke_without_command=True)
+def command_line(asked: str = "") -> typer.Typer:
+    """All commands; or the one that is asked for alone, because typer builds all that it has, at every start."""
+    app = typer.Typer(
+        name="grader",
+        help="Grade deep-learning assignments: numerical agreement, gradient agreement, rules.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help: boxes would cost as much as everything else that --help does
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(root)
+    commands = [command for room in ROOMS for command in room.app.registered_commands]
+    app.registered_commands = [command for command in commands if _name(command) == asked]
+    if not app.registered_commands:
+        app.registered_commands = commands
+        app.registered_groups = [group for room in ROOMS for group in room.app.registered_groups]
+    return app
+
+
+def _name(command: CommandInfo) -> str:
+    assert command.callback is not None
+    return command.name or command.callback.__name__.replace("_", "-")
+
+
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Shared options."""
     if version:
         sys.stdout.write(f"grader {__version__}\n")
         raise typer.Exit
+
+
+app = command_line()
 
 
 def launched_ahead(arguments: Sequence[str]) -> AbstractContextManager[Launched | None]:
@@ -58,4 +75,4 @@ def launched_ahead(arguments: Sequence[str]) -> AbstractContextManager[Launched 
 def main() -> None:
     """Run the command line."""
     with told(), launched_ahead(sys.argv[1:]) as launched:
-        app(obj=launched)
+        command_line(*sys.argv[1:2])(obj=launched)

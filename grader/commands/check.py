@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from grader import intake
 from grader.commands.runs import progress_bar, recordings_for, require_reference, seed_for
 from grader.commands.shared import exit_code_of, open_assignment
@@ -82,8 +80,5 @@ def _show(report: Report, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json_module.dumps(gradescope.results(report), indent=2, ensure_ascii=False) + "\n")
         return
-    console = Console()
-    if console.is_terminal:
-        console.print(terminal.check_report(report))
-    else:
+    if not terminal.printed(lambda: terminal.check_report(report)):
         sys.stdout.write(terminal.check_text(report) + "\n")

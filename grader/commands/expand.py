@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 from grader.assignment.locate import assignment_folders
+from grader.assignment.manifest import is_short
 from grader.errors import EXIT_DONE, UsageError
 from grader.short import sources
-from grader.short.expanding import is_short, long_form, write
+from grader.short.expanding import long_form, write
 
 
 def run(slug: str, item: str | None, into: Path | None, assignments: Path | None) -> int:

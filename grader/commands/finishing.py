@@ -7,8 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from grader.assignment.assignment import Assignment
 from grader.commands.shared import exit_code_of, who
 from grader.errors import UsageError
@@ -49,10 +47,7 @@ def show(reports: Sequence[Report], out: Path, as_json: bool) -> None:
         whole = {key: json.loads(path.read_bytes()) for key, path in paths.items()}
         sys.stdout.write(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
         return
-    console = Console()
-    if console.is_terminal:
-        console.print(terminal.class_table(reports))
-    else:
+    if not terminal.printed(lambda: terminal.class_table(reports)):
         sys.stdout.write(terminal.class_text(reports))
     sys.stdout.write(
         f"Results: {out}/ (summary.csv, items.csv, attention.csv, intake.csv; per submission results.json, "

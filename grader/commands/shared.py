@@ -8,17 +8,20 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, assignment_folders
-from grader.assignment.manifest import load
+from grader.assignment.manifest import is_short, load
 from grader.course.terms import course_beside
 from grader.errors import EXIT_DONE, EXIT_GRADER, GraderError
 from grader.model import Report
 from grader.run.courses import course_path
-from grader.short.expanding import expanded
 
 
 def open_assignment(slug: str, assignments: Path | None) -> tuple[Folders, Assignment]:
     """The folders and the manifest of a slug; what is written in the short form is expanded."""
-    folders = expanded(assignment_folders(slug, assignments))
+    folders = assignment_folders(slug, assignments)
+    if is_short(folders.suite):
+        from grader.short.expanding import expanded
+
+        folders = expanded(folders)
     return folders, load(folders)
 
 

@@ -17,13 +17,14 @@ from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders, assignment_folders
+from grader.assignment.manifest import is_short
 from grader.commands import verify
 from grader.commands.shared import open_assignment
 from grader.errors import EXIT_DONE, GraderError, UsageError
 from grader.proof.kept import Kept, read_kept
 from grader.sandbox.launch import Launched, launch
 from grader.short import sources
-from grader.short.expanding import is_short, long_form
+from grader.short.expanding import long_form
 
 PAUSE = 0.05  # seconds between two looks at the files
 WORD = re.compile(r"\w+")

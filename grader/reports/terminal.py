@@ -5,8 +5,10 @@ Statuses are words with a sign, never only a colour. Text from students' code is
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -66,6 +68,18 @@ class ClassRow:
         """The row as text, in the order of `CLASS_COLUMNS`."""
         counts = (str(self.passed), str(self.wrong), str(self.not_attempted))
         return (self.key, self.score, self.open_points, *counts, self.note)
+
+
+def printed(text: Callable[[], RenderableType]) -> bool:
+    """Print what a terminal shows; False where nobody looks at one, and rich is not even imported then."""
+    if not (sys.stdout.isatty() or {"FORCE_COLOR", "TTY_COMPATIBLE"} & os.environ.keys()):
+        return False
+    from rich.console import Console
+
+    console = Console()
+    if console.is_terminal:
+        console.print(text())
+    return console.is_terminal
 
 
 def class_rows(reports: Sequence[Report]) -> list[ClassRow]:

@@ -19,13 +19,13 @@ import yaml
 
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import SUITES, Folders
-from grader.assignment.manifest import MANIFEST, assignment_from, stop_at
+from grader.assignment.manifest import MANIFEST, assignment_from, is_short, stop_at
 from grader.assignment.training import EVIDENCE
 from grader.assignment.types import Reading, build
 from grader.assignment.yaml import Table, read
 from grader.errors import AuthorError
 from grader.short import rubric, sources
-from grader.short.form import KEYS, Short, Wrong
+from grader.short.form import Short, Wrong
 from grader.short.planning import Asked, Planned, asked, fits, planned
 from grader.short.rubric import NamedFile
 
@@ -39,12 +39,6 @@ class LongForm:
     texts: Mapping[str, str]
     checks: Sequence[Planned]
     answers: Sequence[Asked]
-
-
-def is_short(suite: Path) -> bool:
-    """Whether a suite's manifest says anything in the short form. Raises AuthorError for a file that is no manifest."""
-    root = read(suite / MANIFEST)
-    return isinstance(root, Table) and any(key in KEYS for key in root.entries)
 
 
 def expanded(folders: Folders) -> Folders:
