@@ -144,8 +144,8 @@ def _submission_files(report: Report, pages: bool) -> Iterator[tuple[Path, str]]
     yield folder / "report.json", full.dump(report, said)
     if pages:
         student, staff = pages_of(report.key)
-        yield student, html.page(report)
-        yield staff, html.page(report, staff=True)
+        yield student, html.page(report, said=said)
+        yield staff, html.page(report, staff=True, said=said)
 
 
 def pages_of(key: str) -> tuple[Path, Path]:

@@ -8,8 +8,10 @@ text stands in `<pre>`. A content security policy in the page forbids scripts, p
 from __future__ import annotations
 
 import functools
+import re
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +19,10 @@ from typing import TYPE_CHECKING
 from grader.model import Line, LineState, Report
 from grader.reports.curve import svg
 from grader.reports.learning import Comparison, comparison_of
+from grader.reports.repeated import Said, said_of
 from grader.reports.words import (
     DISPUTE,
+    RUN,
     STATE_SIGNS,
     STATE_WORDS,
     WRONG,
@@ -31,6 +35,7 @@ from grader.reports.words import (
     explanation,
     heading,
     open_lines,
+    run_of,
     shown_places,
     staff_points,
     sums,
@@ -47,7 +52,7 @@ ITEM = "item.html"
 FOLD_LINES = 12
 FOLD_CHARACTERS = 900
 _TRAINING = ("Measured", "Beside it", "Earned by", "How", "Training", "Memory", "Reported by the code")
-_FACTS = ("Looked at", "Earned with", "Tried with", "Binding", "Note", "Case", "Figures", *_TRAINING, "Points", "Run")
+_FACTS = ("Looked at", "Earned with", "Tried with", "Binding", "Note", "Case", "Figures", *_TRAINING, "Points", RUN)
 
 _TONES: Mapping[LineState, str] = {
     "passed": "good",
@@ -81,6 +86,9 @@ class Row:
     advice: str
 
 
+Shown = tuple[Row, str]  # with its text on the page
+
+
 @dataclass(frozen=True, kw_only=True)
 class Section:
     """One question: its sums, how its items ended, and its items."""
@@ -93,7 +101,7 @@ class Section:
     open_points: str
     share: int
     tally: str
-    rows: tuple[Row, ...]
+    rows: tuple[Shown, ...]
     comparison: Comparison | None
 
 
@@ -107,9 +115,9 @@ class BrokenRule:
     places: tuple[tuple[str, str], ...]
 
 
-def page(report: Report, staff: bool = False) -> str:
-    """The whole page. Equal reports give equal text."""
-    sections = _sections(report, staff)
+def page(report: Report, staff: bool = False, said: Mapping[str, Said | None] | None = None) -> str:
+    """The whole page; equal reports give equal text. `said`: as `said_of` has it, for who has it already."""
+    sections = _sections(report, staff, said_of(report) if said is None else said)
     return template().render(
         report=report,
         staff=staff,
@@ -125,7 +133,7 @@ def page(report: Report, staff: bool = False) -> str:
         wrong=[
             (section.anchor, row.title, row.state, row.advice)
             for section in sections
-            for row in section.rows
+            for row, _ in section.rows
             if row.counted and row.wrong and not report.refused
         ],
         waiting=[
@@ -142,20 +150,7 @@ def page(report: Report, staff: bool = False) -> str:
         notes=[clean(note, 1000) for note in report.notes],
         attention=[clean(sentence, 1000) for sentence in report.attention] if staff else [],
         facts=_facts(report, staff),
-        item=_item,
     )
-
-
-def _item(row: Row) -> str:
-    """An item on the page: most of a class say nothing and are alike, and are rendered once."""
-    return _rendered(row) if row.texts or row.curves else _alike(row)
-
-
-def _rendered(row: Row) -> str:
-    return template(ITEM).render(row=row)
-
-
-_alike = functools.lru_cache(maxsize=2048)(_rendered)
 
 
 @functools.cache
@@ -172,14 +167,16 @@ def template(name: str = TEMPLATE) -> Template:
     ).get_template(name)
 
 
-def _sections(report: Report, staff: bool) -> list[Section]:
+def _sections(report: Report, staff: bool, said: Mapping[str, Said | None]) -> list[Section]:
     return [
-        _section(f"q{index}", name, title, lines, staff)
+        _section(f"q{index}", name, title, lines, staff, said)
         for index, (name, title, lines) in enumerate(by_question(report), start=1)
     ]
 
 
-def _section(anchor: str, name: str, title: str, lines: Sequence[Line], staff: bool) -> Section:
+def _section(
+    anchor: str, name: str, title: str, lines: Sequence[Line], staff: bool, said: Mapping[str, Said | None]
+) -> Section:
     total = sums(lines)
     return Section(
         anchor=anchor,
@@ -190,7 +187,7 @@ def _section(anchor: str, name: str, title: str, lines: Sequence[Line], staff: b
         open_points=points(total.open_points) if total.open_points else "",
         share=_share(total.score, total.maximum),
         tally=_tally(lines),
-        rows=tuple(_row(line, staff) for line in urgent_first(lines)),
+        rows=tuple(_shown(line, staff, said[line.item]) for line in urgent_first(lines)),
         comparison=comparison_of([line for line in lines if staff or line.visibility != "hidden"]),
     )
 
@@ -205,6 +202,34 @@ def _tally(lines: Sequence[Line]) -> str:
     counted = [line.state for line in lines if line.counted]
     counts = [(STATE_WORDS[state], counted.count(state)) for state in STATE_WORDS]
     return ", ".join(f"{count} {word}" for word, count in counts if count) or "does not count"
+
+
+# Stands for what a line's run took, where its text is made once for all that say the same. Nobody can know it.
+_ANY_RUN = secrets.token_hex(16)
+_PLAIN = re.compile("[A-Za-z0-9., ]{0,200}")  # neither folded nor cleaned nor escaped
+
+
+def _shown(line: Line, staff: bool, said: Said | None) -> Shown:
+    """An item on the page; made once of those that say the same."""
+    run = run_of(line.result) if staff and line.result is not None else ""
+    if said is None or not _PLAIN.fullmatch(run):
+        return _drawn(_row(line, staff))
+    row, text = said.made(_for_staff if staff else _for_student)
+    return row, text.replace(_ANY_RUN, run)
+
+
+def _for_student(line: Line) -> Shown:
+    return _drawn(_row(line, staff=False))
+
+
+def _for_staff(line: Line) -> Shown:
+    row = _row(line, staff=True)
+    facts = tuple(Block(RUN, _ANY_RUN) if block.label == RUN else block for block in row.facts)
+    return _drawn(replace(row, facts=facts))
+
+
+def _drawn(row: Row) -> Shown:
+    return row, template(ITEM).render(row=row)
 
 
 def _row(line: Line, staff: bool) -> Row:

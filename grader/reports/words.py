@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from grader.model import Applied, Line, LineState, Report, Violation
+from grader.model import Applied, CheckResult, Line, LineState, Report, Violation
 from grader.reports.curve import spark
 from grader.reports.learning import Series, learning_of
 from grader.text import clean, one_line
@@ -136,6 +136,7 @@ def heading(line: Line) -> str:
     return one_line(line.title) or line.item
 
 
+RUN = "Run"  # the label of `run_of`
 Said = tuple[str, str, bool]  # what becomes a Block when it has a text
 
 
@@ -193,17 +194,20 @@ def curves(line: Line, *, staff: bool = False) -> list[Series]:
 def _staff(line: Line) -> list[Said]:
     if line.result is None:
         return []
-    facts = [f"{line.result.seconds:.2f} s"]
-    if line.result.observation:
-        facts.append(f"observation {line.result.observation}")
-    if line.result.ambiguous:
-        facts.append("more than one binding agrees")
     measured = {name: value for name, value in line.result.figures.items() if name != FIGURES}
     return [
         ("For staff", line.result.staff, True),
         ("Figures", figures(measured), False),  # which the message says in words
-        ("Run", ", ".join(facts), False),
+        (RUN, run_of(line.result), False),
     ]
+
+
+def run_of(result: CheckResult) -> str:
+    """What of an item's run is for staff, and differs every time."""
+    facts = [f"{result.seconds:.2f} s"]
+    facts += [f"observation {result.observation}"] if result.observation else []
+    facts += ["more than one binding agrees"] if result.ambiguous else []
+    return ", ".join(facts)
 
 
 def figures(values: Mapping[str, object]) -> str:
