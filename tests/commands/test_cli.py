@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import typer
 from test_layering import NO_TORCH, python
 from tiny_assignment import ROOT, copy_of_the_assignment, edit, lay_out_submission, open_for_workers
 
@@ -81,6 +82,17 @@ def test_every_command_explains_itself(command):
     stdout, _ = grader(command, "--help")
     assert "Usage: grader" in stdout or "Usage: python" in stdout
     assert "--help" in stdout
+
+
+def test_a_command_that_is_built_alone_is_the_same():
+    whole = typer.main.get_command(cli.app).commands
+    assert {"grade", "class", "new-course", "schema", "recording"} <= whole.keys()
+    for name, command in whole.items():
+        if name != "recording":  # a group of commands
+            [alone] = typer.main.get_command(cli.command_line(name)).commands.values()
+            assert (alone.name, alone.help) == (name, command.help)
+            assert [each.opts for each in alone.params] == [each.opts for each in command.params]
+    assert typer.main.get_command(cli.command_line("frobnicate")).commands.keys() == whole.keys()
 
 
 @pytest.mark.parametrize(

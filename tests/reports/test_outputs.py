@@ -376,17 +376,20 @@ def test_what_cannot_be_written_is_not_said_to_be_kept(tmp_path):
         files.write_text(tmp_path / "file" / "voids.csv", "item,how,by,why\n")
 
 
-@given(any_report())
+@given(any_report(), st.sampled_from(["ab", "", "<b>", "a\nb", "a" * 1000]))
 @settings(max_examples=60)
-def test_a_text_that_is_kept_for_the_next_line_is_that_of_this_one(made):
+def test_a_text_that_is_kept_for_the_next_line_is_that_of_this_one(made, observation):
     """Lines that differ in nothing but their seconds share a text; each file is what it would be without that."""
     late = [
-        replace(line, result=line.result and replace(line.result, seconds=0.25, observation="ab"))
+        replace(line, result=line.result and replace(line.result, seconds=0.25, observation=observation))
         for line in made.lines
     ]
     for report_ in (made, replace(made, lines=tuple(late)), made):
         assert json.loads(full.dump(report_)) == json.loads(json.dumps(full.content(report_)))
         assert json.loads(gradescope.text(report_)) == json.loads(full.text(gradescope.results(report_)))
+        nothing_kept = dict.fromkeys(line.item for line in report_.lines)
+        for staff in (False, True):
+            assert html.page(report_, staff) == html.page(report_, staff, nothing_kept)
 
 
 def test_equal_numbers_that_are_written_in_two_ways_stay_as_they_are():
