@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -36,6 +37,7 @@ def with_trial(folders: Folders, assignment: Assignment, use: Callable[[Trial], 
     def serve(plugin: JudgePlugin) -> None:
         found.append(use(prepare(plugin, settings, probes, Stock(settings, assignment, versions()), forks=False)))
 
+    os.environ.pop("PYTEST_ADDOPTS", None)  # they are for whoever runs this
     plugin = JudgePlugin(assignment, serve)
     with contextlib.redirect_stdout(sys.stderr):
         pytest.main(pytest_arguments(folders.suite, None), plugins=[plugin])
