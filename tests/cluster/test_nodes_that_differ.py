@@ -112,6 +112,7 @@ def test_data_that_no_node_has_is_said_once_and_resume_tries_again(slurm, learne
     assert told.count("Not found: points. Looked in: ") == 1
     assert "lacks test.csv. Put train.csv and test.csv into" in told
     assert "all parts of a class must be judged alike" in told
+    assert "Not found: points" in status(slurm, out)
     for number in (1, 2):
         assert tried(out, number) == 3, "another node may have it, but somebody has to hear of it"
         if (journal := place(out, "cpu", number) / NAME).exists():

@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 from comparing import files_of
 from through_slurm import SEED, command, run, status
-from tiny_assignment import ROOT, copy_of_the_assignment, lay_out_submission, open_for_workers
+from tiny_assignment import copy_of_the_assignment, lay_out_submission, open_for_workers
 
-from grader.assignment.locate import folders_below
-from grader.assignment.manifest import load
 from grader.cluster.task import place
-from grader.proof.reference import lay_out
-from grader.results.journal import read
 
 DEADLINE = 240.0
 
@@ -155,24 +151,3 @@ def test_what_slurm_refuses_is_said_once(slurm, handed_in, tmp_path):
     recording = ("--shards", 2, "--sbatch", "mem=900000G")
     told = run(slurm, "grade", "tiny", handed_in, "--slurm", "--out", tmp_path / "out", *recording, code=2)
     assert told.count("Memory specification can not be satisfied") == 1, told
-
-
-def test_data_that_the_nodes_lack_is_said_once_and_resume_tries_again(slurm, tmp_path):
-    folder, data, out = tmp_path / "class", tmp_path / "data", tmp_path / "out"
-    for key in ("ada", "bo"):  # one in each shard
-        lay_out(load(folders_below(ROOT, "learner")), folder / key)
-    open_for_workers(folder)
-    (data / "points").mkdir(parents=True)
-    (data / "points" / "train.csv").write_text("drawn by the task")
-    grade = ("grade", "learner", folder, "--seed", SEED, "--out", out, "--slurm", "--jobs", 1, "--shards", 2)
-    told = run(slurm, *grade, "--training", "real", code=3, GRADER_DATA=str(data))
-    assert told.count("Not found: points. Looked in: ") == 1, told
-    assert f"cpu 1, cpu 2 (on {slurm.node}): nothing more of this part is judged here" in told
-    for number in (1, 2):
-        assert '"kind":"result"' not in (place(out, "cpu", number) / "journal.jsonl").read_text()
-    assert "Not found: points" in status(slurm, out)
-    (data / "points" / "test.csv").write_text("drawn by the task")
-    told = run(slurm, *grade, "--resume", GRADER_DATA=str(data))
-    assert "learner on cpu: 2 shards: 2 done; 2 of 2 submissions judged" in told
-    judged = [stored.results["classifier.learns"].status for stored in read(out).submissions.values()]
-    assert judged == ["passed", "passed"]
