@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-import pytest
-
 from grader.assignment.assignment import Assignment
 from grader.assignment.locate import Folders
 from grader.judge.main import import_probes, versions
-from grader.judge.plugin import JudgePlugin, pytest_arguments
+from grader.judge.plugin import JudgePlugin, run_suite
 from grader.judge.preparing import prepare
 from grader.judge.settings import Settings
 from grader.judge.stock import Stock
@@ -37,10 +34,6 @@ def with_trial(folders: Folders, assignment: Assignment, use: Callable[[Trial], 
     def serve(plugin: JudgePlugin) -> None:
         found.append(use(prepare(plugin, settings, probes, Stock(settings, assignment, versions()), forks=False)))
 
-    os.environ.pop("PYTEST_ADDOPTS", None)  # they are for whoever runs this
-    plugin = JudgePlugin(assignment, serve)
     with contextlib.redirect_stdout(sys.stderr):
-        pytest.main(pytest_arguments(folders.suite, None), plugins=[plugin])
-    if plugin.failure is not None:
-        raise plugin.failure
+        run_suite(JudgePlugin(assignment, serve), None)
     return found[0]

@@ -39,7 +39,7 @@ from grader.judge.completing import complete
 from grader.judge.examining import examine
 from grader.judge.judging import job_of, judge
 from grader.judge.lacking_data import data_of_trainings
-from grader.judge.plugin import JudgePlugin, pytest_arguments
+from grader.judge.plugin import JudgePlugin, run_suite
 from grader.judge.preparing import prepare, reference_handed, template_handed, wanted_items
 from grader.judge.reference_run import Recorded
 from grader.judge.seats import Seats
@@ -202,16 +202,7 @@ def run(port: Port, sandbox: Sandbox, settings: Settings) -> None:
     runs = not stock.covers(items)
     # A kit has no account of the run: it would tell of the instructor's machine.
     described_at = settings.suite_report or (Path(os.devnull) if stock.keeps and not settings.for_kit else None)
-    arguments = pytest_arguments(settings.suite, described_at if runs else None)
-    plugin = JudgePlugin(assignment, parent.serve)
-    os.environ.pop("PYTEST_ADDOPTS", None)
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    pytest.main(arguments, plugins=[plugin])
-    if plugin.failure is not None:
-        raise plugin.failure
-    if plugin.errors:
-        # Collection failed before the run loop was reached.
-        raise AuthorError("the suite cannot be used:\n" + "\n".join(plugin.errors), settings.suite)
+    run_suite(JudgePlugin(assignment, parent.serve), described_at if runs else None)
 
 
 def import_probes(assignment: Assignment) -> Mapping[str, Probe]:

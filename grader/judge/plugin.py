@@ -7,6 +7,7 @@ decided by the stage: recording on the reference, or replaying on a submission.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -254,7 +255,20 @@ def _run_silently(test: pytest.Function) -> str:
     return ""
 
 
-def pytest_arguments(suite: Path, report: Path | None) -> list[str]:
+def run_suite(plugin: JudgePlugin, report: Path | None) -> None:
+    """Have pytest collect the suite, then serve. Raises what serving raised, AuthorError for a suite of no use."""
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    suite = plugin.assignment.suite
+    pytest.main(_arguments(suite, report), plugins=[plugin])
+    if plugin.failure is not None:
+        raise plugin.failure
+    if plugin.errors:
+        # Collection failed before the run loop was reached.
+        raise AuthorError("the suite cannot be used:\n" + "\n".join(plugin.errors), suite)
+
+
+def _arguments(suite: Path, report: Path | None) -> list[str]:
     """The fixed command line of the judge's pytest: nothing of the instructor's own configuration takes part.
 
     With `report`, pytest-json-report describes the suite's run on the reference there; it needs the terminal plug-in.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+from collections.abc import Mapping
 from types import CodeType
 
 from grader.parsing.statements import strip_magics
@@ -23,7 +25,8 @@ def changed_functions(before: str, after: str) -> frozenset[str] | None:
     return None if "" in found else found
 
 
-def bodies(source: str) -> dict[str, str]:
+@functools.lru_cache(maxsize=32)  # a source is held against hundreds of versions
+def bodies(source: str) -> Mapping[str, str]:
     """{name of a function: its body without those of inner ones}; what stands outside is that of "".
 
     Raises SyntaxError.

@@ -67,7 +67,7 @@ def test_what_becomes_of_mutants(mutants):
         ("tiny.py", "", ("count.right", "rates.decrease")),
     ],
 )
-def test_the_nearest_items_the_mutated_part_come_first(file, scope, items):
+def test_the_items_of_the_mutated_part_come_first(file, scope, items):
     _, assignment = tiny()
     mutant = Change(id="x", file=file, line=1, scope=scope, operator="", before="", after="", text="")
     assert nearest_items(assignment, mutant, automatic_items(assignment), MUTANT) == items
@@ -152,7 +152,7 @@ def verify(root):
     return run(["tiny"], everything=False, jobs=1, assignments=root, kinds=[MUTANT])
 
 
-def test_right_code_runs_the_nearest_items_its_file():
+def test_right_code_runs_the_items_of_its_file():
     _, assignment = tiny()
     change = Change(id="x", file="layers.py", line=1, scope="softmax", operator="", before="", after="", text="")
     found = nearest_items(assignment, change, automatic_items(assignment), REWRITING)
