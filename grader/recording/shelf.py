@@ -10,6 +10,7 @@ A reader believes no byte: what is cut short, changed or of another form is `Unu
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -154,7 +155,7 @@ class Shelf:
             size, digest = _written(temporary / CONTENTS, parts)
             index = Index(identity=identity, items=items, size=size, digest=digest)
             (temporary / INDEX).write_bytes(index.text())
-            if (target / MISTAKES).is_file():
+            with contextlib.suppress(FileNotFoundError):  # none yet, or another run is replacing it
                 shutil.copyfile(target / MISTAKES, temporary / MISTAKES)
             _put_in_place(temporary, target)
         finally:
@@ -185,8 +186,9 @@ def _put_in_place(temporary: Path, target: Path) -> None:
         target.rename(old)
     try:
         temporary.rename(target)
-    except OSError:
-        if not target.is_dir():  # else another run was faster, and what it wrote is as good
+    except OSError as error:
+        # Another run was faster, and what it wrote is as good. A look at the folder would not tell: a third may be replacing it.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
