@@ -11,7 +11,7 @@ from grader.judge.bindings import Binding
 from grader.judge.drawing import draw, is_drawn, item_seed, weight
 from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
-from grader.judge.replay import Attempt, Body, Explained, outcome_of
+from grader.judge.replay import Attempt, Body, Explained, outcome_of, play
 from grader.judge.sides import Desk
 from grader.judge.variants import Variants
 from grader.judge.verdicts import Verdict
@@ -52,6 +52,8 @@ class Explainer:
     def __call__(self, attempt: Attempt, recorded: Recorded, body: Body, found: Disagreement) -> Explained:
         """Explain `attempt`, whose case has just been repeated and gave `found`, with its own binding."""
         drawn = attempt.drawn or {}
+        if self._plugin.reads_files(recorded.item.id):
+            self._variants.hand_in(recorded.item.id, lambda student, files: play(body.of(student, files), recorded))
         # A slow disagreement may have used the item's time up; explaining it gets some of its own.
         self._desk.give(max(self._desk.left, SHRINK_SECONDS))
         hint, charged_with = self._hint(attempt.route, recorded, body, drawn)
@@ -88,7 +90,7 @@ class Explainer:
         for drawn in recorded.cases:
             if not left or isinstance(self._whole(body, route, drawn), Verdict):
                 return None
-            left = self._variants.answering(self._desk.seen, left)
+            left = self._variants.answering(recorded.item.id, self._desk.seen, left)
         return left[0] if left else None
 
     def _whole(self, body: Body, route: str, drawn: dict[str, object]) -> Disagreement | Verdict | None:

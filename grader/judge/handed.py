@@ -15,12 +15,22 @@ from grader.worker.loading import FileSpec
 
 
 class HandedIn:
-    """The submission's files as text. A missing file is a disagreement that says so."""
+    """The submission's files as text. A missing file is a disagreement that says so.
 
-    def __init__(self, root: Path, files: Mapping[str, str], expected: Mapping[str, str]) -> None:
+    `edited`: texts that stand in the place of those below `root`, by path.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        files: Mapping[str, str],
+        expected: Mapping[str, str],
+        edited: Mapping[str, str] | None = None,
+    ) -> None:
         self._root = root
         self._files = files
         self._expected = expected
+        self._edited = edited or {}
         self._notebooks: dict[str, Notebook] = {}
 
     def __contains__(self, file_id: str) -> bool:
@@ -31,13 +41,16 @@ class HandedIn:
         if file_id not in self._files:
             text = f"{self._expected[file_id]} was not handed in."
             raise Disagreement([Mismatch(name=file_id, reason="file missing", lines=(text,))])
-        return (self._root / self._files[file_id]).read_text(encoding="utf-8", errors="replace")
+        path = self._files[file_id]
+        if path in self._edited:
+            return self._edited[path]
+        return (self._root / path).read_text(encoding="utf-8", errors="replace")
 
     def content(self, file_id: str) -> bytes:
         """The file as it is. What was not handed in was not attempted."""
         if file_id not in self._files:
             raise Ended(NotImplementedYet(what=f"{self._expected[file_id]} was not handed in"))
-        return (self._root / self._files[file_id]).read_bytes()
+        return self._content(self._files[file_id])
 
     def name(self, file_id: str) -> str:
         """The name under which it was handed in, relative to the submission; "" when it was not."""
@@ -55,14 +68,18 @@ class HandedIn:
         return self._notebooks[file_id]
 
     def _read(self, file_id: str, text: str) -> Notebook:
-        path = self._root / self._files[file_id]
+        path = Path(self._files[file_id])
         if path.suffix != ".py":
             return read(text, self._files[file_id])
         # A reference kept in percent format: its saved outputs lie beside it.
-        saved = path.with_suffix(".outputs.json")
-        outputs = json.loads(saved.read_text(encoding="utf-8")) if saved.exists() else {}
+        saved = path.with_suffix(".outputs.json").as_posix()
+        there = saved in self._edited or (self._root / saved).exists()
+        outputs = json.loads(self._content(saved)) if there else {}
         numbered = {int(number): output for number, output in outputs.items()}
         return read(to_notebook_text(text, numbered), path.with_suffix(".ipynb").name)
+
+    def _content(self, path: str) -> bytes:
+        return self._edited[path].encode() if path in self._edited else (self._root / path).read_bytes()
 
 
 def reference_files(assignment: Assignment) -> dict[str, str]:

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -14,9 +14,9 @@ import pytest
 from grader.judge.bindings import Binding, Bindings
 from grader.judge.calls import Call
 from grader.judge.drawing import inner_of
-from grader.judge.plugin import Handed, JudgePlugin, Stage
+from grader.judge.plugin import OUTCOMES, Handed, JudgePlugin, Stage
 from grader.judge.reference_run import Recorded, chosen
-from grader.judge.sides import Answers, Desk, Ended, NoReference, ReferenceSide, StudentSide, other_form
+from grader.judge.sides import Answers, Desk, Ended, NoReference, ReferenceSide, Side, StudentSide, other_form
 from grader.judge.verdicts import Verdict, of_disagreement, of_observation
 from grader.model import DOUBT_REASON, CheckResult, Observation, Raised, Values, unjudged
 from grader.suite.agreement import Disagreement, PartialCredit, closeness
@@ -24,12 +24,30 @@ from grader.suite.cases import Case
 from grader.text import clean
 from grader.wire.frames import encode
 
-Body = Callable[[str, dict[str, object]], None]
 Seen = Sequence[tuple[Call, Mapping[str, object]]]
-Bodies = Mapping[str, Body]  # by the name of the reading
 ALMOST = 0.8  # of an item's points, where it fails only with a size of 1
 ENOUGH = 2  # cases without a size of 1 that agree show that it is right there
 LEFT_SECONDS = 1.0  # of an item's time, below which an agreement or a failure may be one of the clock
+
+
+@dataclass(frozen=True)
+class Body:
+    """A test under one reading: what it asserts of one case, earned in one way."""
+
+    inner: Callable[..., object]
+    fixtures: Mapping[str, object]
+    reading: Mapping[str, object]
+
+    def __call__(self, route: str, drawn: Mapping[str, object]) -> None:
+        self.inner(**{**self.fixtures, **drawn, **chosen(self.fixtures, route, self.reading)})
+
+    def of(self, student: Side, submission: Handed) -> Body:
+        """The same of another submission: what answers, and the files."""
+        own: dict[str, object] = {"student": student, "submission": submission}
+        return replace(self, fixtures={name: own.get(name, value) for name, value in self.fixtures.items()})
+
+
+Bodies = Mapping[str, Body]  # by the name of the reading
 
 
 @dataclass
@@ -113,7 +131,7 @@ class Replay:
 
         def play(test: pytest.Function, fixtures: dict[str, object]) -> None:
             try:
-                looks.append(perform(_bodies(inner_of(test.obj), fixtures, recorded)))
+                looks.append(perform(bodies_of(test, fixtures, recorded)))
             except NoReference as lacking:
                 looks.append(Look(unjudged(recorded.item.id, str(lacking))))
 
@@ -249,14 +267,18 @@ class Replay:
         attempt.agreed += 1
 
 
-def _bodies(inner: Callable[..., object], fixtures: dict[str, object], recorded: Recorded) -> Bodies:
-    def body_of(reading: Mapping[str, object]) -> Body:
-        def body(route: str, drawn: dict[str, object]) -> None:
-            inner(**{**fixtures, **drawn, **chosen(fixtures, route, reading)})
+def bodies_of(test: pytest.Function, fixtures: Mapping[str, object], recorded: Recorded) -> Bodies:
+    """The test under each of its readings."""
+    inner = inner_of(test.obj)
+    return {name: Body(inner, fixtures, reading) for name, reading in recorded.readings.items()}
 
-        return body
 
-    return {name: body_of(reading) for name, reading in recorded.readings.items()}
+def play(body: Body, recorded: Recorded) -> None:
+    """Run a test on all its cases in all its ways, for what is asked and answered there."""
+    for route in recorded.routes:
+        for drawn in recorded.cases:
+            with suppress(*OUTCOMES, Ended, NoReference):
+                body(route, drawn)
 
 
 def outcome_of(desk: Desk, body: Body, route: str, drawn: dict[str, object]) -> Disagreement | Verdict | None:

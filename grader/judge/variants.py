@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.assignment.assignment import Assignment
 from grader.judge.calls import Call
-from grader.judge.sides import Book, ReferenceSide
+from grader.judge.handed import HandedIn, reference_files
+from grader.judge.sides import Book, ReferenceSide, Side
 from grader.proof.kept import Kept, edited_sources
 from grader.recording.contents import StoredMistake
 from grader.recording.mistakes import KnownValues
@@ -16,6 +17,7 @@ from grader.suite.agreement import differences
 from grader.worker.loading import FileSpec, Modules, Probe
 
 Seen = Sequence[tuple[Call, Mapping[str, object]]]
+Play = Callable[[Side, HandedIn], None]  # an item's test on all its cases, of this submission
 
 
 def mistakes_of(kept: Iterable[Kept], assignment: Assignment) -> tuple[StoredMistake, ...]:
@@ -49,14 +51,19 @@ class MistakenSides:
 
     def __getitem__(self, name: str) -> ReferenceSide:
         if name not in self._sides:
-            modules = Modules(
-                self._assignment.reference,
-                self._specs,
-                self._assignment.globals,
-                sources=edited_sources(self._kept[name], self._assignment.reference),
-            )
+            sources = self._sources(name)
+            modules = Modules(self._assignment.reference, self._specs, self._assignment.globals, sources=sources)
             self._sides[name] = ReferenceSide(modules, Book(), self._probes)
         return self._sides[name]
+
+    def files(self, name: str) -> HandedIn:
+        """The files of one who hands that mistake in."""
+        assignment = self._assignment
+        expected = {file.id: file.path for file in assignment.files}
+        return HandedIn(assignment.reference, reference_files(assignment), expected, self._sources(name))
+
+    def _sources(self, name: str) -> Mapping[str, str]:
+        return edited_sources(self._kept[name], self._assignment.reference)
 
 
 @dataclass
@@ -67,36 +74,58 @@ class Variants:
     sides: MistakenSides | None
     known: KnownValues = field(default_factory=lambda: KnownValues(None))
 
+    def hand_in(self, item: str, play: Play) -> None:
+        """Learn what the known mistakes of an item answer whose test reads files: each is judged on its own.
+
+        Such a test asks with parts of the submission's text, and a mistaken version has nothing like them in it.
+        """
+        for mistake in self.mistakes if self.sides is not None else ():
+            if item not in mistake.fails or _key(mistake, item) in self.known:
+                continue
+            assert self.sides is not None
+            side = self.sides[mistake.name]
+            side.asked.clear()
+            play(side, self.sides.files(mistake.name))
+            # Under the same name twice: asked in two ways about one case. Then neither says anything of others.
+            calls = [(_key(mistake, item, call.key.probe, call.key.case), call) for call in side.asked.values()]
+            names = [name for name, _ in calls]
+            for name, call in calls:
+                self.known.add(name, call.expected if names.count(name) == 1 else None)
+            self.known.add(_key(mistake, item), {})
+
     def matching(self, item: str, seen: Seen, among: Sequence[StoredMistake] | None = None) -> list[StoredMistake]:
         """The variants of this item that produce exactly what was seen, and do not merely agree with the reference."""
         candidates = [mistake for mistake in self.mistakes if item in mistake.fails] if among is None else among
-        return [mistake for mistake in candidates if self._explains(mistake, seen)]
+        return [mistake for mistake in candidates if self._explains(mistake, item, seen)]
 
-    def answering(self, seen: Seen, among: Sequence[StoredMistake]) -> list[StoredMistake]:
+    def answering(self, item: str, seen: Seen, among: Sequence[StoredMistake]) -> list[StoredMistake]:
         """Those of the variants that answer exactly what was seen, whether that is wrong or right."""
-        return [mistake for mistake in among if self._answers(mistake, seen)]
+        return [
+            mistake
+            for mistake in among
+            if all(self._equal(mistake, item, call, actual) is not None for call, actual in seen)
+        ]
 
-    def _explains(self, mistake: StoredMistake, seen: Seen) -> bool:
+    def _explains(self, mistake: StoredMistake, item: str, seen: Seen) -> bool:
         differs = False
         for call, actual in seen:
-            if (values := self._equal(mistake, call, actual)) is None:
+            if (values := self._equal(mistake, item, call, actual)) is None:
                 return False
             differs = differs or call.expected is None or bool(differences(values, call.expected))
         return differs
 
-    def _answers(self, mistake: StoredMistake, seen: Seen) -> bool:
-        return all(self._equal(mistake, call, actual) is not None for call, actual in seen)
-
-    def _equal(self, mistake: StoredMistake, call: Call, actual: Mapping[str, object]) -> Mapping[str, object] | None:
+    def _equal(
+        self, mistake: StoredMistake, item: str, call: Call, actual: Mapping[str, object]
+    ) -> Mapping[str, object] | None:
         """The mistaken version's values, if what was seen are these."""
-        values = self.values(mistake, call)
+        values = self.values(mistake, item, call)
         return None if values is None or differences(actual, values) else values
 
-    def values(self, mistake: StoredMistake, call: Call) -> Mapping[str, object] | None:
+    def values(self, mistake: StoredMistake, item: str, call: Call) -> Mapping[str, object] | None:
         """What the mistaken version answers; None where it raises, which explains nothing, or where nobody knows."""
-        key = hashlib.sha256(f"{mistake.digest} {call.key!r}".encode()).hexdigest()[:32]
-        if call.kept and key in self.known:
-            return self.known.get(key)
+        name = _key(mistake, call.key) if call.kept else _key(mistake, item, call.key.probe, call.key.case)
+        if name in self.known:
+            return self.known.get(name)
         if self.sides is None:
             return None
         try:
@@ -104,5 +133,10 @@ class Variants:
         except Exception:
             values = None
         if call.kept:  # what one submission alone has led to is not worth keeping
-            self.known.add(key, values)
+            self.known.add(name, values)
         return values
+
+
+def _key(mistake: StoredMistake, *what: object) -> str:
+    text = " ".join([mistake.digest, *map(repr, what)])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

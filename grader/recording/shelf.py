@@ -187,7 +187,7 @@ def _put_in_place(temporary: Path, target: Path) -> None:
     try:
         temporary.rename(target)
     except OSError as error:
-        # Another run was faster, and what it wrote is as good. A look at the folder would not tell: a third may be replacing it.
+        # Another run was faster, and what it wrote is as good. It may be gone again: a third one replaces it.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
     finally:

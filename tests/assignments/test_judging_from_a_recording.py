@@ -61,3 +61,20 @@ def test_results_are_the_same_without_the_reference(slug, tmp_path):
             assert (other.status, other.credit, other.hint) == (result.status, result.credit, result.hint), (key, name)
             if other.case == result.case:  # else it was shrunk with the reference's help
                 assert other == result, (key, name)
+
+
+def test_a_mistake_in_a_cell_is_told_whatever_else_stands_there(tmp_path):
+    """The test sends the cell's own text; what the known mistake answers is not bound to how another one is written."""
+    folders, assignment = open_assignment("ece046211_hw3", ROOT)
+    kept = next(entry for entry in read_kept(assignment.suite) if entry.name == "data_test_row_by_row")
+    sources = edited_sources(kept, assignment.reference)
+    (name,), (text,) = sources, sources.values()
+    (tmp_path / "handed-in").mkdir()
+    root = open_for_workers(tmp_path / "handed-in")
+    sources[name] = text.replace(kept.edits[0].replace, f"{kept.edits[0].replace}  # the rest is cut off")
+    lay_out(assignment, root / "own", sources)
+    found = intake.take([root / "own"], assignment, open_for_workers(tmp_path).resolve() / "work", single=True)
+    here, _, recording = judged(folders, found, kept.fails, cache=tmp_path / "cache", completes=True)
+    there, _, _ = judged(replace(folders, reference=tmp_path / "nowhere"), found, kept.fails, given=recording)
+    again, _, _ = judged(folders, found, kept.fails)
+    assert [results["own"]["data.tensors"].hint for results in (here, there, again)] == [kept.hint] * 3

@@ -42,7 +42,7 @@ def explained(wrong, large, *, seconds=0.0, seed="s", ends=()):
         require(not wrong(drawn["case"], len(runs)), "It is wrong.")
 
     desk = Desk(None, None, SimpleNamespace(wall_seconds=60.0))
-    plugin = SimpleNamespace(tests={"item": SimpleNamespace(obj=_test)})
+    plugin = SimpleNamespace(tests={"item": SimpleNamespace(obj=_test)}, reads_files=lambda _: False)
     variants = SimpleNamespace(matching=lambda *_: [])
     item = SimpleNamespace(id="item")
     drawn = {"case": large}
@@ -111,9 +111,9 @@ def test_what_charges_a_mistake_does_not_hang_on_the_clock(monkeypatch):
             raise Ended(TimedOut(seconds=60.0))
         require(False, "It is wrong.")
 
-    variants = SimpleNamespace(matching=lambda *_: [mistake], answering=lambda seen, among: among)
+    variants = SimpleNamespace(matching=lambda *_: [mistake], answering=lambda item, seen, among: among)
     recorded = Recorded(SimpleNamespace(id="item"), ("",), PLAIN, "A sentence.", cases=[{"case": LARGE}])
-    plugin = SimpleNamespace(tests={"item": SimpleNamespace(obj=_test)})
+    plugin = SimpleNamespace(tests={"item": SimpleNamespace(obj=_test)}, reads_files=lambda _: False)
     attempt = Attempt("", drawn={"case": LARGE})
     with pytest.raises(Disagreement) as caught:
         require(False, "It is wrong.")
