@@ -153,7 +153,7 @@ class Range:
 
     def leftovers(self) -> int:
         """Processes that the zygote has beside the worker that waits, when it had time to clear away."""
-        deadline = time.monotonic() + 10.0
+        deadline = time.monotonic() + 30.0
         while (count := len(_children(self.zygote.pid))) > 1 and time.monotonic() < deadline:
             time.sleep(0.05)
         return count - 1

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 PROGRAMS = ("sbatch", "slurmctld", "slurmd", "munged")
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 CONFIGURATION = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -139,7 +139,7 @@ class Slurm:
         with contextlib.suppress(OSError, ValueError):
             process = int(path.read_text())
             os.kill(process, number)
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + 60
             while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
             os.kill(process, signal.SIGKILL)

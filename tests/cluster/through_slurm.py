@@ -32,6 +32,6 @@ def status(slurm, out):
     """What `grader status` says, whether or not something needs somebody."""
     arguments = command("status", out)[:-2]
     environment = {**os.environ, **slurm.environment}
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode in (0, 3), done.stderr
     return done.stdout

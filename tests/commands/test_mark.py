@@ -52,7 +52,7 @@ def marking(folder: Path, who: str, *options: str, end: signal.Signals = signal.
         yield line.split()[2]
     finally:
         process.send_signal(end)
-        rest = process.communicate(timeout=30)[0]
+        rest = process.communicate(timeout=120)[0]
     assert (process.returncode, "Traceback" in rest) == (0 if end is signal.SIGINT else -end, False), rest
 
 

@@ -82,7 +82,7 @@ def test_it_proves_what_changed_and_ends_with_ctrl_c(folders):
         replaced(folders.suite / "assignment.yaml", "call: sofmax(big)", "call: softmax(big)")
         assert "no item hangs on what changed" in "".join(told(process))
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()

@@ -75,7 +75,7 @@ def test_the_number_of_probes_is_bounded():
 def test_the_time_is_bounded():
     started = time.monotonic()
     found, _ = explained(lambda case, _: case.first >= 5, LARGE, seconds=0.8)
-    assert time.monotonic() - started < SHRINK_SECONDS + 2
+    assert time.monotonic() - started < SHRINK_SECONDS + 12, "not forty times 0.8 s"
     assert found.drawn["case"].first >= 5
 
 

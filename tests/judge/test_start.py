@@ -19,7 +19,7 @@ def children(pid):
     return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()}
 
 
-def gone(pid, seconds=10.0):
+def gone(pid, seconds=60.0):
     """Whether the process has ended within this time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

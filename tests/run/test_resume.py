@@ -103,7 +103,7 @@ def descendants(pid):
     return tree
 
 
-def gone(pids, seconds=20.0):
+def gone(pids, seconds=60.0):
     """Whether all these processes have soon ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -64,7 +64,7 @@ def test_a_recording_gives_every_part_its_seed(handed_in, parts, tmp_path):
 
 def run_recordings(*arguments, code=0):
     command = [sys.executable, "-m", "grader.cli", "recording", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == code, done.stderr[-3000:]
     return done.stdout + done.stderr
 

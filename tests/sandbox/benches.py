@@ -58,5 +58,5 @@ class Bench:
             self.process.kill()
         self.sandbox.close()
         if self._zygote is not None:
-            self._zygote.wait(20)
+            self._zygote.wait(60)
             self._errors.close()

@@ -207,7 +207,7 @@ def test_the_wall_clock_ends_a_sleep(bench):
     found = bench.run("sleeps", limits=SHORT)
     assert isinstance(found, TimedOut), kind_of(found)
     assert found.clock == "wall"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25
     assert bench.process.dead
 
 
@@ -469,7 +469,7 @@ def test_a_looping_worker_does_not_outlive_its_judge(bench):
     judge.kill()
     judge.wait()
     judge.stdout.close()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(pid)
