@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from operator import attrgetter
 from pathlib import Path
@@ -274,6 +274,9 @@ class CheckResult:
     sentence: str = ""
 
 
+Took = tuple[str, float]  # the observation and the seconds of a result: what differs every time
+
+
 def unjudged(item: str, staff: str, seconds: float = 0.0) -> CheckResult:
     """The result of an item that the grader itself could not judge; `staff` says why, cleaned and capped."""
     return CheckResult(
@@ -404,7 +407,8 @@ class Report:
 
     Of several attempts it is about number `attempt`; `attempts` lists all. `unfinished`: grading was interrupted, so
     that nothing is decided. `log` is the head of the log of decisions when it was made. `late`: after deadline and
-    grace (None: nothing says so), with `late_days` used for it; `handed_in` says so to the student.
+    grace (None: nothing says so), with `late_days` used for it; `handed_in` says so to the student. `took`: by item
+    what the result of a line leaves out, so that all who did the same share the line.
     """
 
     key: str
@@ -433,11 +437,28 @@ class Report:
     late: bool | None = None
     late_days: int = 0
     handed_in: tuple[str, ...] = ()
+    took: Mapping[str, Took] = field(default_factory=dict)
+
+    def whole(self) -> Report:
+        """The same report, each line with what its item took."""
+        if not self.took:
+            return self
+        return replace(self, lines=tuple([with_took(line, self.took.get(line.item)) for line in self.lines]), took={})
+
+
+def with_took(line: Line, took: Took | None) -> Line:
+    """The line with what its item took, where that is told beside it."""
+    if took is None or line.result is None:
+        return line
+    return replace(line, result=replace(line.result, observation=took[0], seconds=took[1]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graded:
-    """What the journal holds of one submission: the only input of scoring beside the manifest and the marks."""
+    """What the journal holds of one submission: the only input of scoring beside the manifest and the marks.
+
+    `took`: by item what its result leaves out, so that all who did the same share the result.
+    """
 
     key: str
     digest: str = ""
@@ -459,6 +480,7 @@ class Graded:
     attention: tuple[str, ...] = ()
     prints: Mapping[str, str] = field(default_factory=dict)
     finished: bool = True
+    took: Mapping[str, Took] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:

@@ -143,9 +143,9 @@ def _submission_files(report: Report, pages: bool) -> Iterator[tuple[Path, str]]
     yield folder / "results.json", gradescope.text(report, said)
     yield folder / "report.json", full.dump(report, said)
     if pages:
-        student, staff = pages_of(report.key)
-        yield student, html.page(report, said=said)
-        yield staff, html.page(report, staff=True, said=said)
+        (student, staff), whole = pages_of(report.key), report.whole()
+        yield student, html.page(whole, said=said)
+        yield staff, html.page(whole, staff=True, said=said)
 
 
 def pages_of(key: str) -> tuple[Path, Path]:

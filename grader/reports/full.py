@@ -18,7 +18,7 @@ from json.encoder import encode_basestring
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from grader.errors import UsageError
-from grader.model import Line, Report, fields_of
+from grader.model import Line, Report, Took, fields_of, with_took
 from grader.reports.repeated import Said, said_of
 
 FORMAT = "grader-report"
@@ -27,17 +27,22 @@ VERSION = 1
 
 def content(report: Report) -> dict[str, Any]:
     """The report as JSON data."""
-    return {"format": FORMAT, "version": VERSION, **_plain(report)}
+    return {"format": FORMAT, "version": VERSION, **_plain(_fields(report.whole()))}
+
+
+def _fields(report: Report) -> dict[str, Any]:
+    return {name: value for name, value in fields_of(report).items() if name != "took"}
 
 
 def dump(report: Report, said: Mapping[str, Said | None] | None = None) -> str:
     """The text of report.json; equal reports give equal text. `said`: as `said_of` has it, for who has it already."""
     known = said_of(report) if said is None else said
-    fields = {"format": FORMAT, "version": VERSION, **fields_of(report)}
+    fields = {"format": FORMAT, "version": VERSION, **_fields(report)}
     try:
-        return _text({**fields, "lines": [_line(line, known[line.item]) for line in report.lines]})
+        lines = [_line(line, known[line.item], report.took.get(line.item)) for line in report.lines]
+        return _text({**fields, "lines": lines})
     except ValueError:  # as in `text`
-        return _text(_plain(fields))
+        return _text(content(report))
 
 
 class Encoded(str):
@@ -51,14 +56,16 @@ def encoded(value: object) -> Encoded:
     return Encoded(_encode(value))
 
 
-def _line(line: Line, said: Said | None) -> Encoded:
-    result = line.result
-    if said is None or (result is not None and not (type(result.seconds) is float and math.isfinite(result.seconds))):
+def _line(line: Line, said: Said | None, took: Took | None) -> Encoded:
+    if said is None:
         return encoded(line)
     parts = said.made(_parts)
-    if result is None:
+    if line.result is None:
         return Encoded(parts[0])
-    return Encoded(f"{parts[0]}{encode_basestring(result.observation)}{parts[1]}{result.seconds!r}{parts[2]}")
+    observation, seconds = took or (line.result.observation, line.result.seconds)
+    if type(seconds) is not float or not math.isfinite(seconds):
+        return encoded(with_took(line, took))
+    return Encoded(f"{parts[0]}{encode_basestring(observation)}{parts[1]}{seconds!r}{parts[2]}")
 
 
 def _parts(line: Line) -> list[str]:

@@ -117,6 +117,7 @@ class BrokenRule:
 
 def page(report: Report, staff: bool = False, said: Mapping[str, Said | None] | None = None) -> str:
     """The whole page; equal reports give equal text. `said`: as `said_of` has it, for who has it already."""
+    report = report.whole()
     sections = _sections(report, staff, said_of(report) if said is None else said)
     return template().render(
         report=report,

@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from grader.model import CheckResult, Line, LineState, Report
+from grader.once import Once
 from grader.reports.words import MISSED
 
 
@@ -17,7 +18,8 @@ def outline(report: Report) -> Report:
     """The report with states, points and sentences for staff; lines that say the same are one."""
     return replace(
         report,
-        lines=tuple([_outlined(line) for line in report.lines]),
+        lines=tuple([_outlined_once(line) for line in report.lines]),
+        took={},
         applied=tuple(replace(entry, violations=()) for entry in report.applied),
         notes=(),
         protections={},
@@ -32,6 +34,9 @@ def _outlined(line: Line) -> Line:
         line.item, line.title, line.question, line.state, line.maximum, line.earned, line.score, line.counted,
         line.extra_credit, reason,
     )  # fmt: skip
+
+
+_outlined_once = Once(_outlined)
 
 
 @functools.lru_cache(maxsize=100_000)

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from grader.model import CheckResult, Line, Report
+from grader.once import Once
 from grader.thresholds import FIGURES
 
 MOST = 4096  # lines that are kept with what was made of them
@@ -39,8 +40,15 @@ class Said:
 
 def said_of(report: Report) -> dict[str, Said | None]:
     """Of every item of a report what its line says; None for a training, whose figures repeat nowhere."""
-    keys = {line.item: _key(line) for line in report.lines}
-    return {item: None if key is None else _said(*key) for item, key in keys.items()}
+    return {line.item: _said_by_line(line) for line in report.lines}
+
+
+def _said_of(line: Line) -> Said | None:
+    key = _key(line)
+    return None if key is None else _said(*key)
+
+
+_said_by_line = Once(_said_of)
 
 
 @functools.lru_cache(maxsize=MOST, typed=True)
@@ -71,7 +79,7 @@ _POINTS = ("maximum", "earned", "score")
 _SAID = _fields(Line, *_POINTS, "result")
 # All but figures, and what differs every time: the observation's digest and the seconds.
 _JUDGED = _fields(CheckResult, "figures", "observation", "seconds")
-_said_by, _points_of, _judged_of = attrgetter(*_SAID), attrgetter(*_POINTS), attrgetter(*_JUDGED)
+_said_words, _points_of, _judged_of = attrgetter(*_SAID), attrgetter(*_POINTS), attrgetter(*_JUDGED)
 
 
 def _key(line: Line) -> Key | None:
@@ -82,10 +90,10 @@ def _key(line: Line) -> Key | None:
     result = line.result
     points = [None if value is None else str(value) for value in _points_of(line)]
     if result is None:
-        return (*_said_by(line), *points)
+        return (*_said_words(line), *points)
     if FIGURES in result.figures:
         return None
-    return (*_said_by(line), *points, *_judged_of(result), _figures(result.figures))
+    return (*_said_words(line), *points, *_judged_of(result), _figures(result.figures))
 
 
 def _line(key: Key) -> Line:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader.model import Graded
+from grader.model import CheckResult, Graded, Took
 from grader.results.journal import NAME, Contents, Stored, apply, check_first, graded_of, read, read_lines
 from grader.results.lines import beginning, read_result
 
@@ -77,23 +77,36 @@ class Index:
 
         Raises UsageError where a line is damaged.
         """
-        contents, begun = Contents(words=words), beginning(key)
-        try:
-            for line in self.lines(key).split(b"\n")[:-1]:
-                if words is None and (found := read_result(line, begun)) is not None:
-                    stamp, result = found
-                    stored = contents.submissions.setdefault(key, Stored())
-                    stored.results[result.item], stored.stamps[result.item] = result, stamp
-                else:
-                    apply(json.loads(line), contents)
-        except ValueError:
-            read(self._path.parent)  # which says what line it is
-            raise
+        contents = Contents(words=words)
+        self._read(key, lambda line: apply(json.loads(line), contents))
         return contents.submissions[key]
 
     def graded(self, key: str, words: dict[str, str] | None = None) -> Graded:
-        """What scoring needs of a submission; as `stored`."""
-        return graded_of(key, self.stored(key, words), self.head)
+        """What scoring needs of a submission; without `words` results are shared. Raises UsageError like `stored`."""
+        if words is not None:
+            return graded_of(key, self.stored(key, words), self.head)
+        contents, begun = Contents(words=None), beginning(key)
+        shared: dict[str, tuple[CheckResult, Took]] = {}
+
+        def take(line: bytes) -> None:
+            if (found := read_result(line, begun)) is None:
+                apply(json.loads(line), contents)
+            else:
+                item = found[0].item
+                contents.submissions.setdefault(key, Stored()).results[item], shared[item] = found[0], found
+
+        self._read(key, take)
+        stored = contents.submissions[key]
+        took = {item: took for item, (result, took) in shared.items() if stored.results.get(item) is result}
+        return graded_of(key, stored, self.head, took)
+
+    def _read(self, key: str, take: Callable[[bytes], None]) -> None:
+        try:
+            for line in self.lines(key).split(b"\n")[:-1]:
+                take(line)
+        except ValueError:
+            read(self._path.parent)  # which says what line it is
+            raise
 
     def outlined(self) -> list[Graded]:
         """The submissions by key, without what was judged."""

@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import Any, get_args
 
 from grader.errors import GraderError, UsageError
-from grader.model import CheckResult, Graded, Refused, Status, Submission, Violation, fields_of
+from grader.model import CheckResult, Graded, Refused, Status, Submission, Took, Violation, fields_of
 from grader.results.curves import compact
 from grader.thresholds import FIGURES, measured
 
@@ -398,8 +398,8 @@ def _facts(found: Submission | Refused) -> dict[str, Any]:
     }
 
 
-def graded_of(key: str, stored: Stored, contents: Contents) -> Graded:
-    """What scoring needs of one submission."""
+def graded_of(key: str, stored: Stored, contents: Contents, took: Mapping[str, Took] | None = None) -> Graded:
+    """What scoring needs of one submission; `took` as in `Graded`."""
     facts = stored.facts
     return Graded(
         key=key,
@@ -422,6 +422,7 @@ def graded_of(key: str, stored: Stored, contents: Contents) -> Graded:
         attention=tuple(facts.get("attention", ())),
         prints=facts.get("prints", {}),
         finished=stored.finished or bool(facts.get("refused")),
+        took=took or {},
     )
 
 

@@ -1,6 +1,6 @@
 """Lines of results, of which a class has thousands that differ in nothing but whose they are and what they took.
 
-What they say is read once; then a line costs a look at its ends, and its result shares every text with those like it.
+What they say is read once; then a line costs a look at its ends, and all that are alike have one result.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable
 
-from grader.model import CheckResult, fields_of
+from grader.model import CheckResult, Took
 from grader.results.journal import result_of
+from grader.thresholds import FIGURES
 
 MOST = 4096  # lines that are kept, none of them longer than
 LONGEST = 8192  # bytes: a curve is longer, and repeats nowhere
@@ -26,10 +26,10 @@ def beginning(key: str) -> bytes:
     return b'{"kind":"result","key":%b,"stamp":' % json.dumps(key, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def read_result(line: bytes, begun: bytes) -> tuple[str, CheckResult] | None:
-    """The stamp and the result of a line that begins so; None for another one, or one that must be read as a whole.
+def read_result(line: bytes, begun: bytes) -> tuple[CheckResult, Took] | None:
+    """The result of a line that begins so, and what it took, which the result leaves out.
 
-    Raises ValueError for a damaged one.
+    None for another line, or one that must be read as a whole. Raises ValueError for a damaged one.
     """
     if len(line) > LONGEST or not line.startswith(begun):
         return None
@@ -38,11 +38,12 @@ def read_result(line: bytes, begun: bytes) -> tuple[str, CheckResult] | None:
     if found is None:
         return None
     observation, seconds, behind = found.groups()
-    stamp, made = _said(line[len(begun) : end], behind)
-    return stamp, made(observation=observation.decode(), seconds=float(seconds))
+    result = _said(line[len(begun) : end], behind)
+    return None if result is None else (result, (observation.decode(), float(seconds)))
 
 
 @functools.lru_cache(maxsize=MOST)
-def _said(before: bytes, behind: bytes) -> tuple[str, Callable[..., CheckResult]]:
-    record = json.loads(b'{"stamp":%b%b' % (before, behind))
-    return record["stamp"], functools.partial(CheckResult, **fields_of(result_of(record["result"])))
+def _said(before: bytes, behind: bytes) -> CheckResult | None:
+    """The result of all lines that say so; None for a training, of which no other says the same."""
+    result = result_of(json.loads(b'{"stamp":%b%b' % (before, behind))["result"])
+    return None if FIGURES in result.figures else result

@@ -36,6 +36,7 @@ from types import MappingProxyType
 from grader.assignment.assignment import Assignment, Milestone, Track
 from grader.course.terms import Terms
 from grader.model import Applied, Decision, Graded, Line, Mark, Report, Void
+from grader.once import Once
 from grader.scoring.attempts import Scored, counted
 from grader.scoring.attention import attention
 from grader.scoring.breaches import Breach, breaches
@@ -140,6 +141,7 @@ def score(
         late=lateness.late,
         late_days=lateness.days,
         handed_in=lateness.words,
+        took=graded.took,
     )
 
 
@@ -175,7 +177,8 @@ def _said_once(lines: Sequence[Line]) -> tuple[Line, ...]:
         if line.result is not None and line.result.notes and line.state == "passed":
             fresh = tuple(note for note in line.result.notes if note not in said)
             said.update(fresh)
-            line = replace(line, result=replace(line.result, notes=fresh))
+            if fresh != line.result.notes:
+                line = replace(line, result=replace(line.result, notes=fresh))
         told.append(line)
     return tuple(told)
 
@@ -190,6 +193,13 @@ def _total(assignment: Assignment, track: Track | None, voids: Sequence[Void]) -
 
 
 def _line(row: Entry, outcome: Outcome) -> Line:
+    # The very same points: equal ones may be written in another way.
+    if row.shared and outcome.scores.get(row.item.id) is row.earned and row.item.id in outcome.counted:
+        return _shared_line(row)
+    return _line_of(row, outcome.scores.get(row.item.id), counted=row.item.id in outcome.counted)
+
+
+def _line_of(row: Entry, score: Decimal | None, *, counted: bool) -> Line:
     return Line(
         item=row.item.id,
         title=row.item.title or row.item.id,
@@ -197,8 +207,8 @@ def _line(row: Entry, outcome: Outcome) -> Line:
         state=row.state,
         maximum=row.item.points,
         earned=row.earned,
-        score=outcome.scores.get(row.item.id),
-        counted=row.item.id in outcome.counted,
+        score=score,
+        counted=counted,
         extra_credit=row.extra_credit,
         origin=row.item.origin,
         visibility=row.item.visibility,
@@ -207,6 +217,13 @@ def _line(row: Entry, outcome: Outcome) -> Line:
         comment=row.comment,
         result=row.result,
     )
+
+
+def _whole_line(row: Entry) -> Line:
+    return _line_of(row, row.earned, counted=True)
+
+
+_shared_line = Once(_whole_line)
 
 
 def _applied(outcome: Outcome, broken: Sequence[Breach], graded: Graded, lenient: bool) -> tuple[Applied, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from grader.assignment.assignment import Assignment, Item, Track
 from grader.errors import UsageError
 from grader.model import DOUBT_REASON, NARROW_REASON, CheckResult, Graded, LineState, Mark, Void
+from grader.once import Once
 from grader.thresholds import on_made_data
 
 STEP = Decimal("0.01")
@@ -25,7 +27,8 @@ class Entry(NamedTuple):
     """One item with its outcome. `earned is None`: open. `in_place`: it counts unless a choice leaves it out.
 
     `slot` is the item whose place it takes (its own, unless it replaces a manual one); `final`: a person overrode an
-    automatic item, so consequences leave it alone; `voided`: it is full for everybody, so lateness does too.
+    automatic item, so consequences leave it alone; `voided`: it is full for everybody, so lateness does too. `shared`:
+    everybody with this very result has the same row.
     """
 
     item: Item
@@ -39,6 +42,7 @@ class Entry(NamedTuple):
     message: str = ""
     comment: str = ""
     result: CheckResult | None = None
+    shared: bool = False
 
 
 def entries(
@@ -59,7 +63,13 @@ def entries(
     replaced: set[str | None] = {
         item.replaces for item in assignment.items if item.replaces and _computed(item, graded, own)
     }
-    rows = [_entry(item, graded, own.get(item.id), replaced, own, track, accepted) for item in assignment.items]
+    unusual = {*own, *replaced, *accepted}
+    rows = [
+        _shared_rows(item)(graded.results.get(item.id))
+        if _is_usual(item, graded) and track is None and item.id not in unusual
+        else _entry(item, graded, own.get(item.id), replaced, own, track, accepted)
+        for item in assignment.items
+    ]
     voided = {void.item: void for void in voids}
     return tuple(_voided(row, voided[row.slot]) if row.slot in voided else row for row in rows)
 
@@ -104,11 +114,29 @@ def _computed(item: Item, graded: Graded, marks: Mapping[str, Mark]) -> bool:
     return ran or item.id in marks
 
 
+def _is_usual(item: Item, graded: Graded) -> bool:
+    """Whether nothing but its result says what the item is worth, and others may have that very result."""
+    shared = item.id in graded.took or item.id not in graded.results
+    return shared and not (item.doubted_by or item.replaces or graded.refused)
+
+
+def _shared_row(item: Item, result: CheckResult | None) -> Entry:
+    graded = Graded(key="", results={} if result is None else {item.id: result})
+    return _entry(item, graded, None, (), {}, None, ())._replace(shared=True)
+
+
+def _rows_of(item: Item) -> Once[CheckResult | None, Entry]:
+    return Once(functools.partial(_shared_row, item))
+
+
+_shared_rows = Once(_rows_of)
+
+
 def _entry(
     item: Item,
     graded: Graded,
     mark: Mark | None,
-    replaced: set[str | None],
+    replaced: Collection[str | None],
     marks: Mapping[str, Mark],
     track: Track | None,
     accepted: Collection[str],

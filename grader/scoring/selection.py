@@ -27,6 +27,8 @@ class Outcome:
 def best(rows: Sequence[Entry], assignment: Assignment, broken: Sequence[Breach]) -> Outcome:
     """The outcome of the selection with which the student ends highest."""
     outcomes = [_outcome(rows, chosen, assignment, broken) for chosen in _selections(rows, assignment.choices)]
+    if len(outcomes) == 1:
+        return outcomes[0]
     return max(outcomes, key=lambda outcome: (outcome.total, _open_points(rows, outcome)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,7 +51,28 @@ def test_an_index_reads_what_the_journal_says(result, key, seconds):
                 journal.result(f"{key}{number}", CheckResult(**{**vars_of(result), "item": "b"}), "other")
         index, whole = Index(folder), read(folder).graded()
         # As text: not-a-number is no number's equal.
-        assert [repr(index.graded(one.key)) for one in whole] == [repr(one) for one in whole]
+        assert [repr(with_took(index.graded(one.key))) for one in whole] == [repr(one) for one in whole]
+
+
+def with_took(graded):
+    results = {
+        item: replace(result, observation=graded.took[item][0], seconds=graded.took[item][1])
+        if item in graded.took
+        else result
+        for item, result in graded.results.items()
+    }
+    return replace(graded, results=results, took={})
+
+
+def test_a_later_line_that_is_read_as_a_whole_takes_nothing_from_an_earlier_one(tmp_path):
+    """What the first one took is told beside its result, and must not be told of the second."""
+    with Journal(tmp_path / "grades", "tiny") as journal:
+        journal.start_run("tiny", "seed", {})
+        journal.submission(Submission(key="ada", root=Path("/nowhere"), digest="d"))
+        journal.result("ada", CheckResult(item="a", status="failed", observation="ab", seconds=0.5), "stamp")
+        journal.result("ada", CheckResult(item="a", status="passed", observation="no digest", seconds=2.5), "stamp")
+    found = Index(tmp_path / "grades").graded("ada")
+    assert (found.results["a"].seconds, found.took) == (2.5, {})
 
 
 def vars_of(result):
@@ -65,9 +87,15 @@ def line_of(**fields):
 def test_what_is_read_is_shared_by_lines_that_differ_in_what_they_took():
     usual = {"figures": {"x": 1}, "notes": ["one"]}
     lines = [line_of(**usual, observation="ab", seconds=took, sentence="It.") for took in (0.5, 1.5)]
-    (_, first), (stamp, second) = [read_result(line, beginning("k")) for line in lines]
-    assert (stamp, first.seconds, second.seconds, second.observation) == ("s", 0.5, 1.5, "ab")
-    assert first.figures is second.figures
+    (first, before), (second, after) = [read_result(line, beginning("k")) for line in lines]
+    assert (before, after) == (("ab", 0.5), ("ab", 1.5))
+    assert first is second
+    assert (first.figures, first.notes, first.observation, first.seconds) == ({"x": 1}, ("one",), "", 0.0)
+
+
+def test_a_training_is_read_as_a_whole():
+    line = line_of(figures={"training": {"value": 0.5}}, notes=[], observation="", seconds=1.5, sentence="")
+    assert read_result(line, beginning("k")) is None
 
 
 @pytest.mark.parametrize(

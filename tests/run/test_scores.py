@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tiny_assignment import ITEMS, tiny
 
 from grader.errors import UsageError
-from grader.model import CheckResult, Submission
+from grader.model import CheckResult, Submission, Violation
+from grader.release.keeping import stale
 from grader.results.journal import NAME, Journal
 from grader.run import processes
-from grader.run.scores import reports_of, scoring_of, write_results
+from grader.run.scores import reports_of, scores_of, scoring_of, write_results
 
 
 def write_class(folder: Path, *keys: str) -> None:
@@ -82,3 +85,31 @@ def test_a_damaged_last_line_is_one_that_was_being_written(tmp_path):
     (tmp_path / NAME).write_bytes(b"".join([*lines[:-1], lines[-2].replace(b'"status":"', b'"status:"')]))
     [report] = reports_of(tmp_path, tiny()[1])
     assert report.unfinished
+
+
+def test_what_submissions_share_is_written_as_if_each_had_its_own(tmp_path):
+    """Results in all that hang on more than the item, and the very same ones that only took something else."""
+    odd = [
+        CheckResult(item="exact", status="passed", credit=1.0, notes=("a", "b"), observation="ab", seconds=0.25),
+        CheckResult(item="exact", status="failed", credit=1 / 3, figures={"x": 0.5}, observation="cd", seconds=1e-05),
+        CheckResult(item="exact", status="passed", credit=0.0, seconds=1.0),
+        CheckResult(item="exact", status="failed", reason="misses narrowly", credit=0.5, observation="no digest"),
+        CheckResult(item="exact", status="grader_error", observation="0" * 300, seconds=2.0),
+    ]
+    with Journal(tmp_path, "tiny") as journal:
+        journal.start_run("tiny", "seed", {})
+        for number in range(3 * len(odd)):
+            key, found = f"student{number:02}", odd[number % len(odd)]
+            journal.submission(Submission(key=key, root=Path("/nowhere"), digest=key, files={"layers": "layers.py"}))
+            for place, item in enumerate(ITEMS):
+                took = number + place / 10
+                journal.result(key, replace(found, item=item, seconds=found.seconds + took), "stamp")
+            if number % 4:
+                journal.violation(key, Violation(rule=tiny()[1].rules[number % 4 - 1].id, message="it is used"))
+            journal.finished(key, {}, 1.0)
+    (tmp_path / "marks.csv").write_text(f"submission,item,points\nstudent01,{ITEMS[0]},0.5\n")
+    assignment = tiny()[1]
+    write_results(scoring_of(tmp_path, assignment))
+    assert not stale(tmp_path, scores_of(tmp_path, assignment))
+    [first, *_] = json.loads((tmp_path / "student10/report.json").read_text())["lines"]
+    assert (first["result"]["observation"], first["result"]["seconds"]) == ("ab", 10.25)
