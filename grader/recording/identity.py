@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -63,12 +64,13 @@ def folder_digest(folder: Path, leave_out: str = "") -> str:
 
 def files_below(folder: Path, leave_out: Collection[str] = ()) -> dict[str, bytes]:
     """{relative path: content} of all files, caches and the named top folders left out."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if parts[0] not in leave_out and "__pycache__" not in parts and path.is_file():
-            found[str(path.relative_to(folder))] = path.read_bytes()
-    return found
+    found: list[tuple[str, ...]] = []
+    for place, inside, names in os.walk(folder):  # half of what `rglob` takes, and every `score` asks
+        above = Path(place).relative_to(folder).parts
+        inside[:] = [name for name in inside if name != "__pycache__" and (above or name not in leave_out)]
+        found += [(*above, name) for name in names if above or name not in leave_out]
+    places = {str(Path(*parts)): folder.joinpath(*parts) for parts in sorted(found)}
+    return {name: path.read_bytes() for name, path in places.items() if path.is_file()}
 
 
 @functools.cache

@@ -24,7 +24,7 @@ from grader.course.terms import SUMMARY
 from grader.errors import GraderError, UsageError
 from grader.model import Person
 from grader.release import frozen, keeping
-from grader.reports.files import ATTEMPTS, CLASS, INTAKE, STAFF, write_text
+from grader.reports.files import ATTEMPTS, CLASS, INTAKE, SCORED, STAFF, write_text
 from grader.results import journal, log
 from grader.run.courses import TIMES, known_in
 from grader.run.scores import outlines_of, scoring_of, write_results
@@ -148,7 +148,8 @@ def _remove_work(folder: Path, assignment: Assignment, meant: _Meant) -> None:
 
 def _remove_names(folder: Path, meant: _Meant) -> None:
     """The names alone of people whose work is others' as well."""
-    (folder / CLASS).unlink(missing_ok=True)
+    for name in (CLASS, SCORED):
+        (folder / name).unlink(missing_ok=True)
     words = {word for person in meant.gone for word in (person.email, person.person_id) if word}
     _cut_table(folder / TIMES, words, instead=meant.key)
 
@@ -162,7 +163,8 @@ def _cut_people(folder: Path, kept: Sequence[Person], gone: Sequence[Person], kn
 
 def _remove_files(folder: Path, keys: Collection[str]) -> None:
     try:
-        (folder / CLASS).unlink(missing_ok=True)  # it may name everybody; `grader class` makes it anew
+        for name in (CLASS, SCORED):  # they may name everybody; `grader class` and `grader score` make them anew
+            (folder / name).unlink(missing_ok=True)
         for base in (folder, folder / journal.SUBMISSIONS, folder / ATTEMPTS):
             # Attempts that a stopped run laid out, and no journal knows, are theirs too.
             left = {path.name for key in keys for path in base.glob(f"{glob.escape(key)}~*")}

@@ -4,6 +4,7 @@
     DIR/items.csv                   one line per item
     DIR/attention.csv               what a person should look at
     DIR/intake.csv                  what became of every file that was handed in; names people, so it is for staff
+    DIR/.scored.jsonl               what the next scoring need not make again; may be deleted
     DIR/<key>/results.json          for Gradescope
     DIR/<key>/report.html           for the student: hidden items without their evidence
     DIR/<key>/report.json           everything, staff evidence included: not for students
@@ -16,6 +17,7 @@ give equal bytes.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -33,12 +35,13 @@ STAFF = "staff"
 ATTEMPTS = "attempts"
 INTAKE = "intake.csv"
 CLASS = "class.html"
+SCORED = ".scored.jsonl"  # what the next scoring need not make again
 FOLDER_MODE = 0o700
 MAX_KEY = 120
 
 
-def write_submission(out: Path, report: Report, *, counts: bool = True, pages: bool = True) -> None:
-    """Write what is said of one attempt, which counts or not; other files there stay.
+def write_submission(out: Path, report: Report, *, counts: bool = True, pages: bool = True) -> dict[str, str]:
+    """Write what is said of one attempt, which counts or not; other files there stay. The digest of every file.
 
     Without `pages` those that an earlier call wrote are taken away, because they would tell of other scores.
     Raises `GraderError` when the disk refuses.
@@ -47,12 +50,13 @@ def write_submission(out: Path, report: Report, *, counts: bool = True, pages: b
         # It may have been one of the others before.
         if attempt.number == report.attempt:
             shutil.rmtree(out / ATTEMPTS / attempt.key, ignore_errors=True)
-    place = _place(out, counts)
+    place, digests = _place(out, counts), {}
     for path, text in _submission_files(report, pages):
-        write_text(place / path, text)
+        digests[str(path)] = write_text(place / path, text)
     if not pages:
         for path in pages_of(report.key):
             (place / path).unlink(missing_ok=True)
+    return digests
 
 
 def write_tables(out: Path, reports: Sequence[Report], notices: Sequence[tuple[str, str]] = ()) -> None:
@@ -95,15 +99,17 @@ def merge_intake(out: Path, folders: Sequence[Path]) -> None:
         write_text(out / INTAKE, tables.intake((), *before))
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> str:
     """Write a whole file at once: into a temporary file beside it, then renamed over it. One that has the text stays.
 
-    Folders that are missing are made, readable by their owner only. Raises `GraderError` when the disk refuses.
+    Returns its SHA-256. Folders that are missing are made, readable by their owner only. Raises `GraderError` when the
+    disk refuses.
     """
     content = text.encode("utf-8", "replace")
+    digest = hashlib.sha256(content).hexdigest()
     with suppress(OSError):
         if path.read_bytes() == content:
-            return
+            return digest
     part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
     try:
         try:
@@ -117,6 +123,7 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         advice = "make room, or see to the folder's permissions, and run the same command again"
         raise GraderError(f"{path}: the result cannot be written: {error.strerror}; {advice}") from None
+    return digest
 
 
 def _made(path: Path) -> IO[bytes]:

@@ -12,7 +12,7 @@ import json
 import math
 import secrets
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -27,20 +27,20 @@ VERSION = 1
 
 def content(report: Report) -> dict[str, Any]:
     """The report as JSON data."""
-    return {"format": FORMAT, "version": VERSION, **_plain(_fields(report.whole()))}
+    return {name: _plain(value) for name, value in _fields(report.whole()).items()}
 
 
 def _fields(report: Report) -> dict[str, Any]:
-    return {name: value for name, value in fields_of(report).items() if name != "took"}
+    rest = {name: value for name, value in fields_of(report).items() if name != "took"}
+    return {"format": FORMAT, "version": VERSION, **rest}
 
 
 def dump(report: Report, said: Mapping[str, Said | None] | None = None) -> str:
     """The text of report.json; equal reports give equal text. `said`: as `said_of` has it, for who has it already."""
     known = said_of(report) if said is None else said
-    fields = {"format": FORMAT, "version": VERSION, **_fields(report)}
     try:
         lines = [_line(line, known[line.item], report.took.get(line.item)) for line in report.lines]
-        return _text({**fields, "lines": lines})
+        return _text({**_fields(report), "lines": lines})
     except ValueError:  # as in `text`
         return _text(content(report))
 
@@ -134,9 +134,9 @@ def parse(data: Any, name: str) -> Report:
         raise UsageError(f"{name}: this is not a report of the grader; expected a report.json")
     if data.get("version") != VERSION:
         raise UsageError(f"{name}: format version {data.get('version')}, this grader reads version {VERSION}")
-    fields = {key: value for key, value in data.items() if key not in ("format", "version")}
+    said = {key: value for key, value in data.items() if key not in ("format", "version")}
     try:
-        report: Report = _value(Report, fields)
+        report: Report = _record(Report, said)
     except (TypeError, ValueError, KeyError, InvalidOperation) as error:
         raise UsageError(f"{name}: the report is damaged ({error}); `grader score` writes it anew") from None
     return report
@@ -156,25 +156,27 @@ def _plain(value: object) -> Any:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def _value(hint: Any, data: Any) -> Any:
-    """JSON data as the type that a field is annotated with."""
+@functools.cache
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """What makes of JSON data the type that a field is annotated with; found once, since a report has hundreds."""
     origin, arguments = get_origin(hint), get_args(hint)
     if dataclasses.is_dataclass(hint):
-        return _record(hint, data)
+        return functools.partial(_record, hint)
     if origin in (Union, types.UnionType):
-        (inner,) = (argument for argument in arguments if argument is not type(None))
-        return None if data is None else _value(inner, data)
+        (inner,) = (_reader(argument) for argument in arguments if argument is not type(None))
+        return lambda data: None if data is None else inner(data)
     if origin is tuple:
-        return _tuple(arguments, data)
+        return functools.partial(_tuple, [_reader(kind) for kind in arguments if kind is not Ellipsis], arguments[-1])
     if origin is Mapping:
-        return {key: _value(arguments[1], entry) for key, entry in _expect(dict, data).items()}
+        entry_of = _reader(arguments[1])
+        return lambda data: {key: entry_of(entry) for key, entry in _expect(dict, data).items()}
     if origin is Literal:
-        return arguments[arguments.index(data)]
+        return lambda data: arguments[arguments.index(data)]
     if hint is Decimal:
-        return Decimal(_expect(str, data))
+        return lambda data: Decimal(_expect(str, data))
     if hint is float:
-        return float(data)
-    return data if hint is object else _expect(hint, data)
+        return float
+    return (lambda data: data) if hint is object else functools.partial(_expect, hint)
 
 
 def _expect(kind: type, data: Any) -> Any:
@@ -184,17 +186,21 @@ def _expect(kind: type, data: Any) -> Any:
 
 
 def _record(hint: Any, data: Any) -> Any:
-    hints = _hints(hint)
-    return hint(**{key: _value(hints[key], entry) for key, entry in _expect(dict, data).items()})
+    return hint(**values(hint, data))
+
+
+def values(record: type, data: Any) -> dict[str, Any]:
+    """Fields of a record from JSON data. Raises TypeError, ValueError, KeyError or InvalidOperation for other data."""
+    readers = _readers(record)
+    return {key: readers[key](entry) for key, entry in _expect(dict, data).items()}
 
 
 @functools.cache
-def _hints(record: type) -> dict[str, Any]:
-    """Made once: every one of a report's hundreds of records asks for them."""
-    return get_type_hints(record)
+def _readers(record: type) -> dict[str, Callable[[Any], Any]]:
+    return {name: _reader(hint) for name, hint in get_type_hints(record).items()}
 
 
-def _tuple(arguments: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
+def _tuple(readers: list[Callable[[Any], Any]], last: Any, data: Any) -> tuple[Any, ...]:
     entries = _expect(list, data)
-    kinds = [arguments[0]] * len(entries) if arguments[-1] is Ellipsis else list(arguments)
-    return tuple(_value(kind, entry) for kind, entry in zip(kinds, entries, strict=True))
+    each = readers * len(entries) if last is Ellipsis else readers
+    return tuple([read(entry) for read, entry in zip(each, entries, strict=True)])

@@ -6,8 +6,10 @@ A class of thousands fits in memory that way, and passes from process to process
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from grader.model import CheckResult, Line, LineState, Report
 from grader.once import Once
@@ -37,6 +39,28 @@ def _outlined(line: Line) -> Line:
 
 
 _outlined_once = Once(_outlined)
+
+
+def line_said(line: Line) -> list[object]:
+    """A line of an outline as JSON data."""
+    reason = line.result.reason if line.result is not None else ""
+    return [getattr(line, name) for name in _TEXTS] + [_text(getattr(line, name)) for name in _POINTS] + [reason]
+
+
+def line_from(said: Sequence[Any]) -> Line:
+    """The line of which `line_said` said so."""
+    texts, points = said[: len(_TEXTS)], said[len(_TEXTS) : -1]
+    given = dict(zip(_TEXTS, texts, strict=True)) | {
+        name: None if text is None else Decimal(text) for name, text in zip(_POINTS, points, strict=True)
+    }
+    return _line(**given, reason=said[-1])
+
+
+_TEXTS, _POINTS = ("item", "title", "question", "state", "counted", "extra_credit"), ("maximum", "earned", "score")
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else str(value)
 
 
 @functools.lru_cache(maxsize=100_000)

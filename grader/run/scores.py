@@ -12,6 +12,7 @@ Theory of operation
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -28,6 +29,7 @@ from grader.reports.outlines import outline
 from grader.results import log
 from grader.results.index import Index
 from grader.run.courses import held_by
+from grader.run.kept import Author, Kept, common, keep
 from grader.run.processes import in_processes
 from grader.scoring import score, score_class
 from grader.scoring.attention import Demand, demands
@@ -37,7 +39,7 @@ from grader.scoring.lateness import USUAL
 BATCH = 20  # authors whose results are in memory at once
 
 Entry = TypeVar("Entry")
-Write = Callable[[Report, bool], None]  # a report, and whether it is of the attempt that counts
+Write = Callable[[Report, bool], dict[str, str]]  # a report, and whether it is of the attempt that counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +75,15 @@ class Scoring:
     log: str
 
 
-@dataclass(frozen=True)
-class _Author:
-    """The report of the attempt that counts, those of others, and what somebody must decide."""
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """How authors are scored: every report is given to `write`, which writes `pages` or takes them away; what is `kept`
+    of them need not be made again. With `words`, in which what they say often is once, reports are whole, and stay."""
 
-    report: Report
-    others: list[Report]
-    demands: list[Demand]
+    write: Write | None = None
+    pages: bool = True
+    kept: Kept | None = None
+    words: dict[str, str] | None = None
 
 
 def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False, unmarked: bool = False) -> Scores:
@@ -87,7 +91,8 @@ def scores_of(folder: Path, assignment: Assignment, *, lenient: bool = False, un
 
     `unmarked`: as if nobody had given points. All reports are whole, which takes memory.
     """
-    return _scores(scoring_of(folder, assignment, lenient=lenient, unmarked=unmarked), whole=True)
+    scoring = scoring_of(folder, assignment, lenient=lenient, unmarked=unmarked)
+    return _scores(scoring, *_decided_on(scoring, _Way(words={})))
 
 
 def reports_of(folder: Path, assignment: Assignment) -> list[Report]:
@@ -97,7 +102,7 @@ def reports_of(folder: Path, assignment: Assignment) -> list[Report]:
 
 def outlines_of(scoring: Scoring) -> Scores:
     """The same with every report in outline."""
-    return _scores(scoring)
+    return _scores(scoring, *_decided_on(scoring, _Way(kept=Kept(scoring.folder, _common(scoring)))))
 
 
 def write_results(scoring: Scoring, *, pages: bool = True) -> Scores:
@@ -109,11 +114,14 @@ def write_results(scoring: Scoring, *, pages: bool = True) -> Scores:
     files.check_keys(scoring.attempts)
     files.check_keys(list(chain.from_iterable(scoring.attempts.values())))
 
-    def write(report: Report, counts: bool) -> None:
-        files.write_submission(scoring.folder, report, counts=counts, pages=pages)
+    def write(report: Report, counts: bool) -> dict[str, str]:
+        return files.write_submission(scoring.folder, report, counts=counts, pages=pages)
 
-    scores = _scores(scoring, write)
+    made_of = _common(scoring)
+    found, rows = _decided_on(scoring, _Way(write=write, pages=pages, kept=Kept(scoring.folder, made_of)))
+    scores = _scores(scoring, found, rows)
     files.write_tables(scoring.folder, scores.reports, scores.notices)
+    keep(scoring.folder, made_of, scoring.log, pages, found)
     return scores
 
 
@@ -149,25 +157,23 @@ def _grouped(entries: Iterable[Entry], name: Callable[[Entry], str]) -> dict[str
     return found
 
 
-def _scores(scoring: Scoring, write: Write | None = None, *, whole: bool = False) -> Scores:
-    """The scores after what people decided; every report is given to `write` once.
+def _common(scoring: Scoring) -> str:
+    """The digest of what the scores of all authors hang on."""
+    head = scoring.index.head
+    return common(scoring.assignment, head.seed, sorted(head.versions.items()), scoring.voids, scoring.lenient)
 
-    Raises UsageError for a bad line of dispositions.csv.
-    """
-    path = scoring.folder / dispositions.NAME
-    at_once = None if path.exists() else write
-    found = _judged(scoring, scoring.attempts, {}, at_once, whole)
-    asked: dict[tuple[str, int], tuple[dispositions.Row, Demand]] = {}
-    decisions: dict[str, list[Decision]] = {}
-    while True:
-        rows, now = _decided(scoring, found, asked, path)
-        changed = {owner for owner in {*decisions, *now} if decisions.get(owner) != now.get(owner)}
-        decisions = now
-        if not changed:
-            break
-        found |= _judged(scoring, changed, decisions, None, whole)
-    if write is not at_once:
-        found = _judged(scoring, scoring.attempts, decisions, write, whole)
+
+def _key(scoring: Scoring, owner: str, decisions: Sequence[Decision]) -> str:
+    """The digest of what the scores of one author hang on beside; "" for several attempts, of which nothing is kept."""
+    if len(scoring.attempts[owner]) > 1:
+        return ""
+    [key] = scoring.attempts[owner]
+    given = [replace(mark, line=0, file="") for mark in scoring.marks.get(owner, ())]
+    more = (key, scoring.times[key], scoring.alike.get(key, ()), given, scoring.terms.get(owner), list(decisions))
+    return hashlib.sha256(scoring.index.lines(key) + repr(more).encode("utf-8", "replace")).hexdigest()
+
+
+def _scores(scoring: Scoring, found: Mapping[str, Author], rows: list[dispositions.Row]) -> Scores:
     return Scores(
         reports=[author.report for author in found.values()],
         others=[report for author in found.values() for report in author.others],
@@ -177,42 +183,80 @@ def _scores(scoring: Scoring, write: Write | None = None, *, whole: bool = False
     )
 
 
+def _decided_on(scoring: Scoring, way: _Way) -> tuple[dict[str, Author], list[dispositions.Row]]:
+    """The scores after what people decided, and what to decide; every report is given to `way.write` once.
+
+    Raises UsageError for a bad line of dispositions.csv.
+    """
+    path = scoring.folder / dispositions.NAME
+    looking = replace(way, write=None)
+    at_once = looking if path.exists() else way
+    found = _judged(scoring, scoring.attempts, {}, at_once)
+    asked: dict[tuple[str, int], tuple[dispositions.Row, Demand]] = {}
+    decisions: dict[str, list[Decision]] = {}
+    while True:
+        rows, now = _decided(scoring, found, asked, path)
+        changed = {owner for owner in {*decisions, *now} if decisions.get(owner) != now.get(owner)}
+        decisions = now
+        if not changed:
+            break
+        found |= _judged(scoring, changed, decisions, looking)
+    if way is not at_once and way.write is not None:
+        found = _judged(scoring, scoring.attempts, decisions, way)
+    return found, rows
+
+
 def _judged(
-    scoring: Scoring,
-    owners: Collection[str],
-    decisions: Mapping[str, Sequence[Decision]],
-    write: Write | None,
-    whole: bool,
-) -> dict[str, _Author]:
+    scoring: Scoring, owners: Collection[str], decisions: Mapping[str, Sequence[Decision]], way: _Way
+) -> dict[str, Author]:
     """What becomes of some authors."""
     names = sorted(owners)
-    words: dict[str, str] | None = {} if whole else None  # whole reports stay, so what they say often is kept once
 
-    def some(share: slice) -> list[_Author]:
+    def some(share: slice) -> list[Author]:
         mine = names[share]
         batches = [mine[begin : begin + BATCH] for begin in range(0, len(mine), BATCH)]
-        return [author for batch in batches for author in _authors(scoring, batch, decisions, write, words)]
+        return [author for batch in batches for author in _authors(scoring, batch, decisions, way)]
 
-    return dict(zip(names, some(slice(None)) if whole else in_processes(some, len(names)), strict=True))
+    at_once = way.words is not None
+    return dict(zip(names, some(slice(None)) if at_once else in_processes(some, len(names)), strict=True))
 
 
 def _authors(
-    scoring: Scoring,
-    owners: Sequence[str],
-    decisions: Mapping[str, Sequence[Decision]],
-    write: Write | None,
-    words: dict[str, str] | None,
-) -> list[_Author]:
-    """What becomes of a few authors, step by step, so that a processor keeps the code of each in its caches."""
-    judged = [[_graded(scoring, key, words) for key in scoring.attempts[owner]] for owner in owners]
+    scoring: Scoring, owners: Sequence[str], decisions: Mapping[str, Sequence[Decision]], way: _Way
+) -> list[Author]:
+    """What becomes of a few authors: what is kept of them, or it is made anew."""
+    if way.kept is None:
+        return _made(scoring, owners, decisions, way)
+    keys = {owner: _key(scoring, owner, decisions.get(owner, ())) for owner in owners}
+    pages = way.pages if way.write is not None else None
+    known = {owner: way.kept.author(owner, key, scoring.log, pages) for owner, key in keys.items()}
+    new = [owner for owner, author in known.items() if author is None]
+    made = dict(zip(new, _made(scoring, new, decisions, way), strict=True))
+    return [known[owner] or replace(made[owner], key=keys[owner]) for owner in owners]
+
+
+def _made(
+    scoring: Scoring, owners: Sequence[str], decisions: Mapping[str, Sequence[Decision]], way: _Way
+) -> list[Author]:
+    """Step by step, so that a processor keeps the code of each in its caches."""
+    judged = [[_graded(scoring, key, way.words) for key in scoring.attempts[owner]] for owner in owners]
     scored = [_scored(scoring, owner, own, decisions.get(owner, ())) for owner, own in zip(owners, judged, strict=True)]
-    if write is not None:
-        for report, others in scored:
-            for one in (report, *others):
-                write(one, one is report)
-    if words is not None:
-        return [_Author(report, others, demands(report)) for report, others in scored]
-    return [_Author(outline(report), [outline(one) for one in others], demands(report)) for report, others in scored]
+    if way.words is not None:
+        return [Author(report, others, demands(report)) for report, others in scored]
+    written = [_written(report, others, way.write) for report, others in scored]
+    return [
+        Author(outline(report), [outline(one) for one in others], demands(report), written=digests)
+        for (report, others), digests in zip(scored, written, strict=True)
+    ]
+
+
+def _written(report: Report, others: Sequence[Report], write: Write | None) -> dict[str, str]:
+    if write is None:
+        return {}
+    digests = write(report, True)
+    for one in others:
+        write(one, False)
+    return digests
 
 
 def _scored(
@@ -246,7 +290,7 @@ def _graded(scoring: Scoring, key: str, words: dict[str, str] | None) -> Graded:
 
 def _decided(
     scoring: Scoring,
-    found: Mapping[str, _Author],
+    found: Mapping[str, Author],
     asked: dict[tuple[str, int], tuple[dispositions.Row, Demand]],
     path: Path,
 ) -> tuple[list[dispositions.Row], dict[str, list[Decision]]]:
