@@ -23,6 +23,7 @@ import secrets
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
@@ -140,8 +141,8 @@ def _private(path: str, flags: int) -> int:
 
 
 def _make_folders(folder: Path) -> None:
-    missing = [step for step in (folder, *folder.parents) if not step.exists()]
-    for step in reversed(missing):
+    missing = takewhile(lambda step: not step.exists(), (folder, *folder.parents))
+    for step in reversed(list(missing)):
         step.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 

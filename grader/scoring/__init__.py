@@ -43,7 +43,7 @@ from grader.scoring.breaches import Breach, breaches
 from grader.scoring.charging import charged_once
 from grader.scoring.entries import Entry, entries
 from grader.scoring.lateness import USUAL, lateness_of, reached
-from grader.scoring.selection import Outcome, best
+from grader.scoring.selection import Outcome, best, selections
 from grader.thresholds import decided
 
 __all__ = ["score", "score_class"]
@@ -75,7 +75,9 @@ def score_class(
         lifted.setdefault(decision.submission, []).append(decision)
     reports = []
     for owner, own in sorted(owned.items()):
-        held = replace(terms.get(owner, USUAL), reached=reached(own, assignment))
+        held = terms.get(owner, USUAL)
+        if assignment.late.early:
+            held = replace(held, reached=reached(own, assignment))
         judged = partial(score, lenient=lenient, voids=voids, decisions=lifted.get(owner, ()))
         scored = [Scored(one, judged(_called(one, owner), assignment, given.get(owner, ()), held)) for one in own]
         reports.append(counted(scored, assignment.counts))
@@ -106,8 +108,9 @@ def score(
     rows = entries(graded, assignment, marks, track, voids, {decision.item for decision in decided_here})
     lateness = lateness_of(graded, assignment.late, terms)
     broken = _after_decisions(breaches(graded, assignment, lateness) if graded.finished else (), decided_here)
-    strict = best(rows, assignment, broken)
-    plain = best(rows, assignment, ()) if broken else strict
+    selected = list(selections(rows, assignment.choices))
+    strict = best(rows, selected, assignment, broken)
+    plain = best(rows, selected, assignment, ()) if broken else strict
     counted = plain if lenient else strict
     early = [_early(number, entry) for number, entry in enumerate(terms.reached, start=1)]
     bonus = sum((line.maximum for line in early), Decimal(0))

@@ -112,10 +112,8 @@ def _killed(lines: Sequence[Line]) -> list[str]:
         SELF_KILLED_REASON: "The process was killed while the machine had memory left, "
         "which looks deliberate if nobody here killed it",
     }
-    found = {
-        reason: [line.item for line in lines if line.counted and line.result and line.result.reason == reason]
-        for reason in told
-    }
+    killed = [(line.result.reason, line.item) for line in lines if line.counted and line.result and line.result.reason]
+    found = {reason: [item for why, item in killed if why == reason] for reason in told}
     return [f"{told[reason]}: {listed(items)}." for reason, items in found.items() if items]
 
 
@@ -137,6 +135,8 @@ def _unread(lines: Sequence[Line]) -> list[str]:
             first = line.result.message.partition("\n")[0].removeprefix("Not attempted: ")
             if _is_unread(line.result, first):
                 found.setdefault(one_line(first, 300), []).append(line)
+    if not found:
+        return []
     total = sum((line.maximum for line in lines if line.counted and not line.extra_credit), Decimal(0))
     sentences = []
     for first, hit in found.items():
@@ -200,9 +200,10 @@ def _place(entry: Applied) -> str:
 
 def _zero_score(lines: Sequence[Line], total: Decimal) -> list[str]:
     """A zero for code that was written is worth a look; a zero for an untouched template is not."""
+    if total > 0:
+        return []
     tried = [line.item for line in lines if line.counted and line.state in ("failed", "partly", "passed")]
-    worth = any(line.maximum for line in lines if line.item in tried)
-    if total > 0 or not worth:
+    if not any(line.maximum for line in lines if line.item in tried):
         return []
     return [f"The score is 0 although code was written: {listed(tried)}."]
 

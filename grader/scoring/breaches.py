@@ -39,7 +39,7 @@ def breaches(graded: Graded, assignment: Assignment, lateness: Lateness) -> tupl
     """
     broken = []
     ordered = sorted(graded.violations, key=_position)
-    for place, rule in enumerate(assignment.rules):
+    for place, rule in enumerate(assignment.rules if ordered else ()):
         violations = tuple(found for found in ordered if found.rule == rule.id)
         if violations:
             what = rule.consequence

@@ -23,13 +23,14 @@ def charged_once(graded: Graded, assignment: Assignment) -> Graded:
         result = results.get(item.id)
         if result is None or result.status != "failed":
             continue
-        where = (assignment.part(item.part).file if item.part else None, result.only)
         if _charges(graded.results.get(result.charged_with), result.hint):
             results[item.id] = _given(result, f"The same mistake as in {result.charged_with}, charged there.")
-        elif result.only and where in seen:
-            results[item.id] = _given(result, f"Only where {result.only} is 1, as in {seen[where]}, charged there.")
         elif result.only:
-            seen[where] = item.id
+            where = (assignment.part(item.part).file if item.part else None, result.only)
+            if where in seen:
+                results[item.id] = _given(result, f"Only where {result.only} is 1, as in {seen[where]}, charged there.")
+            else:
+                seen[where] = item.id
     return replace(graded, results=results)
 
 

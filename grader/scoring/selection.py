@@ -24,9 +24,11 @@ class Outcome:
     total: Decimal
 
 
-def best(rows: Sequence[Entry], assignment: Assignment, broken: Sequence[Breach]) -> Outcome:
-    """The outcome of the selection with which the student ends highest."""
-    outcomes = [_outcome(rows, chosen, assignment, broken) for chosen in _selections(rows, assignment.choices)]
+def best(
+    rows: Sequence[Entry], selected: Sequence[frozenset[str]], assignment: Assignment, broken: Sequence[Breach]
+) -> Outcome:
+    """The outcome of that one of these selections with which the student ends highest."""
+    outcomes = [_outcome(rows, chosen, assignment, broken) for chosen in selected]
     if len(outcomes) == 1:
         return outcomes[0]
     return max(outcomes, key=lambda outcome: (outcome.total, _open_points(rows, outcome)))
@@ -37,7 +39,7 @@ def _open_points(rows: Sequence[Entry], outcome: Outcome) -> Decimal:
     return sum((row.item.points for row in open_rows), ZERO)
 
 
-def _selections(rows: Sequence[Entry], choices: Sequence[Choice]) -> Iterator[frozenset[str]]:
+def selections(rows: Sequence[Entry], choices: Sequence[Choice]) -> Iterator[frozenset[str]]:
     """Every set of counted items that the choices allow, in the order of the rubric."""
     present = [row for row in rows if row.in_place]
     slots = {row.slot for row in present}
