@@ -15,11 +15,12 @@ from grader.course import dispositions, forgotten, marks, people
 from grader.course.forgotten import Forgotten
 from grader.course.voids import NAME as VOIDS
 from grader.errors import UsageError
-from grader.reports.files import merge_intake, write_text
+from grader.reports.files import linked, merge_intake, write_text
 from grader.results.journal import SUBMISSIONS, SUITE, read
 from grader.results.log import head
 from grader.results.merging import Merged, merge
 from grader.run.courses import COURSE_PATH, TIMES, remember_course
+from grader.run.kept import bring
 
 
 def run(folders: Sequence[Path], out: Path, as_json: bool, assignments: Path | None, *, pages: bool = True) -> int:
@@ -61,6 +62,7 @@ def combine(
     if decided:
         write_text(out / dispositions.NAME, decisions)
     remember_course(out, assignment, course_for(out, assignment.slug, assignments, None), times)
+    bring(merged.origins, out, pages)
     return finish(out, assignment, lenient=lenient, as_json=as_json, pages=pages)
 
 
@@ -94,14 +96,7 @@ def _bring_files(folders: Sequence[Path], merged: Merged, out: Path) -> None:
     for key, folder, there in merged.origins:
         found, target = folder / SUBMISSIONS / there, out / SUBMISSIONS / key
         if found.is_dir() and not target.exists():
-            shutil.copytree(found, target, copy_function=_linked)
-
-
-def _linked(source: str, target: str) -> None:
-    try:
-        Path(target).hardlink_to(source)
-    except OSError:
-        shutil.copy2(source, target)
+            shutil.copytree(found, target, copy_function=lambda one, other: linked(Path(one), Path(other)))
 
 
 def _one_of(folders: Sequence[Path], name: str) -> Path | None:

@@ -156,6 +156,29 @@ def _submission_files(report: Report, pages: bool) -> Iterator[tuple[Path, str]]
         yield staff, html.page(whole, staff=True, said=said)
 
 
+def link_results(folder: Path, out: Path, key: str, *, pages: bool) -> bool:
+    """Let a submission have the files of another results folder, shared until either writes its own; whether it has."""
+    paths = [Path(key) / "results.json", Path(key) / "report.json", *(pages_of(key) if pages else ())]
+    # A file that is there may be shared already, and is not written into.
+    if any((out / path).exists() for path in paths):
+        return False
+    try:
+        for path in paths:
+            _make_folders((out / path).parent)
+            linked(folder / path, out / path)
+    except OSError:
+        return False
+    return True
+
+
+def linked(source: Path, target: Path) -> None:
+    """A file under another name; a copy where the file system has no links."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def pages_of(key: str) -> tuple[Path, Path]:
     """Where the student's page and that for staff are."""
     return Path(key) / "report.html", Path(STAFF) / f"{key}.html"

@@ -13,7 +13,7 @@ import json
 import math
 import sys
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +24,7 @@ from grader.assignment.assignment import Assignment
 from grader.model import Report, fields_of
 from grader.recording.identity import folder_digest
 from grader.reports import full
-from grader.reports.files import SCORED, pages_of, write_text
+from grader.reports.files import SCORED, check_keys, link_results, pages_of, write_text
 from grader.reports.outlines import line_from, line_said
 from grader.results import log
 from grader.scoring.attention import Demand
@@ -47,18 +47,19 @@ class Author:
 
 
 class Kept:
-    """What a results folder has kept. `made_of`: what all authors have in common, as `common` has it."""
+    """What a results folder has kept. `made_of`: what all authors have in common, as `common` has it; None for any."""
 
-    def __init__(self, folder: Path, made_of: str) -> None:
+    def __init__(self, folder: Path, made_of: str | None = None) -> None:
         self._folder = folder
+        self.made_of, self.log, self.pages = "", "", False
         self._authors: dict[str, bytes] = {}
         whole, _, rest = _read(folder / SCORED).partition(b"\n")
         if hashlib.sha256(rest).hexdigest().encode() != whole:
             return
         first, *authors = rest.splitlines()
         head = json.loads(first)
-        if authors and (head["format"], head["made_of"]) == (FORMAT, made_of):
-            self._log, self._pages = head["log"], head["pages"]
+        if authors and head["format"] == FORMAT and made_of in (None, head["made_of"]):
+            self.made_of, self.log, self.pages = head["made_of"], head["log"], head["pages"]
             self._lines = [line_from(entry) for entry in head["lines"]]
             self._usual = Report(**full.values(Report, head["usual"]), lines=(), log="")
             self._authors = dict(zip(head["authors"], authors, strict=True))
@@ -71,18 +72,46 @@ class Kept:
         made = json.loads(self._authors[owner])
         if made["key"] != key or (pages is not None and not self._stands(made, log_head, pages)):
             return None
+        return self._author(made, log_head)
+
+    def as_it_was(self, owner: str) -> Author | None:
+        """What was made of an author, whatever has changed since."""
+        return self._author(json.loads(self._authors[owner]), self.log) if owner in self._authors else None
+
+    def _author(self, made: Mapping[str, Any], log_head: str) -> Author:
         lines = tuple([self._lines[number] for number in made["lines"]])
         report = replace(self._usual, **full.values(Report, made["report"]), lines=lines, log=log_head)
-        return Author(report, [], [Demand(*demand) for demand in made["demands"]], key, made["written"])
+        return Author(report, [], [Demand(*demand) for demand in made["demands"]], made["key"], made["written"])
 
     def _stands(self, made: Mapping[str, Any], log_head: str, pages: bool) -> bool:
         """Whether the files are there that would be written now, and no others."""
-        if (self._log, self._pages) != (log_head, pages):
+        if (self.log, self.pages) != (log_head, pages):
             return False
         if any(log.digest(self._folder / path) != digest for path, digest in made["written"].items()):
             return False
         key = made["report"].get("key", self._usual.key)
         return pages or not any((self._folder / path).exists() for path in pages_of(key))
+
+
+def bring(origins: Sequence[tuple[str, Path, str]], out: Path, pages: bool) -> None:
+    """Bring what other results folders have kept, with the files, into one that has the same submissions: (key, folder,
+    key there) each. What does not fit here the next scoring finds, as it does of its own."""
+    check_keys({key for key, _, _ in origins})
+    known = {folder: Kept(folder) for folder in dict.fromkeys(folder for _, folder, _ in origins)}
+    first = next((kept for kept in known.values() if kept.made_of), None)
+    if first is None:
+        return
+    pages = pages and first.pages
+    found = {}
+    for key, folder, there in origins:
+        kept = known[folder]
+        fits = key == there and (kept.made_of, kept.log) == (first.made_of, first.log) and kept.pages >= pages
+        author = kept.as_it_was(key) if fits else None
+        if author is not None:
+            wanted = [path for path in author.written if pages or Path(path) not in pages_of(key)]
+            if link_results(folder, out, key, pages=pages):
+                found[key] = replace(author, written={path: author.written[path] for path in wanted})
+    keep(out, first.made_of, first.log, pages, found)
 
 
 def keep(folder: Path, made_of: str, log_head: str, pages: bool, authors: Mapping[str, Author]) -> None:

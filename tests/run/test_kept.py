@@ -9,8 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tiny_assignment import ITEMS, tiny
+from tiny_assignment import ITEMS, ROOT, tiny
 
+from grader.commands import merge
 from grader.model import CheckResult, Submission, Violation
 from grader.reports.files import SCORED
 from grader.results import log
@@ -229,3 +230,37 @@ def test_numbers_that_json_does_not_have_are_not_kept(folder, read_again):
     write(folder)
     assert sorted(read_again) == ["ada", "cleo", "cleo~2"]
     assert json.loads((folder / "ada/report.json").read_text())["seconds"] == "nan"
+
+
+def class_of(folder, **took):
+    """A results folder of the tiny assignment with some submissions; the more they took, the worse they are."""
+    with Journal(folder, "tiny") as journal:
+        journal.start_run("tiny", "seed", {"grader": "0.2"})
+        for key, seconds in took.items():
+            hand_in(journal, key, key)
+            for place, item in enumerate(ITEMS):
+                status = "passed" if place > seconds else "failed"
+                journal.result(
+                    key, CheckResult(item=item, status=status, credit=float(place > seconds), seconds=seconds), "s"
+                )
+            journal.finished(key, {"level": "strict"}, seconds)
+    return folder
+
+
+@pytest.mark.parametrize("pages", [True, False])
+def test_merging_brings_what_the_parts_have(tmp_path, read_again, capsys, pages):
+    """Of whom both parts tell is made anew; so is whose files are not as they were written."""
+    parts = [class_of(tmp_path / "one", ada=1.0, bob=2.0, cleo=3.0), class_of(tmp_path / "two", ada=0.5, dan=4.0)]
+    for part in parts:
+        shutil.copytree(part, tmp_path / f"bare {part.name}")
+        write(part, tiny()[1])
+    (parts[0] / "bob/results.json").write_text("another text")
+    before = [content(part) for part in parts]
+    read_again.clear()
+    merge.run(parts, tmp_path / "whole", False, ROOT, pages=pages)
+    assert sorted(read_again) == ["ada", "bob"]
+    merge.run([tmp_path / "bare one", tmp_path / "bare two"], tmp_path / "bare", False, ROOT, pages=pages)
+    assert content(tmp_path / "whole") == content(tmp_path / "bare")
+    (tmp_path / "whole/marks.csv").write_text("submission,item,points\ncleo,essay,1\n")
+    write(tmp_path / "whole", tiny()[1], pages=pages)
+    assert [content(part) for part in parts] == before, "what is shared is not written into"
