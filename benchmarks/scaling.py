@@ -2,6 +2,7 @@
 
 python -m benchmarks.scaling                           the table, from figures measured here: one small class is graded
 python -m benchmarks.scaling --stored 40000            besides, that many results put together and scored
+python -m benchmarks.scaling --stored 40000 --scored   the same of parts that hold results, as `grade` leaves them
 """
 
 from __future__ import annotations
@@ -76,9 +77,11 @@ def _copies(known: Sequence[Sequence[dict[str, object]]], keys: Sequence[str]) -
             yield json.dumps(copy, separators=(",", ":")) + "\n"
 
 
-def stored(count: int, base: Path, out: Path) -> list[str]:
-    """Merge and score that many; lines for the page."""
+def stored(count: int, base: Path, out: Path, *, scored: bool) -> list[str]:
+    """Merge and score that many; lines for the page. `scored`: the parts hold results, and not the journal alone."""
     folders = lay_out(base, out / "parts", count)
+    for folder in folders if scored else ():
+        command("score", folder, "--no-pages")
     size = sum((folder / NAME).stat().st_size for folder in folders) / (1 << 20)
     lines = [f"{count:,} stored results of {SLUG} in {len(folders)} shards, {size:.0f} MiB of journals"]
     for name, arguments in (("merge", ["merge", *folders, "--out", out / "all"]), ("score", ["score", out / "all"])):
@@ -171,6 +174,7 @@ def main() -> None:
     """Print what docs/scaling.md holds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stored", type=int, default=0)
+    parser.add_argument("--scored", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--base", type=Path, help="results of the five demo submissions, if they are there already")
     asked = parser.parse_args()
@@ -181,7 +185,7 @@ def main() -> None:
             demo = open_assignment(SLUG, None)[0].suite / "submissions" / "demo"
             command("grade", SLUG, *sorted(demo.iterdir()), "--training", "off", "--out", base, "--seed", "demo")
         if asked.stored:
-            print("\n".join(stored(asked.stored, base, Path(place) / "stored")))
+            print("\n".join(stored(asked.stored, base, Path(place) / "stored", scored=asked.scored)))
         if asked.rounds:
             figures = measure(base, asked.rounds)
             print(figures)
