@@ -87,7 +87,10 @@ class Kept:
         """Whether the files are there that would be written now, and no others."""
         if (self.log, self.pages) != (log_head, pages):
             return False
-        if any(log.digest(self._folder / path) != digest for path, digest in made["written"].items()):
+        try:
+            if any(log.digest(self._folder / path) != digest for path, digest in made["written"].items()):
+                return False
+        except OSError:
             return False
         key = made["report"].get("key", self._usual.key)
         return pages or not any((self._folder / path).exists() for path in pages_of(key))

@@ -170,6 +170,21 @@ def test_a_page_that_was_put_back_goes_again(folder, read_again):
     assert not (folder / "ada/report.html").exists()
 
 
+def test_a_file_that_cannot_be_read_is_written_anew(folder, read_again, monkeypatch):
+    write(folder)
+    unreadable, read = folder / "ada/results.json", Path.read_bytes
+
+    def refuse(path):
+        if path == unreadable:
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    read_again.clear()
+    write(folder)
+    assert sorted(read_again) == ["ada", "cleo", "cleo~2"]
+
+
 def test_decisions_change_whom_they_concern(folder, read_again):
     write(folder)
     before = (folder / "bob/report.json").read_bytes()
