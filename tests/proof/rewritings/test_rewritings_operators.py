@@ -44,7 +44,11 @@ def test_a_class_has_a_second_name():
     assert after == uses.replace("    pass\n", "    pass\n\n\nOwnA = A\n")
 
 
+OBJECT = "class Memory:\n    pass\n\n\nclass Net:\n    def forward(self, x):\n        "
 SILENT = [
+    ("strided", f"{OBJECT}return Memory(x)"),
+    ("strided", f"{OBJECT}memory = Memory(x)\n        return memory"),
+    ("strided", f"{OBJECT}size = len(x)\n        return size"),
     ("padding-index-first", "self.position_embedding = nn.Embedding(n, d)"),
     ("padding-index-first", "self.e = nn.Embedding(n, d, padding_idx=1)"),
     ("einsum", "y = a @ b"),

@@ -71,14 +71,13 @@ def _returned(source: Source, node: ast.AST) -> list[ast.expr]:
         return []
     values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
     kinds = ast.Call | ast.BinOp | ast.Name
-    numbers = {
+    other = {*NO_TENSOR, *(part.name for part in ast.walk(source.tree) if isinstance(part, ast.ClassDef))}
+    no_tensors = {
         name
         for part in ast.walk(function)
-        if isinstance(part, ast.Assign) and called(part.value) == "int"
+        if isinstance(part, ast.Assign) and called(part.value) in other
         for target in part.targets
         for name in names_in(target)
     }
-    values = [value for value in values if not names_in(value) <= numbers]
-    return [
-        value for value in values if isinstance(value, kinds) and called(value) not in NO_TENSOR and len(values) < 3
-    ]
+    values = [value for value in values if not names_in(value) <= no_tensors]
+    return [value for value in values if isinstance(value, kinds) and called(value) not in other and len(values) < 3]
