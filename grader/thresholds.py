@@ -67,7 +67,7 @@ def measured(result: CheckResult) -> Mapping[str, object] | None:
     found = of_training(result)
     if found is None or found.get("counts") is not True:
         return None
-    complete = isinstance(found.get("value"), float | int) and isinstance(found.get("source"), str)
+    complete = type(found.get("value")) in (float, int) and isinstance(found.get("source"), str)
     return found if complete else None
 
 

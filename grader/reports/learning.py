@@ -73,9 +73,9 @@ def comparison_of(lines: Sequence[Line]) -> Comparison | None:
     """The trainings among some lines; None when fewer than two were measured, or not by one metric on one source."""
     found = [(line, of_training(line.result)) for line in lines]
     measured = [(line, entry) for line, entry in found if entry is not None and _counts(entry)]
-    if len(measured) < 2 or len({(entry.get("metric"), entry.get("source")) for _, entry in measured}) > 1:
+    if len(measured) < 2 or len({(entry["metric"], entry["source"]) for _, entry in measured}) > 1:
         return None
-    metric = str(measured[0][1].get("metric"))
+    metric = str(measured[0][1]["metric"])
     beside = list(dict.fromkeys(str(name) for _, entry in measured for name in _beside(entry)))
     values = [float(str(entry["value"])) for _, entry in measured]
     best = min(values) if metric in ("perplexity", "loss") else max(values)
@@ -91,7 +91,10 @@ def comparison_of(lines: Sequence[Line]) -> Comparison | None:
 
 
 def _counts(found: Mapping[str, object]) -> bool:
-    return found.get("counts") is True and isinstance(found.get("value"), (int, float))
+    value = found.get("value")
+    measured = type(value) is float or (type(value) is int and abs(value) < DRAWABLE)
+    named = isinstance(found.get("metric"), str) and isinstance(found.get("source"), str)
+    return found.get("counts") is True and measured and named
 
 
 def _compared(line: Line, found: Mapping[str, object], beside: Sequence[str], place: str) -> tuple[str, ...]:

@@ -101,7 +101,8 @@ def bring(origins: Sequence[tuple[str, Path, str]], out: Path, pages: bool) -> N
     key there) each. What does not fit here the next scoring finds, as it does of its own."""
     check_keys({key for key, _, _ in origins})
     known = {folder: Kept(folder) for folder in dict.fromkeys(folder for _, folder, _ in origins)}
-    first = next((kept for kept in known.values() if kept.made_of), None)
+    # Reports that name a line of a log tell of that folder alone: logs are not merged.
+    first = next((kept for kept in known.values() if kept.made_of and not kept.log), None)
     if first is None:
         return
     pages = pages and first.pages

@@ -10,7 +10,7 @@ from decimal import Decimal
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from learning_examples import ACCURACY, DIVERGED, PERPLEXITY, trained
 from report_examples import ADA, ASSIGNMENT, HOSTILE
@@ -247,8 +247,15 @@ def test_no_figures_break_a_reader(figures):
         assert spark(entry)
 
 
+WRONG = {"counts": True, "value": 0.5, "metric": "accuracy", "source": "made"}
+
+
 @settings(max_examples=50)
 @given(st.lists(HOSTILE_FIGURES, min_size=2, max_size=3))
+@example([WRONG, {**WRONG, "source": []}])
+@example([WRONG, {**WRONG, "metric": {}}])
+@example([WRONG, {**WRONG, "value": False}])
+@example([WRONG, {**WRONG, "value": 10**400}])
 def test_no_figures_break_a_comparison(several):
     comparison_of(
         [
