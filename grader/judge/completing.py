@@ -7,10 +7,10 @@ import pytest
 from grader.errors import GraderError
 from grader.judge.calls import Key
 from grader.judge.chance import depends_on_chance
+from grader.judge.handed import reference_handed
 from grader.judge.plugin import Stage
-from grader.judge.preparing import reference_handed
 from grader.judge.reference_run import Recorded
-from grader.judge.replay import bodies_of, play
+from grader.judge.replay import bodies_of, player
 from grader.judge.stock import Stock
 from grader.judge.submissions import Trial
 
@@ -33,7 +33,7 @@ def complete(trial: Trial, stock: Stock) -> None:
 def _hand_in(trial: Trial, recorded: Recorded) -> None:
     def perform(test: pytest.Function, fixtures: dict[str, object]) -> None:
         body = next(iter(bodies_of(test, fixtures, recorded).values()))
-        trial.variants.hand_in(recorded.item.id, lambda student, files: play(body.of(student, files), recorded))
+        trial.variants.hand_in(recorded.item.id, player(body, recorded))
 
     reference = trial.reference
     with trial.plugin.staged(Stage(reference, reference, reference_handed(trial.assignment), perform)):

@@ -11,7 +11,7 @@ from grader.judge.bindings import Binding
 from grader.judge.drawing import draw, is_drawn, item_seed, weight
 from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded
-from grader.judge.replay import Attempt, Body, Explained, outcome_of, play
+from grader.judge.replay import Attempt, Body, Explained, outcome_of, player
 from grader.judge.sides import Desk
 from grader.judge.variants import Variants
 from grader.judge.verdicts import Verdict
@@ -53,7 +53,7 @@ class Explainer:
         """Explain `attempt`, whose case has just been repeated and gave `found`, with its own binding."""
         drawn = attempt.drawn or {}
         if self._plugin.reads_files(recorded.item.id):
-            self._variants.hand_in(recorded.item.id, lambda student, files: play(body.of(student, files), recorded))
+            self._variants.hand_in(recorded.item.id, player(body, recorded))
         # A slow disagreement may have used the item's time up; explaining it gets some of its own.
         self._desk.give(max(self._desk.left, SHRINK_SECONDS))
         hint, charged_with = self._hint(attempt.route, recorded, body, drawn)

@@ -96,6 +96,12 @@ def reference_files(assignment: Assignment) -> dict[str, str]:
     return found
 
 
+def reference_handed(assignment: Assignment, edited: Mapping[str, str] | None = None) -> HandedIn:
+    """The reference's files as a test may read them; `edited` as in `HandedIn`."""
+    expected = {file.id: file.path for file in assignment.files}
+    return HandedIn(assignment.reference, reference_files(assignment), expected, edited)
+
+
 def file_specs(assignment: Assignment, files: Mapping[str, str]) -> tuple[FileSpec, ...]:
     """What a worker needs to know about the files of a submission."""
     return tuple(

@@ -18,8 +18,8 @@ import torch
 
 from grader.datasets.source import DamagedData, DataSource, MissingData
 from grader.judge.drawing import inner_of
+from grader.judge.handed import reference_handed
 from grader.judge.plugin import Stage
-from grader.judge.preparing import reference_handed
 from grader.judge.reference_run import Recorded
 from grader.judge.submissions import Trial
 from grader.judge.training_run import Gym, TrainingRun

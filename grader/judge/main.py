@@ -37,10 +37,11 @@ from grader.assignment.manifest import load
 from grader.errors import AuthorError, GraderError
 from grader.judge.completing import complete
 from grader.judge.examining import examine
+from grader.judge.handed import reference_handed
 from grader.judge.judging import job_of, judge
 from grader.judge.lacking_data import data_of_trainings
 from grader.judge.plugin import JudgePlugin, run_suite
-from grader.judge.preparing import prepare, reference_handed, template_handed, wanted_items
+from grader.judge.preparing import prepare, template_handed, wanted_items
 from grader.judge.reference_run import Recorded
 from grader.judge.seats import Seats
 from grader.judge.settings import Settings

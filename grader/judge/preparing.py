@@ -13,7 +13,7 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment, Item
 from grader.errors import AuthorError
 from grader.judge.account import account
-from grader.judge.handed import HandedIn, file_specs, reference_files
+from grader.judge.handed import HandedIn, file_specs, reference_files, reference_handed
 from grader.judge.plugin import JudgePlugin
 from grader.judge.reference_run import Recorded, record
 from grader.judge.settings import Settings
@@ -160,12 +160,6 @@ def one_at_a_time() -> Alone:
             yield
 
     return hold
-
-
-def reference_handed(assignment: Assignment) -> HandedIn:
-    """The reference's files as a test may read them."""
-    expected = {file.id: file.path for file in assignment.files}
-    return HandedIn(assignment.reference, reference_files(assignment), expected)
 
 
 def template_handed(assignment: Assignment, template: Path) -> HandedIn:

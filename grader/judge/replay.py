@@ -273,12 +273,17 @@ def bodies_of(test: pytest.Function, fixtures: Mapping[str, object], recorded: R
     return {name: Body(inner, fixtures, reading) for name, reading in recorded.readings.items()}
 
 
-def play(body: Body, recorded: Recorded) -> None:
-    """Run a test on all its cases in all its ways, for what is asked and answered there."""
-    for route in recorded.routes:
-        for drawn in recorded.cases:
-            with suppress(*OUTCOMES, Ended, NoReference):
-                body(route, drawn)
+def player(body: Body, recorded: Recorded) -> Callable[[Side, Handed], None]:
+    """Runs the test on all its cases in all its ways of another submission, for what is asked and answered there."""
+
+    def play(student: Side, submission: Handed) -> None:
+        own = body.of(student, submission)
+        for route in recorded.routes:
+            for drawn in recorded.cases:
+                with suppress(*OUTCOMES, Ended, NoReference):
+                    own(route, drawn)
+
+    return play
 
 
 def outcome_of(desk: Desk, body: Body, route: str, drawn: dict[str, object]) -> Disagreement | Verdict | None:

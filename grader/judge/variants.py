@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from grader.assignment.assignment import Assignment
 from grader.judge.calls import Call
-from grader.judge.handed import HandedIn, reference_files
+from grader.judge.handed import HandedIn, reference_handed
 from grader.judge.sides import Book, ReferenceSide, Side
 from grader.proof.kept import Kept, edited_sources
 from grader.recording.contents import StoredMistake
@@ -58,9 +58,7 @@ class MistakenSides:
 
     def files(self, name: str) -> HandedIn:
         """The files of one who hands that mistake in."""
-        assignment = self._assignment
-        expected = {file.id: file.path for file in assignment.files}
-        return HandedIn(assignment.reference, reference_files(assignment), expected, self._sources(name))
+        return reference_handed(self._assignment, self._sources(name))
 
     def _sources(self, name: str) -> Mapping[str, str]:
         return edited_sources(self._kept[name], self._assignment.reference)
