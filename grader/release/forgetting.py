@@ -148,8 +148,7 @@ def _remove_work(folder: Path, assignment: Assignment, meant: _Meant) -> None:
 
 def _remove_names(folder: Path, meant: _Meant) -> None:
     """The names alone of people whose work is others' as well."""
-    for name in (CLASS, SCORED):
-        (folder / name).unlink(missing_ok=True)
+    _remove_what_names_all(folder)
     words = {word for person in meant.gone for word in (person.email, person.person_id) if word}
     _cut_table(folder / TIMES, words, instead=meant.key)
 
@@ -161,10 +160,14 @@ def _cut_people(folder: Path, kept: Sequence[Person], gone: Sequence[Person], kn
         people.write(left, folder / people.NAME)
 
 
+def _remove_what_names_all(folder: Path) -> None:
+    for name in (CLASS, SCORED):  # `grader class` and `grader score` make them anew
+        (folder / name).unlink(missing_ok=True)
+
+
 def _remove_files(folder: Path, keys: Collection[str]) -> None:
     try:
-        for name in (CLASS, SCORED):  # they may name everybody; `grader class` and `grader score` make them anew
-            (folder / name).unlink(missing_ok=True)
+        _remove_what_names_all(folder)
         for base in (folder, folder / journal.SUBMISSIONS, folder / ATTEMPTS):
             # Attempts that a stopped run laid out, and no journal knows, are theirs too.
             left = {path.name for key in keys for path in base.glob(f"{glob.escape(key)}~*")}

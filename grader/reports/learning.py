@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.assignment.assignment import SHARES
 from grader.model import CheckResult, Line
+from grader.once import Once
 from grader.text import one_line
 from grader.thresholds import of_training
 
@@ -33,32 +33,19 @@ class Learning:
     series: tuple[Series, ...]
 
 
-class _Same:
-    """A result by its identity, which a cache can ask for in no time."""
-
-    __slots__ = ("result",)
-
-    def __init__(self, result: CheckResult) -> None:
-        self.result = result
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.result is other.result
-
-    def __hash__(self) -> int:
-        return id(self.result)
-
-
 def learning_of(result: CheckResult | None) -> Learning | None:
     """The training behind a result; None when there was none."""
-    return None if result is None or of_training(result) is None else _learning(_Same(result))
+    return None if result is None or of_training(result) is None else _learning_once(result)
 
 
-@functools.lru_cache(maxsize=64)
-def _learning(same: _Same) -> Learning:
-    """Read once, though every output of a report asks for it: a curve has hundreds of points."""
-    found = of_training(same.result)
+def _learning(result: CheckResult) -> Learning:
+    found = of_training(result)
     assert found is not None
     return Learning(facts=tuple(_facts(found)), series=tuple(_series(found)))
+
+
+# Every output of a report asks for it, and a curve has hundreds of points.
+_learning_once = Once(_learning, most=64)
 
 
 @dataclass(frozen=True, kw_only=True)
