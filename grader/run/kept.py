@@ -9,27 +9,30 @@ says nothing.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import sys
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import grader
 from grader.assignment.assignment import Assignment
-from grader.model import Report, fields_of
+from grader.model import Line, Report, fields_of
 from grader.recording.identity import folder_digest
 from grader.reports import full
 from grader.reports.files import SCORED, check_keys, link_results, pages_of, write_text
 from grader.reports.outlines import line_from, line_said
 from grader.results import log
+from grader.run.processes import in_processes
 from grader.scoring.attention import Demand
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -46,76 +49,109 @@ class Author:
     written: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Section:
+    """Authors whose lines tell of the same table: what one scoring kept, or one part of what was merged."""
+
+    head: Mapping[str, Any]
+    authors: Mapping[str, str]
+
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line in (full.encoded(self.head), *self.authors.values()))
+
+    def of(self, owners: Collection[str], pages: bool) -> _Section:
+        """The same of some authors, in a folder with `pages` or without them."""
+        authors = {owner: line for owner, line in self.authors.items() if owner in owners}
+        return _Section({**self.head, "authors": list(authors), "pages": pages}, authors)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        return [line_from(entry) for entry in self.head["lines"]]
+
+    @cached_property
+    def usual(self) -> Report:
+        return Report(**full.values(Report, self.head["usual"]), lines=(), log="")
+
+
 class Kept:
     """What a results folder has kept. `made_of`: what all authors have in common, as `common` has it; None for any."""
 
     def __init__(self, folder: Path, made_of: str | None = None) -> None:
         self._folder = folder
-        self.made_of, self.log, self.pages = "", "", False
-        self._authors: dict[str, bytes] = {}
+        self.sections: list[_Section] = []
         whole, _, rest = _read(folder / SCORED).partition(b"\n")
-        if hashlib.sha256(rest).hexdigest().encode() != whole:
-            return
-        first, *authors = rest.splitlines()
-        head = json.loads(first)
-        if authors and head["format"] == FORMAT and made_of in (None, head["made_of"]):
-            self.made_of, self.log, self.pages = head["made_of"], head["log"], head["pages"]
-            self._lines = [line_from(entry) for entry in head["lines"]]
-            self._usual = Report(**full.values(Report, head["usual"]), lines=(), log="")
-            self._authors = dict(zip(head["authors"], authors, strict=True))
+        if hashlib.sha256(rest).hexdigest().encode() == whole:
+            self.sections = _sections(rest.decode("utf-8", "replace"), made_of)
+        self._of = {owner: section for section in self.sections for owner in section.authors}
 
     def author(self, owner: str, key: str, log_head: str, pages: bool | None) -> Author | None:
         """What was made of an author; None when anything differs. `pages`: whether files are to be as with pages or
         without them; None when files do not matter."""
-        if not key or owner not in self._authors:
+        section = self._of.get(owner) if key else None
+        if section is None:
             return None
-        made = json.loads(self._authors[owner])
-        if made["key"] != key or (pages is not None and not self._stands(made, log_head, pages)):
+        made = json.loads(section.authors[owner])
+        others = () if pages else pages_of(made["report"].get("key", section.usual.key))
+        written = {path: digest for path, digest in made["written"].items() if Path(path) not in others}
+        as_now = (section.head["log"], section.head["pages"]) == (log_head, pages)
+        if made["key"] != key or (pages is not None and not (as_now and self._stands(written, others))):
             return None
-        return self._author(made, log_head)
+        lines = tuple([section.lines[number] for number in made["lines"]])
+        report = replace(section.usual, **full.values(Report, made["report"]), lines=lines, log=log_head)
+        return Author(report, [], [Demand(*demand) for demand in made["demands"]], key, written)
 
-    def as_it_was(self, owner: str) -> Author | None:
-        """What was made of an author, whatever has changed since."""
-        return self._author(json.loads(self._authors[owner]), self.log) if owner in self._authors else None
-
-    def _author(self, made: Mapping[str, Any], log_head: str) -> Author:
-        lines = tuple([self._lines[number] for number in made["lines"]])
-        report = replace(self._usual, **full.values(Report, made["report"]), lines=lines, log=log_head)
-        return Author(report, [], [Demand(*demand) for demand in made["demands"]], made["key"], made["written"])
-
-    def _stands(self, made: Mapping[str, Any], log_head: str, pages: bool) -> bool:
+    def _stands(self, written: Mapping[str, str], others: Collection[Path]) -> bool:
         """Whether the files are there that would be written now, and no others."""
-        if (self.log, self.pages) != (log_head, pages):
-            return False
         try:
-            if any(log.digest(self._folder / path) != digest for path, digest in made["written"].items()):
+            if any(log.digest(self._folder / path) != digest for path, digest in written.items()):
                 return False
         except OSError:
             return False
-        key = made["report"].get("key", self._usual.key)
-        return pages or not any((self._folder / path).exists() for path in pages_of(key))
+        return not any((self._folder / path).exists() for path in others)
+
+
+def _sections(text: str, made_of: str | None) -> list[_Section]:
+    """What a file holds; nothing when it was made of something else, or by another state of this module."""
+    lines, found = iter(text.split("\n")[:-1]), []
+    for line in lines:
+        head = json.loads(line)
+        if head["format"] != FORMAT or made_of not in (None, head["made_of"]):
+            return []
+        authors = list(itertools.islice(lines, len(head["authors"])))
+        found.append(_Section(head, dict(zip(head["authors"], authors, strict=True))))
+    return found
 
 
 def bring(origins: Sequence[tuple[str, Path, str]], out: Path, pages: bool) -> None:
     """Bring what other results folders have kept, with the files, into one that has the same submissions: (key, folder,
     key there) each. What does not fit here the next scoring finds, as it does of its own."""
     check_keys({key for key, _, _ in origins})
-    known = {folder: Kept(folder) for folder in dict.fromkeys(folder for _, folder, _ in origins)}
+    known = {folder: Kept(folder).sections for folder in dict.fromkeys(folder for _, folder, _ in origins)}
     # Reports that name a line of a log tell of that folder alone: logs are not merged.
-    first = next((kept for kept in known.values() if kept.made_of and not kept.log), None)
+    first = next((one.head for sections in known.values() for one in sections if not one.head["log"]), None)
     if first is None:
         return
-    pages = pages and first.pages
-    found = {}
-    for key, folder, there in origins:
-        kept = known[folder]
-        fits = key == there and (kept.made_of, kept.log) == (first.made_of, first.log) and kept.pages >= pages
-        author = kept.as_it_was(key) if fits else None
-        if author is not None:
-            wanted = [path for path in author.written if pages or Path(path) not in pages_of(key)]
-            if link_results(folder, out, key, pages=pages):
-                found[key] = replace(author, written={path: author.written[path] for path in wanted})
-    keep(out, first.made_of, first.log, pages, found)
+    pages = pages and first["pages"]
+    fitting = [
+        (folder, one)
+        for folder, sections in known.items()
+        for one in sections
+        if (one.head["made_of"], one.head["log"]) == (first["made_of"], "") and one.head["pages"] >= pages
+    ]
+    where = {(owner, folder) for folder, one in fitting for owner in one.authors}
+    wanted = {key: folder for key, folder, there in origins if key == there and (key, folder) in where}
+
+    def link(share: slice) -> list[bool]:
+        return [link_results(folder, out, key, pages=pages) for key, folder in [*wanted.items()][share]]
+
+    has = dict(zip(wanted, in_processes(link, len(wanted)), strict=True))
+    _write(
+        out,
+        [
+            one.of({owner for owner in one.authors if has.get(owner) and wanted[owner] == folder}, pages)
+            for folder, one in fitting
+        ],
+    )
 
 
 def keep(folder: Path, made_of: str, log_head: str, pages: bool, authors: Mapping[str, Author]) -> None:
@@ -126,8 +162,8 @@ def keep(folder: Path, made_of: str, log_head: str, pages: bool, authors: Mappin
     numbers = {name: lines.setdefault(tuple(line_said(line)), len(lines)) for name, line in by_id.items()}
     usual = next((_fields(author.report) for author in kept.values()), {})
     reprs = {name: repr(value) for name, value in usual.items()}  # equal numbers may be written in two ways
-    texts = [
-        full.encoded(
+    texts = {
+        owner: full.encoded(
             {
                 "key": author.key,
                 "written": author.written,
@@ -136,11 +172,14 @@ def keep(folder: Path, made_of: str, log_head: str, pages: bool, authors: Mappin
                 "report": {n: value for n, value in _fields(author.report).items() if repr(value) != reprs[n]},
             }
         )
-        for author in kept.values()
-    ]
-    known = {"authors": list(kept), "lines": list(lines), "usual": usual}
-    head = {"format": FORMAT, "made_of": made_of, "log": log_head, "pages": pages, **known}
-    rest = "".join(f"{text}\n" for text in (full.encoded(head), *texts))
+        for owner, author in kept.items()
+    }
+    head = {"format": FORMAT, "made_of": made_of, "log": log_head, "pages": pages}
+    _write(folder, [_Section({**head, "authors": list(kept), "lines": list(lines), "usual": usual}, texts)])
+
+
+def _write(folder: Path, sections: Sequence[_Section]) -> None:
+    rest = "".join(section.text() for section in sections if section.authors)
     write_text(folder / SCORED, f"{hashlib.sha256(rest.encode('utf-8', 'replace')).hexdigest()}\n{rest}")
 
 
