@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from grader.suite.cases import Case
@@ -47,6 +47,17 @@ def is_drawn(function: Callable[..., object]) -> bool:
 def weight(drawn: Drawn) -> int:
     """How large a case is."""
     return sum(value.weight() for value in drawn.values() if isinstance(value, Case))
+
+
+def with_seeds(drawn: Drawn, like: Drawn | None = None) -> Drawn:
+    """A case with the seeds of another one of its kind, or with zeros."""
+
+    def seeded(name: str, value: object) -> object:
+        if not isinstance(value, Case) or not hasattr(value, "seed"):
+            return value
+        return replace(value, seed=0 if like is None else vars(like[name])["seed"])  # type: ignore[call-arg]
+
+    return {name: seeded(name, value) for name, value in drawn.items()}
 
 
 def telling(cases: Sequence[Drawn], most: int) -> list[Drawn]:

@@ -84,6 +84,18 @@ def test_no_case_runs_twice():
     assert len(runs) == len(set(runs))
 
 
+def test_seeds_cost_no_probes():
+    _, runs = explained(lambda case, _: case.first >= 5, LARGE)
+    assert {case.seed for case in runs[1:]} == {0}
+    assert len(runs) == len({(case.first, case.second) for case in runs}) + 1
+
+
+def test_what_hangs_on_the_seed_is_shrunk_with_it():
+    found, runs = explained(lambda case, _: case.first >= 5 and case.seed == 7, LARGE)
+    assert found.drawn["case"] == Wide(5, 1, 7)
+    assert len(runs) <= SHRINK_PROBES + 1
+
+
 def test_recorded_cases_that_agreed_are_not_tried_again():
     _, runs = explained(lambda case, _: case.first >= 5, LARGE)
     assert Wide(1, 1, 0) not in runs
