@@ -85,7 +85,6 @@ class JudgeParent:
             self.sandbox.preload(trial.preload)
             trial = replace(trial, data=data_of_trainings(trial, self.sandbox))
         seats = self._seats(trial)
-        gc.collect()
         gc.freeze()
         ready = {"items": described(trial.records), "versions": versions(), "seats": seats}
         ready |= {"lacking": {item: text for item, text in trial.data.items() if text}, "refusal": trial.refusal}

@@ -13,6 +13,7 @@ from typing import Literal
 
 import yaml
 
+from grader.assignment.yaml import ordinary
 from grader.errors import AuthorError
 
 KeptKind = Literal["correct", "wrong", "hostile", "former"]
@@ -119,7 +120,7 @@ def edited_sources(kept: Kept, reference: Path) -> dict[str, str]:
 
 def _from_yaml(path: Path, kind: KeptKind, name: str, folder: Path | None = None) -> Kept:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = ordinary(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise AuthorError(f"not readable as YAML: {error}", path) from error
     if not isinstance(content, dict):

@@ -6,8 +6,9 @@ A case is its own cache key, is short enough to print for a student, and reprodu
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -138,8 +139,17 @@ def cases(
         words = st.tuples(*[st.integers(0, 2**WORD - 1)] * SEED_WORDS)
         strategies["seed"] = words.map(lambda drawn: sum(word << WORD * place for place, word in enumerate(drawn)))
 
+    built: st.SearchStrategy[T] = _built()(kind, ranges, strategies)
+    return built
+
+
+@functools.cache
+def _built() -> Callable[..., Any]:
+    """One strategy for all: Hypothesis reads the source of each function that it makes a strategy of."""
+    from hypothesis import strategies as st
+
     @st.composite
-    def build(draw: Any) -> T:
+    def build(draw: Any, kind: type[T], ranges: Mapping[str, tuple[int, int]], strategies: Mapping[str, Any]) -> T:
         taken: dict[str, int] = {}
         for name, (low, high) in ranges.items():
             free = [size for size in range(low, high + 1) if size not in taken.values()]
@@ -148,4 +158,4 @@ def cases(
             taken[name] = draw(st.sampled_from(free))
         return kind(**taken, **{name: draw(strategy) for name, strategy in strategies.items()})
 
-    return build()
+    return build

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import yaml
 
+from grader.assignment.yaml import ordinary
 from grader.errors import AuthorError
 from grader.proof.changes.kinds import Kind
 from grader.proof.changes.making import Change
@@ -62,7 +63,7 @@ def read_explained(suite: Path, kind: Kind) -> tuple[Explained, ...]:
     if not path.exists():
         return ()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = ordinary(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise AuthorError(f"not readable as YAML: {error}", path) from error
     if content is None:
