@@ -49,13 +49,13 @@ def weight(drawn: Drawn) -> int:
     return sum(value.weight() for value in drawn.values() if isinstance(value, Case))
 
 
-def with_seeds(drawn: Drawn, like: Drawn | None = None) -> Drawn:
-    """A case with the seeds of another one of its kind, or with zeros."""
+def with_seeds(drawn: Drawn, like: Drawn) -> Drawn:
+    """A case with the seeds of another one of its kind."""
 
     def seeded(name: str, value: object) -> object:
         if not isinstance(value, Case) or not hasattr(value, "seed"):
             return value
-        return replace(value, seed=0 if like is None else vars(like[name])["seed"])  # type: ignore[call-arg]
+        return replace(value, seed=vars(like[name])["seed"])  # type: ignore[call-arg]
 
     return {name: seeded(name, value) for name, value in drawn.items()}
 
