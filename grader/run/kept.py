@@ -57,12 +57,8 @@ class _Section:
     authors: Mapping[str, str]
 
     def text(self) -> str:
-        return "".join(f"{line}\n" for line in (full.encoded(self.head), *self.authors.values()))
-
-    def of(self, owners: Collection[str], pages: bool) -> _Section:
-        """The same of some authors, in a folder with `pages` or without them."""
-        authors = {owner: line for owner, line in self.authors.items() if owner in owners}
-        return _Section({**self.head, "authors": list(authors), "pages": pages}, authors)
+        head = full.encoded({**self.head, "authors": list(self.authors)})
+        return "".join(f"{line}\n" for line in (head, *self.authors.values()))
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -74,15 +70,11 @@ class _Section:
 
 
 class Kept:
-    """What a results folder has kept. `made_of`: what all authors have in common, as `common` has it; None for any."""
+    """What a results folder has kept. `made_of`: what all authors have in common, as `common` has it."""
 
-    def __init__(self, folder: Path, made_of: str | None = None) -> None:
+    def __init__(self, folder: Path, made_of: str) -> None:
         self._folder = folder
-        self.sections: list[_Section] = []
-        whole, _, rest = _read(folder / SCORED).partition(b"\n")
-        if hashlib.sha256(rest).hexdigest().encode() == whole:
-            self.sections = _sections(rest.decode("utf-8", "replace"), made_of)
-        self._of = {owner: section for section in self.sections for owner in section.authors}
+        self._of = {owner: section for section in _sections(folder, made_of) for owner in section.authors}
 
     def author(self, owner: str, key: str, log_head: str, pages: bool | None) -> Author | None:
         """What was made of an author; None when anything differs. `pages`: whether files are to be as with pages or
@@ -91,10 +83,12 @@ class Kept:
         if section is None:
             return None
         made = json.loads(section.authors[owner])
+        if made["key"] != key:
+            return None
         others = () if pages else pages_of(made["report"].get("key", section.usual.key))
         written = {path: digest for path, digest in made["written"].items() if Path(path) not in others}
         as_now = (section.head["log"], section.head["pages"]) == (log_head, pages)
-        if made["key"] != key or (pages is not None and not (as_now and self._stands(written, others))):
+        if pages is not None and not (as_now and self._stands(written, others)):
             return None
         lines = tuple([section.lines[number] for number in made["lines"]])
         report = replace(section.usual, **full.values(Report, made["report"]), lines=lines, log=log_head)
@@ -110,15 +104,19 @@ class Kept:
         return not any((self._folder / path).exists() for path in others)
 
 
-def _sections(text: str, made_of: str | None) -> list[_Section]:
-    """What a file holds; nothing when it was made of something else, or by another state of this module."""
-    lines, found = iter(text.split("\n")[:-1]), []
+def _sections(folder: Path, made_of: str | None = None) -> list[_Section]:
+    """What a folder has kept, of anything for None; nothing when the file is damaged, was made of something else, or by
+    another state of this module."""
+    whole, _, rest = _read(folder / SCORED).partition(b"\n")
+    if hashlib.sha256(rest).hexdigest().encode() != whole:
+        return []
+    lines, found = iter(rest.decode("utf-8", "replace").split("\n")[:-1]), []
     for line in lines:
         head = json.loads(line)
         if head["format"] != FORMAT or made_of not in (None, head["made_of"]):
             return []
-        authors = list(itertools.islice(lines, len(head["authors"])))
-        found.append(_Section(head, dict(zip(head["authors"], authors, strict=True))))
+        owners = head.pop("authors")
+        found.append(_Section(head, dict(zip(owners, itertools.islice(lines, len(owners)), strict=True))))
     return found
 
 
@@ -126,32 +124,28 @@ def bring(origins: Sequence[tuple[str, Path, str]], out: Path, pages: bool) -> N
     """Bring what other results folders have kept, with the files, into one that has the same submissions: (key, folder,
     key there) each. What does not fit here the next scoring finds, as it does of its own."""
     check_keys({key for key, _, _ in origins})
-    known = {folder: Kept(folder).sections for folder in dict.fromkeys(folder for _, folder, _ in origins)}
+    known = [(folder, one) for folder in dict.fromkeys(folder for _, folder, _ in origins) for one in _sections(folder)]
     # Reports that name a line of a log tell of that folder alone: logs are not merged.
-    first = next((one.head for sections in known.values() for one in sections if not one.head["log"]), None)
-    if first is None:
+    known = [(folder, one) for folder, one in known if not one.head["log"]]
+    if not known:
         return
-    pages = pages and first["pages"]
-    fitting = [
-        (folder, one)
-        for folder, sections in known.items()
-        for one in sections
-        if (one.head["made_of"], one.head["log"]) == (first["made_of"], "") and one.head["pages"] >= pages
-    ]
-    where = {(owner, folder) for folder, one in fitting for owner in one.authors}
-    wanted = {key: folder for key, folder, there in origins if key == there and (key, folder) in where}
+    made_of, pages = known[0][1].head["made_of"], pages and known[0][1].head["pages"]
+    known = [(folder, one) for folder, one in known if one.head["made_of"] == made_of and one.head["pages"] >= pages]
+    kept = {(owner, folder) for folder, one in known for owner in one.authors}
+    wanted = [*{key: folder for key, folder, there in origins if key == there and (key, folder) in kept}.items()]
 
     def link(share: slice) -> list[bool]:
-        return [link_results(folder, out, key, pages=pages) for key, folder in [*wanted.items()][share]]
+        return [link_results(folder, out, key, pages=pages) for key, folder in wanted[share]]
 
-    has = dict(zip(wanted, in_processes(link, len(wanted)), strict=True))
-    _write(
-        out,
-        [
-            one.of({owner for owner in one.authors if has.get(owner) and wanted[owner] == folder}, pages)
-            for folder, one in fitting
-        ],
-    )
+    linked = {pair for pair, done in zip(wanted, in_processes(link, len(wanted)), strict=True) if done}
+    brought = [
+        _Section(
+            {**one.head, "pages": pages},
+            {owner: line for owner, line in one.authors.items() if (owner, folder) in linked},
+        )
+        for folder, one in known
+    ]
+    _write(out, brought)
 
 
 def keep(folder: Path, made_of: str, log_head: str, pages: bool, authors: Mapping[str, Author]) -> None:
@@ -174,8 +168,8 @@ def keep(folder: Path, made_of: str, log_head: str, pages: bool, authors: Mappin
         )
         for owner, author in kept.items()
     }
-    head = {"format": FORMAT, "made_of": made_of, "log": log_head, "pages": pages}
-    _write(folder, [_Section({**head, "authors": list(kept), "lines": list(lines), "usual": usual}, texts)])
+    head = {"format": FORMAT, "made_of": made_of, "log": log_head, "pages": pages, "lines": list(lines), "usual": usual}
+    _write(folder, [_Section(head, texts)])
 
 
 def _write(folder: Path, sections: Sequence[_Section]) -> None:
