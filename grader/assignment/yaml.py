@@ -66,7 +66,7 @@ def _parsed(text: str, path: Path) -> Node:
     import yaml
 
     try:
-        return _document(_Events(yaml.parse(text, Loader=_loader()), path))
+        return _document(_Events(yaml.parse(text, Loader=safe_loader()), path))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
@@ -76,14 +76,17 @@ def _parsed(text: str, path: Path) -> Node:
         raise AuthorError(f"this is not valid YAML: {error}", path) from None
 
 
-def ordinary(text: str) -> Any:
-    """What YAML says by its ordinary rules. Raises `yaml.YAMLError`."""
+def ordinary(path: Path) -> Any:
+    """What a file says by YAML's ordinary rules. Raises `AuthorError`."""
     import yaml
 
-    return yaml.load(text, Loader=_loader())
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=safe_loader())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise AuthorError(f"not readable as YAML: {error}", path) from error
 
 
-def _loader() -> Any:
+def safe_loader() -> Any:
     """In C where libyaml is, which takes a tenth of the time."""
     import yaml
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from grader.assignment.yaml import safe_loader
 from grader.errors import SubmissionError
 from grader.intake.archives import UNREADABLE
 from grader.intake.candidates import Candidate
@@ -71,7 +72,7 @@ def _gradescope_candidate(submission: str, record: Mapping[str, object]) -> Cand
     return Candidate(label=submission, from_course=True, people=people, submitted_at=submitted, active=active)
 
 
-class _RubyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader is optional
+class _RubyLoader(safe_loader()):  # type: ignore[misc]
     """The safe loader that also reads the containers Ruby marks with its own tags, as plain data."""
 
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import yaml
-
 from grader.assignment.yaml import ordinary
 from grader.errors import AuthorError
 
@@ -119,10 +117,7 @@ def edited_sources(kept: Kept, reference: Path) -> dict[str, str]:
 
 
 def _from_yaml(path: Path, kind: KeptKind, name: str, folder: Path | None = None) -> Kept:
-    try:
-        content = ordinary(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AuthorError(f"not readable as YAML: {error}", path) from error
+    content = ordinary(path)
     if not isinstance(content, dict):
         raise AuthorError("expected a mapping with title and edits", path)
     if unknown := sorted(set(content) - KEYS):

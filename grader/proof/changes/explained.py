@@ -20,8 +20,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from grader.assignment.yaml import ordinary
 from grader.errors import AuthorError
 from grader.proof.changes.kinds import Kind
@@ -62,10 +60,7 @@ def read_explained(suite: Path, kind: Kind) -> tuple[Explained, ...]:
     path = suite / kind.file
     if not path.exists():
         return ()
-    try:
-        content = ordinary(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AuthorError(f"not readable as YAML: {error}", path) from error
+    content = ordinary(path)
     if content is None:
         return ()
     keys = BY_ID[kind.name][0]
