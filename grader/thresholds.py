@@ -11,6 +11,7 @@ another seed, and the better of the two counts. Where that one misses as narrowl
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -184,22 +185,25 @@ def margins(training: Training, budget: Budget, figures: Sequence[float], rivals
     return [sign * (figure - bar) for figure, bar in zip(figures, bars, strict=True)]
 
 
-def false_fail(cleared: Sequence[float], *, again: bool) -> float:
+def false_fail(cleared: Sequence[float], *, again: bool, alike: Sequence[float] = ()) -> float:
     """The chance that one more seed misses its bar, from at least two margins.
 
     A prediction from few seeds: Student's t with n - 1 degrees of freedom around their mean. `again`: what misses
-    within the grey zone is tried a second time, and a person decides where it misses again.
+    within the grey zone is tried a second time, and a person decides where it misses again. `alike`: margins around
+    another mean, of what spreads alike; both say how far (pooled), so that a single margin of its own is enough.
     """
     if math.inf in cleared:
         return 0.0
-    if not all(map(math.isfinite, cleared)):
+    if not all(map(math.isfinite, (*cleared, *alike))):
         return 1.0  # the reference itself diverged
-    count, mean = len(cleared), sum(cleared) / len(cleared)
-    spread = math.sqrt(sum((margin - mean) ** 2 for margin in cleared) / (count - 1))
+    groups = [group for group in (cleared, alike) if group]
+    freedom = sum(len(group) - 1 for group in groups)
+    squares = sum((margin - statistics.fmean(group)) ** 2 for group in groups for margin in group)
+    count, mean, spread = len(cleared), statistics.fmean(cleared), math.sqrt(squares / freedom)
     if spread == 0:
         return 0.0 if mean >= 0 else 1.0
     scale = spread * math.sqrt(1 + 1 / count)
-    return student_tail((mean + (SPREADS * spread if again else 0.0)) / scale, count - 1)
+    return student_tail((mean + (SPREADS * spread if again else 0.0)) / scale, freedom)
 
 
 def student_tail(t: float, freedom: int) -> float:

@@ -349,9 +349,32 @@ def test_what_misses_narrowly_twice_waits_for_a_person(value, runs, reason):
     assert any("a person decides" in sentence for sentence in report.attention) == (reason == NARROW_REASON)
 
 
+def test_one_figure_of_a_style_is_no_spread_of_its_own():
+    assert grey(replace(evidence(spread=0.01), styles={"other": (0.7,)}), 0.0) == pytest.approx(0.03)
+
+
 def test_the_style_that_spreads_most_makes_the_grey_zone():
     wide = replace(evidence(spread=0.01), styles={"other": (0.9, 1.0, 0.95)})
     assert grey(wide, 0.0) == pytest.approx(3 * 0.05)
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=6), st.floats(-10, 10))
+def test_what_spreads_alike_may_lie_elsewhere(cleared, by):
+    """Pooling with oneself around another mean keeps the spread of such margins and knows it better."""
+    shifted = [margin + by for margin in cleared]
+    pooled = false_fail(cleared, again=False, alike=shifted)
+    assert 0 <= pooled <= 1
+    mean = sum(cleared) / len(cleared)
+    if abs(mean) > 1e-6 and max(cleared) - min(cleared) > 1e-3:
+        assert abs(pooled - 0.5) >= abs(false_fail(cleared, again=False) - 0.5) - 1e-6
+
+
+def test_a_single_margin_is_judged_by_the_spread_of_what_is_alike():
+    alike = [0.10, 0.12, 0.11, 0.13]
+    near, far = (false_fail([margin], again=False, alike=alike) for margin in (0.02, 0.2))
+    assert 0.1 < near < 0.2
+    assert far < 0.001
+    assert false_fail([math.nan], again=False, alike=alike) == 1.0
 
 
 @given(st.lists(st.floats(-10, 10), min_size=2, max_size=6))

@@ -175,7 +175,8 @@ class Evidence:
     @property
     def widest(self) -> float:
         """The greatest spread, of the reference's figures or of those of a style."""
-        return max(self.spread, *(statistics.stdev(figures) for figures in self.styles.values()), 0.0)
+        spreads = [statistics.stdev(figures) for figures in self.styles.values() if len(figures) > 1]
+        return max(self.spread, *spreads, 0.0)
 
 
 def evidence_key(source: str, device: str) -> str:

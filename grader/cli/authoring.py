@@ -62,7 +62,8 @@ def calibrate(
         int, typer.Option("--styles", help="Trainings per item of each honest style of initial values; 0 for none.")
     ] = 0,
     more: Annotated[
-        bool, typer.Option("--more", help="Keep the figures that are stored; train only those of --seeds that are not.")
+        bool,
+        typer.Option("--more", help="Keep the stored figures; train only those of --seeds and --styles that are not."),
     ] = False,
     only: Only = None,
     jobs: Jobs = 0,

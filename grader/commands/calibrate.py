@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -26,8 +26,6 @@ from grader.proof.styles import styles_of
 from grader.run.engine import Engine, Order, Trainings
 from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory
 from grader.thresholds import figure_of
-
-LEAST_SEEDS = 3
 
 Runs = dict[str, CheckResult]  # by seed
 
@@ -69,13 +67,13 @@ def run_training(
 
     `styles`: seeds of each honest style of the reference's initial values (`grader.proof.styles`), none for 0; with
     `seeds` 0 they are added to the evidence that is there. `more`: figures that are there are kept, and only those of
-    the `seeds` that are not are measured.
+    the `seeds` and `styles` that are not are measured.
     """
     folders, assignment = open_assignment(slug, assignments)
     require_reference(folders)
-    for option, count, other in (("--seeds", seeds, styles), ("--styles", styles, seeds)):
-        if count < LEAST_SEEDS and (count or not other):
-            raise UsageError(f"{option} {count}: at least {LEAST_SEEDS} are needed to say anything about a spread")
+    least = evidence.LEAST_SEEDS
+    if seeds < least and (seeds or not styles):
+        raise UsageError(f"--seeds {seeds}: at least {least} are needed to say anything about a spread")
     trainings = trainings_for(assignment, choice, device)
     items = _trained_items(assignment, only, trainings)
     names = [f"calibration-{number}" for number in range(1, max(seeds, styles) + 1)]
@@ -88,13 +86,11 @@ def run_training(
         measure = partial(_runs, assignment, folders, item.id, trainings=trainings, jobs=count)
         try:
             entry = _measured(item, known, _lacking(known, names[:seeds]), measure, trainings.source)
-            if styles:
-                entry = replace(entry, styles=_styles(assignment, names[:styles], measure))
+            for complete in _with_styles(entry, assignment, names[:styles], measure, more=more):
+                # At once: what comes later may fail, or be stopped.
+                assignment = _stored(assignment, {item.id: {key: complete}})
         except GraderError as error:
             problems.append(str(error))
-            continue
-        # At once: what comes later may fail, or be stopped.
-        assignment = _stored(assignment, {item.id: {key: entry}})
     return _told(assignment, {item.id: [key] for item in items}, problems)
 
 
@@ -108,12 +104,19 @@ def _measured(
     return found if known is None else evidence.joined(known, found)
 
 
-def _styles(assignment: Assignment, seeds: Sequence[str], measure: Callable[..., Runs]) -> dict[str, tuple[float, ...]]:
-    figures = {}
-    for style, sources in styles_of(assignment).items():
-        runs = measure(seeds, sources=sources, style=style)
-        figures[style] = [figure_of(result) or 0.0 for result in runs.values()]
-    return evidence.rounded(figures)
+def _with_styles(
+    entry: Evidence, assignment: Assignment, seeds: Sequence[str], measure: Callable[..., Runs], *, more: bool
+) -> Iterator[Evidence]:
+    """The evidence as it is, and after each style that is measured with seeds that it lacks."""
+    yield entry
+    for style, sources in styles_of(assignment).items() if seeds else ():
+        known = entry.styles.get(style, ()) if more else ()
+        if len(known) >= len(seeds):
+            continue
+        runs = measure(seeds[len(known) :], sources=sources, style=style)
+        figures = (*known, *(round(figure_of(result) or 0.0, 6) for result in runs.values()))
+        entry = replace(entry, styles={**entry.styles, style: figures})
+        yield entry
 
 
 def _lacking(entry: Evidence | None, seeds: Sequence[str]) -> list[str]:

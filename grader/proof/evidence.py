@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from grader.assignment.assignment import Assignment, Budget, Evidence, Item, Training, source_of
+from grader.assignment.assignment import Assignment, Evidence, Item, Training, source_of
 from grader.assignment.training import EVIDENCE, read_evidence
 from grader.errors import UsageError
 from grader.model import CheckResult
@@ -21,6 +21,7 @@ HEADER = "# Written by `grader calibrate`: what the reference reached over sever
 # thresholds, few seeds and rivals, which vary themselves, allow no smaller chance to be predicted.
 SAFE, SAFE_ELSEWHERE = 0.001, 0.01
 MANY = 5  # seeds
+LEAST_SEEDS = 3  # to say anything about a spread
 CHANGED = 1e-4  # by how much a stored chance may be off before it is another threshold's
 
 Found = Mapping[str, Mapping[str, Evidence]]  # by item and `evidence_key`
@@ -74,27 +75,25 @@ def _moments(figures: Sequence[float]) -> dict[str, Any]:
     return {"mean": round(statistics.fmean(figures), 6), "spread": round(spread, 6)}
 
 
-def rounded(styles: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
-    """The figures of styles as they are kept."""
-    return {style: tuple(round(figure, 6) for figure in figures) for style, figures in styles.items()}
-
-
 def assessed(item: Item, entry: Evidence, rivals: Sequence[float], source: str) -> Evidence:
     """The evidence with its chance of a false failure: that of the worst style, which is named."""
     training = item.training
     assert training is not None
     budget = training.budget(source)
     assert budget is not None
-    chances = {"": _chance(training, budget, entry.figures, rivals)}
+    reference = margins(training, budget, entry.figures, rivals)
+    chances = {"": _chance(training, reference)}
     for style, figures in entry.styles.items():
         bars = [statistics.fmean(rivals)] * len(figures) if rivals else []
-        chances[style] = _chance(training, budget, figures, bars)
+        # A style may spread more than the reference: where it was trained often enough, it speaks for itself.
+        alike = reference if len(figures) < LEAST_SEEDS else ()
+        chances[style] = _chance(training, margins(training, budget, figures, bars), alike)
     worst = max(chances, key=lambda style: chances[style])
     return dataclasses.replace(entry, worst=worst, false_fail=chances[worst])
 
 
-def _chance(training: Training, budget: Budget, figures: Sequence[float], rivals: Sequence[float]) -> float:
-    return round(false_fail(margins(training, budget, figures, rivals), again=training.beats is None), 6)
+def _chance(training: Training, cleared: Sequence[float], alike: Sequence[float] = ()) -> float:
+    return round(false_fail(cleared, again=training.beats is None, alike=alike), 6)
 
 
 def with_present_thresholds(assignment: Assignment) -> dict[str, dict[str, Evidence]]:

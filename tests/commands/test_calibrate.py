@@ -3,15 +3,19 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from tiny_assignment import copy_of_the_assignment, edit, open_for_workers
 
 from grader.assignment.training import read_evidence
+from grader.commands import calibrate as calibrating
+from grader.model import CheckResult
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="trains in the Linux sandbox")
 
 ITEM = "classifier.learns"
+FIGURES = {"training": {"counts": True, "source": "made", "value": 0.9}}
 
 
 @pytest.fixture
@@ -57,6 +61,30 @@ def test_evidence_is_measured_and_a_new_threshold_trains_nothing(assignments):
     anew = read_evidence(suite)
     assert anew[ITEM]["made"].false_fail > measured[ITEM]["made"].false_fail
     assert anew[ITEM]["made"].figures == measured[ITEM]["made"].figures
+
+
+def test_each_style_is_kept_at_once_and_more_trains_only_what_is_lacking(assignments, monkeypatch):
+    entry = read_evidence(learner(assignments))[ITEM]["made"]
+    entry = replace(entry, styles={"zero biases": (0.91,)})
+    monkeypatch.setattr(calibrating, "styles_of", lambda _: {"zero biases": {"a.py": "1"}, "Xavier": {"a.py": "2"}})
+    trained = []
+
+    def measure(seeds, *, sources, style):
+        trained.extend((style, seed) for seed in seeds)
+        return {seed: CheckResult(item=ITEM, status="passed", figures=FIGURES) for seed in seeds}
+
+    found = [one.styles for one in calibrating._with_styles(entry, None, ("s1", "s2"), measure, more=True)]
+    assert found == [
+        {"zero biases": (0.91,)},
+        {"zero biases": (0.91, 0.9)},
+        {"zero biases": (0.91, 0.9), "Xavier": (0.9, 0.9)},
+    ]
+    assert trained == [("zero biases", "s2"), ("Xavier", "s1"), ("Xavier", "s2")]
+    assert list(calibrating._with_styles(replace(entry, styles=found[-1]), None, ("s1",), measure, more=True)) == [
+        replace(entry, styles=found[-1])
+    ]
+    anew = [one.styles for one in calibrating._with_styles(entry, None, ("s1",), measure, more=False)]
+    assert anew[-1] == {"zero biases": (0.9,), "Xavier": (0.9,)}
 
 
 @pytest.mark.parametrize(

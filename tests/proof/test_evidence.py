@@ -209,6 +209,16 @@ def test_the_chance_is_that_of_the_worst_style(tmp_path):
     assert (alike.worst, alike.false_fail) == ("", pytest.approx(ONE.false_fail, abs=1e-3))
 
 
+def test_a_style_that_was_trained_once_or_twice_spreads_as_the_reference_does():
+    def chance(*figures):
+        return evidence.assessed(item("a"), replace(ONE, styles={"other": figures}), [], "made").false_fail
+
+    mean = ONE.mean
+    assert chance(mean - 0.05) > chance(mean) >= ONE.false_fail
+    assert chance(mean - 0.05, mean - 0.05) > 0, "that both are alike is no sign of a small spread"
+    assert chance(mean - 0.05, mean - 0.05, mean - 0.05) <= chance(mean - 0.05, mean - 0.05)
+
+
 # --- against the manifest -----------------------------------------------------------------------------------------
 
 
