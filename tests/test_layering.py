@@ -39,7 +39,7 @@ LEFT_OUT = ("scaffold", "sandbox/attacks", "kit/files")
 LINUX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "ctypes"}
 LINUX_BACK_END = {f"grader.sandbox.{name}" for name in ("apart", "confine", "linux", "mounts", "seccomp", "zygote")}
 # Who may import those, at the top of the file or inside a function that only a Linux run reaches.
-AT_THE_TOP = {f"sandbox/{name}.py" for name in ("apart", "confine", "linux", "mounts", "seccomp", "zygote")}
+AT_THE_TOP = {f"sandbox/{name}.py" for name in ("apart", "confine", "linux", "mounts", "plain", "seccomp", "zygote")}
 INSIDE = {"results/journal.py", "judge/lacking_data.py", "judge/main.py", "judge/preparing.py", "judge/start.py",
           "commands/doctor.py", "marking/keeping.py", "marking/pdf.py", "datasets/staging.py",
           "worker/clock.py", "sandbox/expendable.py"}  # fmt: skip

@@ -61,16 +61,18 @@ app = command_line()
 
 
 def launched_ahead(arguments: Sequence[str]) -> AbstractContextManager[Launched | None]:
-    """The processes of `grader grade`, started before its arguments are looked at; None for every other command.
+    """The processes of `grade` and `check`, started before arguments are looked at; None for every other command.
 
     They import torch, which takes longer than everything that the command line does before the first job.
     """
     runs_nothing = {"-h", "--help", "--plan", "--container", "--slurm"} & set(arguments)
-    if arguments[:1] != ["grade"] or runs_nothing or not sys.platform.startswith("linux"):
+    if arguments[:1] not in (["grade"], ["check"]) or runs_nothing or not sys.platform.startswith("linux"):
         return nullcontext()
-    from grader.sandbox.launch import launch
+    from grader.sandbox.launch import launch, unconfined
 
-    return launch()
+    if arguments[0] == "grade":
+        return launch()
+    return launch(plain=True) if unconfined() == "plain" else nullcontext()
 
 
 def main() -> None:

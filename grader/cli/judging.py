@@ -43,6 +43,7 @@ BESIDE = {
 
 @app.command()
 def check(
+    context: typer.Context,
     slug: Slug,
     path: Annotated[Path, typer.Argument(help="Your work: a folder, zip, notebook or file.")] = Path(),
     only: Only = None,
@@ -72,6 +73,7 @@ def check(
             recording=recording,
             no_cache=no_cache,
             out=collect,
+            launched=context.obj,
         )
     )
 

@@ -197,9 +197,7 @@ def _runs(
         assert isinstance(submission, Submission)
 
         def train(seed: str) -> CheckResult:
-            [graded] = grade_in_memory(
-                assignment, folders, [submission], seed=seed, items=(item,), portable=False, trainings=trainings
-            )
+            [graded] = grade_in_memory(assignment, folders, [submission], seed=seed, items=(item,), trainings=trainings)
             result = graded.results[item]
             figure = figure_of(result)
             word = "nothing measured" if figure is None else f"{figure:.6g}"

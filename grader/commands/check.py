@@ -18,6 +18,7 @@ from grader.reports import gradescope, terminal
 from grader.reports.words import WRONG
 from grader.run.engine import Recordings
 from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory, trainings_of
+from grader.sandbox.launch import Launched, unconfined
 from grader.scoring import score
 
 UNPROTECTED = "no sandbox was used: the code ran as you, and could do what you can do"
@@ -34,8 +35,9 @@ def run(
     recording: Path | None = None,
     no_cache: bool = False,
     out: Path | None = None,
+    launched: Launched | None = None,
 ) -> int:
-    """Check one submission, and put its files into a zip at `out`.
+    """Check one submission, and put its files into a zip at `out`. `launched`: a process that was started ahead.
 
     Returns 1 when a check fails, 3 when the grader could not do its work.
     """
@@ -58,7 +60,8 @@ def run(
                     [found],
                     seed=seed,
                     items=items,
-                    portable=True,
+                    workers=unconfined(),
+                    launched=launched,
                     tell=tell,
                     trainings=trainings,
                     recordings=recordings,

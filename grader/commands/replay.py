@@ -59,7 +59,6 @@ def run(
             [submission],
             seed=seed_for(contents.seed, recording) or contents.seed,
             items=(item,),
-            portable=False,
             trainings=_trainings(before, assignment),
             show=True,
             calls=Path(scratch),

@@ -18,9 +18,10 @@ from grader.sandbox.launch import LIBRARIES, ZYGOTE_ENVIRONMENT
 
 
 def main(arguments: list[str]) -> None:
-    """`start PORT_FD JUDGES_CONTROL_FD CONTROL_FD PID`; never returns.
+    """`start PORT_FD JUDGES_CONTROL_FD CONTROL_FD PID [plain]`; never returns.
 
-    PID is the command line's, so that a list of processes shows which run each belongs to.
+    PID is the command line's, so that a list of processes shows which run each belongs to. `plain`: workers are held
+    back by nothing and keep the environment.
     """
     # Nothing that is created while torch is imported is garbage; looking for some takes a tenth of the import.
     gc.disable()
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> None:
         _become_judge(port, judges_control, parent)
     os.close(port)
     os.close(judges_control)
-    _become_zygote(control, judge)
+    _become_zygote(control, judge, plain="plain" in arguments)
 
 
 def _become_judge(port: int, control: int, parent: int) -> None:
@@ -58,14 +59,15 @@ def _become_judge(port: int, control: int, parent: int) -> None:
         _leave(code)
 
 
-def _become_zygote(control: int, judge: int) -> None:
+def _become_zygote(control: int, judge: int, *, plain: bool) -> None:
     """Never returns."""
     code = 3
     try:
         os.chdir("/")
-        os.environ["PATH"] = ZYGOTE_ENVIRONMENT["PATH"]
-        for name in set(os.environ) - {*ZYGOTE_ENVIRONMENT, LIBRARIES}:
-            del os.environ[name]
+        if not plain:
+            os.environ["PATH"] = ZYGOTE_ENVIRONMENT["PATH"]
+            for name in set(os.environ) - {*ZYGOTE_ENVIRONMENT, LIBRARIES}:
+                del os.environ[name]
         from grader.sandbox.zygote import run
 
         run(socket.socket(fileno=control), None, frozenset({judge}))

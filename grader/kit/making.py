@@ -94,7 +94,7 @@ def _record(folders: Folders, suite: Path, target: Path) -> None:
         order = Order(
             folders=Folders(suite=whole, reference=folders.reference, template=folders.template),
             seed=PUBLIC_SEED,
-            portable=not sys.platform.startswith("linux"),
+            workers="confined" if sys.platform.startswith("linux") else "spawned",
             for_kit=True,
         )
         record_at(target, order)

@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 from grader.assignment.locate import Folders
 from grader.errors import AuthorError, GraderError
 from grader.model import CheckResult, Examination, Submission, Violation, unjudged
-from grader.sandbox.launch import Launched, end, launch, start_portable_judge
+from grader.sandbox.launch import Launched, Workers, end, launch, start_portable_judge
 from grader.text import clean
 from grader.wire.messages import PacketPort, PipePort, Port
 
@@ -51,7 +51,7 @@ class Recordings:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a run is to do: the assignment's folders, the seed, the items (None: all), the back end, the trainings.
+    """What a run is to do: the assignment's folders, the seed, the items (None: all), how code runs, the trainings.
 
     `show`: results carry inputs and both sides' answers for staff; `calls`: a folder for them, as frames.
     `hidden_anywhere`: what students must not see is run however badly their code is held back. `for_kit`: what is
@@ -61,7 +61,7 @@ class Order:
     folders: Folders
     seed: str
     items: tuple[str, ...] | None = None
-    portable: bool = False
+    workers: Workers = "confined"
     suite_report: Path | None = None
     seconds_per_submission: float = 1800.0
     trainings: Trainings = Trainings()
@@ -213,7 +213,7 @@ class Engine:
             yield key, Finished(protections=message["protections"], seconds=message["seconds"])
         elif say == "broken":
             entry.trouble = message["text"]
-            if self._order.portable:
+            if self._order.workers == "spawned":
                 yield from self._give_up_or_retry(entry, present)
         elif say == "gone":
             entry.trouble = entry.trouble or f"the judge of this submission died (wait status {message['status']})"
@@ -250,14 +250,14 @@ class Engine:
 
     def _start(self) -> None:
         folders = self._order.folders
-        if self._order.portable:
+        if self._order.workers == "spawned":
             judge = start_portable_judge(self._errors)
             assert judge.stdin is not None
             assert judge.stdout is not None
             self._processes = [judge]
             self._port = PipePort(judge.stdout, judge.stdin)
         else:
-            launched = self._launched or launch()
+            launched = self._launched or launch(plain=self._order.workers == "plain")
             self._errors.close()
             self._errors = launched.errors
             self._processes = [launched.process]
@@ -279,6 +279,7 @@ class Engine:
                 "recording": _text(self._order.recordings.given),
                 "hidden_anywhere": self._order.hidden_anywhere,
                 "for_kit": self._order.for_kit,
+                "plain": self._order.workers == "plain",
             }
         )
 

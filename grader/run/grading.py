@@ -14,7 +14,7 @@ from grader.model import CheckResult, Graded, Refused, Submission, Violation
 from grader.results.journal import Contents, Journal, is_judged, stamp
 from grader.rules import check_archive
 from grader.run.engine import Engine, Finished, Order, Recordings, Source, Trainings
-from grader.sandbox.launch import Launched
+from grader.sandbox.launch import Launched, Workers
 
 PUBLIC_SEED = "public"
 NO_TRAININGS = Trainings()
@@ -216,30 +216,31 @@ def grade_in_memory(
     *,
     seed: str,
     items: tuple[str, ...],
-    portable: bool,
+    workers: Workers = "confined",
     jobs: int = 1,
     tell: Callable[[Progress], None] = lambda progress: None,
     trainings: Trainings = NO_TRAININGS,
     show: bool = False,
     calls: Path | None = None,
     recordings: Recordings = NO_RECORDINGS,
+    launched: Launched | None = None,
 ) -> list[Graded]:
     """Judge submissions without a journal, in processes of their own: for self-checks and replays.
 
     `show`: the results carry what went in and what both sides answered, as evidence for staff, also as frames in
-    the folder `calls`.
+    the folder `calls`. `launched`: a process that was started ahead.
     """
     order = Order(
         folders=folders,
         seed=seed,
         items=items,
-        portable=portable,
+        workers=workers,
         trainings=trainings,
         show=show,
         calls=calls,
         recordings=recordings,
     )
-    with Engine(order) as engine:
+    with Engine(order, launched) as engine:
         return judge_all(engine, list(found), seed=seed, items=items, jobs=jobs, tell=tell)
 
 

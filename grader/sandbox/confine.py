@@ -285,7 +285,7 @@ def _limit(wanted: Confinement, now: int, as_root: bool) -> Mapping[str, str]:
     descriptors = DESCRIPTORS if wanted.device == "cpu" else GPU_DESCRIPTORS
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     # What is printed goes to a memory file of its own size; without that, its limit holds for every file.
-    largest = scratch.SIZE_MIB << 20 if _fixed_size(1, wanted.output_kib << 10) else wanted.output_kib << 10
+    largest = scratch.SIZE_MIB << 20 if fixed_size(1, wanted.output_kib << 10) else wanted.output_kib << 10
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     # The first limit sends SIGXCPU, which says what it was; the second one cannot be caught, ignored or blocked.
     resource.setrlimit(resource.RLIMIT_CPU, (wanted.cpu_seconds, wanted.cpu_seconds + 2))
@@ -304,7 +304,7 @@ def _limit(wanted: Confinement, now: int, as_root: bool) -> Mapping[str, str]:
     return facts
 
 
-def _fixed_size(descriptor: int, size: int) -> bool:
+def fixed_size(descriptor: int, size: int) -> bool:
     """Give a memory file a size that nobody can change any more."""
     try:
         os.ftruncate(descriptor, size)

@@ -10,8 +10,10 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
+# Forked by a zygote and held back; forked by one and held back by nothing; each a Python of its own (and neither).
+Workers = Literal["confined", "plain", "spawned"]
 ZYGOTE_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -69,8 +71,20 @@ class Launched:
         self.errors.close()
 
 
-def launch() -> Launched:
+def unconfined() -> Workers:
+    """How a student's own code runs here without a sandbox: forked, where the system has what that needs."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+        os.close(os.memfd_create("probe", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
+        return "plain" if hasattr(os, "fork") else "spawned"
+    except (AttributeError, OSError):
+        return "spawned"
+
+
+def launch(*, plain: bool = False) -> Launched:
     """Exec the process that imports torch once and becomes two (see `grader.judge.start`). Needs Linux.
+
+    `plain`: its workers keep the user's environment, and nothing is left in a student's folder.
 
     It learns from the first message over `port` what the run is about, so it can be started before that is known:
     importing torch takes longer than everything that the command line has to find out.
@@ -82,8 +96,13 @@ def launch() -> Launched:
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
     ends = [theirs.fileno(), judges_control.fileno(), control.fileno()]
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "grader.judge.start", *map(str, ends), str(os.getpid())],
-        env={**judge_environment(), **ZYGOTE_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)},
+        [sys.executable, "-P", "-m", "grader.judge.start", *map(str, ends), str(os.getpid()), *["plain"] * plain],
+        env={
+            **judge_environment(),
+            **ZYGOTE_ENVIRONMENT,
+            "PATH": os.environ.get("PATH", os.defpath),
+            **({"PYTHONDONTWRITEBYTECODE": "1"} if plain else {}),
+        },
         pass_fds=ends,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -19,6 +19,16 @@ class Demand:
     remedy: str
 
 
+# What a worker says that nothing holds back.
+UNPROTECTED = {
+    "back end": "plain process",
+    "files": "not confined",
+    "network": "not cut",
+    "identity": "the grader's own user",
+    "memory": "not limited",
+    "processes": "not limited",
+    "note": "No sandbox: this runs your own code as you.",
+}
 DEMANDS = (
     Demand("weak", "back end", lambda word: word == "confined process",
            "grade on Linux, or with `--container`"),

@@ -23,6 +23,7 @@ from grader.errors import AuthorError, SandboxError
 from grader.sandbox import scratch
 from grader.sandbox.base import Ending, Process, Site
 from grader.sandbox.gpu import Gpu
+from grader.sandbox.level import UNPROTECTED, level_of
 from grader.sandbox.starving import Starving
 from grader.text import clean
 from grader.wire.frames import Channel, ChannelClosed, FrameTimeout, WireError, encode
@@ -101,16 +102,7 @@ class PortableSandbox:
 
     def __init__(self, suite: Path) -> None:
         self._suite = suite
-        self.protections: Mapping[str, str] = {
-            "level": "none",
-            "back end": "plain process",
-            "files": "not confined",
-            "network": "not cut",
-            "identity": "the grader's own user",
-            "memory": "not limited",
-            "processes": "not limited",
-            "note": "No sandbox: this runs your own code as you.",
-        }
+        self.protections: Mapping[str, str] = {"level": level_of(UNPROTECTED), **UNPROTECTED}
 
     def start(self, site: Site, limits: Limits) -> Process:
         """Spawn a Python, wait for its connection, open the submission."""

@@ -31,10 +31,11 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.sandbox import confine
+from grader.sandbox import confine, plain
 from grader.sandbox.apart import ProcessTable, free_uids
 from grader.sandbox.preload import load_suite, warm_up, warm_up_training
 from grader.wire.frames import WORKER_CAPS, Channel, encode
@@ -263,8 +264,19 @@ class Inherited:
 def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str], inherited: Inherited) -> None:
     """Confine this process as the first frame says, then serve."""
     frame = channel.receive()
-    tree = frame.tree
-    facts = confine.apply(
+    facts = (
+        plain.settle(str(frame.tree["root"]), int(str(frame.tree["output_kib"])))
+        if frame.tree["plain"]
+        else confined(frame.tree, inherited)
+    )
+    channel.send(frame.id, "answer", encode({**facts, "process table": inherited.table}))
+    serve(channel, probes, known)
+    os._exit(0)
+
+
+def confined(tree: Mapping[str, object], inherited: Inherited) -> dict[str, str]:
+    """What confining this process achieved."""
+    return confine.apply(
         confine.Confinement(
             root=str(tree["root"]),
             number=int(str(tree["number"])),
@@ -276,9 +288,6 @@ def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str], inhe
             gpu={str(name): str(value) for name, value in dict(tree["gpu"]).items()},  # type: ignore[call-overload]
         )
     )
-    channel.send(frame.id, "answer", encode({**facts, "process table": inherited.table}))
-    serve(channel, probes, known)
-    os._exit(0)
 
 
 def main(arguments: list[str]) -> None:

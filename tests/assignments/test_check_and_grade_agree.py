@@ -19,6 +19,7 @@ from grader.proof.kept import edited_sources, read_kept
 from grader.proof.reference import lay_out
 from grader.run.engine import Recordings
 from grader.run.grading import PUBLIC_SEED, automatic_items, grade_in_memory
+from grader.sandbox.launch import unconfined
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading a class needs Linux")
 
@@ -43,9 +44,9 @@ def chosen(assignment):
     return [one], tuple(name for number, name in enumerate(items) if name in one.charged or number % 4 == 0)
 
 
-def verdicts(assignment, folders, found, items, shelf, portable):
+def verdicts(assignment, folders, found, items, shelf, workers):
     shared = {"seed": PUBLIC_SEED, "items": items, "recordings": Recordings(cache=shelf)}
-    graded = grade_in_memory(assignment, folders, found, portable=portable, **shared)
+    graded = grade_in_memory(assignment, folders, found, workers=workers, **shared)
     return {
         (entry.key, name): (result.status, result.credit, result.reason, result.hint, result.only, result.charged_with)
         for entry in graded
@@ -66,8 +67,8 @@ def test_check_and_grade_agree(slug, tmp_path):
             lay_out(assignment, root / kept.name, edited_sources(kept, assignment.reference))
     taken = intake.take(sorted(root.iterdir()), assignment, open_for_workers(tmp_path).resolve() / "work", single=True)
     found = [entry for entry in taken if isinstance(entry, Submission)]
-    graded = verdicts(assignment, folders, found, items, tmp_path / "shelf", portable=False)
-    checked = verdicts(assignment, folders, found, items, tmp_path / "shelf", portable=True)
+    graded = verdicts(assignment, folders, found, items, tmp_path / "shelf", workers="confined")
+    checked = verdicts(assignment, folders, found, items, tmp_path / "shelf", workers=unconfined())
     assert graded.keys() == checked.keys()
     apart = {name: (graded[name], checked[name]) for name in graded if graded[name] != checked[name]}
     # On a busy machine a clock may run out on either side; that is no verdict on the submission.

@@ -263,7 +263,7 @@ class Hide:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return None
 sys.meta_path.insert(0, Hide())
-if any("grader" in word for word in sys.orig_argv):
+if any(ours in word for word in sys.orig_argv for ours in ("grader", "check.py")):
     for name in HIDDEN:
         sys.modules[name] = None
     for name in ("fork", "pidfd_open", "memfd_create"):

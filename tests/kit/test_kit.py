@@ -19,6 +19,7 @@ from tiny_assignment import ITEMS, copy_of_the_assignment, edit, lay_out_submiss
 import grader as package
 from grader.kit import making, proving
 from grader.recording.shelf import read_index
+from grader.sandbox.launch import unconfined
 
 FILES = Path(making.__file__).parent / "files"
 SHOWN = ["gate.forward", "scorer.forward", "count.right"]
@@ -93,9 +94,11 @@ def test_the_template_is_not_attempted_and_nothing_is_left_behind(kit, elsewhere
 
 
 def test_right_and_wrong_work_earn_the_verdicts_of_the_instructors_run(kit, tmp_path):
-    right = lay_out_submission(tmp_path / "right")
+    right, before = lay_out_submission(tmp_path / "right"), listing(kit)
+    handed_in = listing(tmp_path / "right")
     said, _ = python(kit / "check.py", right, code=0)
     assert "3 passed" in said
+    assert (listing(kit), listing(tmp_path / "right")) == (before, handed_in), "nothing is left behind"
     wrong = lay_out_submission(
         tmp_path / "wrong",
         {
@@ -287,7 +290,7 @@ def whole(tmp_path_factory):
     from grader.run.grading import PUBLIC_SEED
 
     places = Recordings(cache=tmp_path_factory.mktemp("whole"))
-    with Engine(Order(folders=tiny()[0], seed=PUBLIC_SEED, portable=True, recordings=places)) as engine:
+    with Engine(Order(folders=tiny()[0], seed=PUBLIC_SEED, workers=unconfined(), recordings=places)) as engine:
         return engine.recording
 
 

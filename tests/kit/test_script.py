@@ -61,7 +61,7 @@ def test_the_script_finds_what_the_judge_found(slug, wrong, item, tmp_path):
     files = {file.id: file.path for file in assignment.files if (root / file.path).exists()}
     submission = Submission(key="ada", root=root.resolve(), digest=digest_of(root), files=files)
     [graded] = grade_in_memory(
-        assignment, folders, [submission], seed="script", items=(item,), portable=False, show=True, calls=tmp_path
+        assignment, folders, [submission], seed="script", items=(item,), show=True, calls=tmp_path
     )
     result = graded.results[item]
     assert result.status == "failed"

@@ -9,6 +9,7 @@ from grader.kit import making
 from grader.proof.reference import lay_out
 from grader.run.engine import Engine, Order, Recordings
 from grader.run.grading import PUBLIC_SEED, judge_all
+from grader.sandbox.launch import unconfined
 
 
 def test_all_that_ship_have_a_kit():
@@ -25,7 +26,7 @@ def test_the_reference_passes_and_the_template_is_not_attempted(slug, tmp_path):
     found = take(paths, assignment, (tmp_path / "work").resolve(), single=True)
     public = tuple(item.id for item in assignment.items if item.id in assignment.kit)
     order = Order(
-        folders=kit, seed=PUBLIC_SEED, items=public, portable=True, recordings=Recordings(given=kit.recording)
+        folders=kit, seed=PUBLIC_SEED, items=public, workers=unconfined(), recordings=Recordings(given=kit.recording)
     )
     with Engine(order) as engine:
         right, template = judge_all(engine, found, seed=PUBLIC_SEED, items=public)

@@ -24,10 +24,10 @@ def other(tmp_path_factory):
     return submission(open_for_workers(tmp_path_factory.mktemp("other")), "other")
 
 
-def judged(found, seed, items=ITEMS, *, portable=False):
+def judged(found, seed, items=ITEMS, *, workers="confined"):
     """{item: result without times and places} of the submission called wrong."""
     folders, assignment = tiny()
-    graded = grade_in_memory(assignment, folders, found, seed=seed, items=items, portable=portable)
+    graded = grade_in_memory(assignment, folders, found, seed=seed, items=items, workers=workers)
     [mine] = [entry for entry in graded if entry.key == "wrong"]
     return {name: dataclasses.replace(result, seconds=0.0) for name, result in mine.results.items()}
 
@@ -53,8 +53,9 @@ def test_another_seed_gives_other_cases_and_the_same_verdicts(plain, wrong):
     assert again[name].observation != plain[name].observation, "of the last case drawn"
 
 
-def test_both_back_ends_give_the_same_results(plain, wrong):
-    assert judged([wrong], "one", portable=True) == plain
+@pytest.mark.parametrize("workers", ["plain", "spawned"])
+def test_what_holds_code_back_changes_no_result(plain, wrong, workers):
+    assert judged([wrong], "one", workers=workers) == plain
 
 
 def digests(folders, seed="one"):

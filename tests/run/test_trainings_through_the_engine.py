@@ -224,7 +224,7 @@ def test_a_narrow_miss_is_tried_again_with_another_seed(handed_in, tmp_path):
     trainings = Trainings(source="made", seconds=100)
     entry = submission(handed_in, "twice", ())
     [graded] = grade_in_memory(
-        load(folders), folders, [entry], seed="training", items=("classifier.learns",), portable=False,
+        load(folders), folders, [entry], seed="training", items=("classifier.learns",),
         trainings=trainings,
     )  # fmt: skip
     figures = graded.results["classifier.learns"].figures[FIGURES]
@@ -233,17 +233,16 @@ def test_a_narrow_miss_is_tried_again_with_another_seed(handed_in, tmp_path):
     assert any("trained again" in note for note in graded.results["classifier.learns"].notes)
 
 
-def test_a_self_check_trains_without_a_sandbox(handed_in):
-    entry = submission(handed_in, "at_home", ())
+@pytest.mark.parametrize(
+    ("workers", "items"), [("plain", ("classifier.learns", "tokens.learns")), ("spawned", ("classifier.learns",))]
+)
+def test_a_self_check_trains_without_a_sandbox(handed_in, workers, items):
+    entry = submission(handed_in, f"at_home_{workers}", ())
     [graded] = grade_in_memory(
-        LEARNER, FOLDERS, [entry], seed="home", items=("classifier.learns", "tokens.learns"), portable=True,
-        trainings=Trainings(source="made"),
+        LEARNER, FOLDERS, [entry], seed="home", items=items, workers=workers, trainings=Trainings(source="made"),
     )  # fmt: skip
     graded = decided(graded, LEARNER)
-    assert {name: result.status for name, result in graded.results.items()} == {
-        "classifier.learns": "passed",
-        "tokens.learns": "passed",
-    }
+    assert {name: result.status for name, result in graded.results.items()} == dict.fromkeys(items, "passed")
 
 
 # --- through the command line -----------------------------------------------------------------------------------------

@@ -26,14 +26,14 @@ class Bench:
         self.site = Site(root=root, files=(FileSpec(id="m", path="m.py", expected="m.py"),))
         self.process = None
         self._zygote = None
-        if kind == "linux":
+        if kind != "portable":
             from grader.sandbox.linux import LinuxSandbox
 
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the bench
             self._zygote = start_zygote(theirs, SUITE, self._errors)
             theirs.close()
-            self.sandbox = LinuxSandbox(ours)
+            self.sandbox = LinuxSandbox(ours, plain=kind == "plain")
             self.sandbox.wait_until_ready()
         else:
             self.sandbox = PortableSandbox(SUITE)

@@ -19,6 +19,7 @@ from grader.model import Submission
 from grader.platforms.feedback import leaders
 from grader.proof.demands import guess_problems
 from grader.run.grading import grade_in_memory
+from grader.sandbox.launch import unconfined
 from grader.scoring import score
 from grader.suite.agreement import Disagreement, PartialCredit
 from grader.suite.predictions import figure, guessed, labels_of, measured
@@ -206,7 +207,7 @@ def test_a_class_is_graded_by_labels_that_only_the_judge_has(tmp_path):
             (root / "predictions.csv").write_text(text)
             files["predictions"] = "predictions.csv"
         submissions.append(Submission(key=key, root=root, digest=digest_of(root), files=files))
-    graded = grade_in_memory(found, folders, submissions, seed="s", items=("test_set",), portable=True)
+    graded = grade_in_memory(found, folders, submissions, seed="s", items=("test_set",), workers=unconfined())
     results = {entry.key: entry.results["test_set"] for entry in graded}
     assert [(one.status, round(one.credit, 3)) for one in results.values()] == [
         ("passed", 1.0), ("failed", 0.625), ("not_attempted", 0.0)
