@@ -58,8 +58,8 @@ def _worst(evidence: Evidence) -> str:
     if not evidence.worst:
         return "the reference" if evidence.styles else "–"
     figures = evidence.styles[evidence.worst]
-    mean, spread = statistics.fmean(figures), statistics.stdev(figures)
-    return f"{evidence.worst}: {mean:.4g} ({spread:.2g}), {len(figures)}"
+    spread = f" ({statistics.stdev(figures):.2g})" if len(figures) > 1 else ""
+    return f"{evidence.worst}: {statistics.fmean(figures):.4g}{spread}, {len(figures)}"
 
 
 def _threshold(budget: Budget, beats: str | None) -> str:
