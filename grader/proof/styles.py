@@ -14,7 +14,7 @@ from grader.proof.rewritings.operators.values import EACH, WAYS, appended, is_be
 
 STYLES = {
     "tokens of standard deviation 1": (EACH, "    if value.dim() == 3:", "        torch.nn.init.normal_(value)"),
-    **{name: WAYS[name] for name in ("zero biases", "Xavier", "orthogonal", "applied")},
+    **{name: WAYS[name] for name in ("zero biases", "Xavier", "orthogonal", "uniform", "applied")},
 }
 
 
