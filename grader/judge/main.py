@@ -164,8 +164,7 @@ class JudgeParent:
         control = self.sandbox.divide()  # type: ignore[attr-defined]
         self.sandbox.close()
         while (message := jobs.receive()) is not None:
-            sandbox = LinuxSandbox(control, plain=self.settings.plain)
-            if not judge(trial, sandbox, job_of(message), self.port, jobs):
+            if not judge(trial, LinuxSandbox(control), job_of(message), self.port, jobs):
                 return
 
 
@@ -246,7 +245,7 @@ def main(arguments: list[str]) -> int:
         else:
             from grader.sandbox.linux import LinuxSandbox
 
-            sandbox = LinuxSandbox(socket.socket(fileno=int(arguments[2])), plain=settings.plain)
+            sandbox = LinuxSandbox(socket.socket(fileno=int(arguments[2])))
             sandbox.name_suite(settings.suite, trains=settings.source is not None)
             run(port, sandbox, settings)
     except BaseException as error:

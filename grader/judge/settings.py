@@ -14,7 +14,7 @@ from grader.datasets.source import DataSource
 class Settings:
     """The first message: which assignment, which items, which seed, and what to write about the suite.
 
-    `for_kit`: what is recorded is for students. `plain`: forked workers are held back by nothing.
+    `for_kit`: what is recorded is for students.
     """
 
     suite: Path
@@ -31,7 +31,6 @@ class Settings:
     recording: Path | None
     hidden_anywhere: bool
     for_kit: bool = False
-    plain: bool = False
 
     @property
     def conditions(self) -> str:
@@ -56,7 +55,6 @@ class Settings:
             recording=_path(message["recording"]),
             hidden_anywhere=message["hidden_anywhere"],
             for_kit=message["for_kit"],
-            plain=message["plain"],
         )
 
 

@@ -70,7 +70,7 @@ def _become_zygote(control: int, judge: int, *, plain: bool) -> None:
                 del os.environ[name]
         from grader.sandbox.zygote import run
 
-        run(socket.socket(fileno=control), None, frozenset({judge}))
+        run(socket.socket(fileno=control), None, frozenset({judge}), unconfined=plain)
         code = 0
     except BaseException:
         traceback.print_exc()

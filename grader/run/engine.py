@@ -279,7 +279,6 @@ class Engine:
                 "recording": _text(self._order.recordings.given),
                 "hidden_anywhere": self._order.hidden_anywhere,
                 "for_kit": self._order.for_kit,
-                "plain": self._order.workers == "plain",
             }
         )
 

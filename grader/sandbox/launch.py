@@ -36,10 +36,13 @@ LIBRARIES = "LD_LIBRARY_PATH"  # on some clusters the GPU's driver is found thro
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE")
 
 
-def start_zygote(control: socket.socket, suite: Path, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def start_zygote(
+    control: socket.socket, suite: Path, errors: IO[bytes], *, plain: bool = False
+) -> subprocess.Popen[bytes]:
     """Exec a zygote that serves the other end of `control`; it says b"ready" there when everything is loaded."""
+    more = ["plain"] if plain else []
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "grader.sandbox.zygote", str(control.fileno()), str(suite)],
+        [sys.executable, "-P", "-m", "grader.sandbox.zygote", str(control.fileno()), str(suite), *more],
         env={**ZYGOTE_ENVIRONMENT, **_search_paths()},
         pass_fds=[control.fileno()],
         stdin=subprocess.DEVNULL,
@@ -84,7 +87,7 @@ def unconfined() -> Workers:
 def launch(*, plain: bool = False) -> Launched:
     """Exec the process that imports torch once and becomes two (see `grader.judge.start`). Needs Linux.
 
-    `plain`: its workers keep the user's environment, and nothing is left in a student's folder.
+    `plain`: its workers are held back by nothing and keep the user's environment; nothing is left in their folder.
 
     It learns from the first message over `port` what the run is about, so it can be started before that is known:
     importing torch takes longer than everything that the command line has to find out.
@@ -95,14 +98,11 @@ def launch(*, plain: bool = False) -> Launched:
         side.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
     ends = [theirs.fileno(), judges_control.fileno(), control.fileno()]
+    more, environment = (["plain"], {"PYTHONDONTWRITEBYTECODE": "1"}) if plain else ([], {})
+    path = {"PATH": os.environ.get("PATH", os.defpath)}
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "grader.judge.start", *map(str, ends), str(os.getpid()), *["plain"] * plain],
-        env={
-            **judge_environment(),
-            **ZYGOTE_ENVIRONMENT,
-            "PATH": os.environ.get("PATH", os.defpath),
-            **({"PYTHONDONTWRITEBYTECODE": "1"} if plain else {}),
-        },
+        [sys.executable, "-P", "-m", "grader.judge.start", *map(str, ends), str(os.getpid()), *more],
+        env={**judge_environment(), **ZYGOTE_ENVIRONMENT, **path, **environment},
         pass_fds=ends,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

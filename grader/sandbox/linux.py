@@ -158,10 +158,8 @@ class LinuxSandbox:
 
     forks = True
 
-    def __init__(self, control: socket.socket, *, plain: bool = False) -> None:
-        """`plain`: workers are held back by nothing, for a student's own code."""
+    def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._plain = plain
         self.protections: Mapping[str, str] = {}
 
     def name_suite(self, suite: Path, *, trains: bool = False) -> None:
@@ -200,7 +198,6 @@ class LinuxSandbox:
         process = self._lease()
         deadline = time.monotonic() + START_SECONDS
         confinement = {
-            "plain": self._plain,
             "root": str(site.root),
             "number": process.number,
             "memory_mib": limits.memory_mib,

@@ -71,10 +71,16 @@ class Zygote:
     """The loop, and the table of workers."""
 
     def __init__(
-        self, control: socket.socket, probes: dict[str, Probe], relatives: frozenset[int] = frozenset()
+        self,
+        control: socket.socket,
+        probes: dict[str, Probe],
+        relatives: frozenset[int] = frozenset(),
+        *,
+        unconfined: bool = False,
     ) -> None:
         self.probes = probes
         self.relatives = relatives
+        self.unconfined = unconfined
         self.known = module_files()
         self.selector = selectors.DefaultSelector()
         self.controls: set[socket.socket] = set()
@@ -238,7 +244,8 @@ class Zygote:
                 os.dup2(source, target)
             os.closerange(CHANNEL_FD + 1, 1 << 16)
             channel.detach()
-            inherited = Inherited(self.uids[self.count % len(self.uids)], self.table.fact)
+            uid = self.uids[self.count % len(self.uids)]
+            inherited = Inherited(uid, self.table.fact, self.unconfined)
             work(Channel(socket.socket(fileno=CHANNEL_FD), WORKER_CAPS), self.probes, self.known, inherited)
         finally:
             os._exit(70)
@@ -255,10 +262,14 @@ def reaped(pid: int) -> int | None:
 
 @dataclass(frozen=True)
 class Inherited:
-    """What the zygote has decided for a worker: its user, and the fact about its table of processes."""
+    """What the zygote has decided for a worker: its user, the fact about its table of processes, how it is held back.
+
+    `unconfined`: by nothing. No message decides that, only who started the zygote.
+    """
 
     uid: int
     table: str
+    unconfined: bool
 
 
 def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str], inherited: Inherited) -> None:
@@ -266,7 +277,7 @@ def work(channel: Channel, probes: dict[str, Probe], known: frozenset[str], inhe
     frame = channel.receive()
     facts = (
         plain.settle(str(frame.tree["root"]), int(str(frame.tree["output_kib"])))
-        if frame.tree["plain"]
+        if inherited.unconfined
         else confined(frame.tree, inherited)
     )
     channel.send(frame.id, "answer", encode({**facts, "process table": inherited.table}))
@@ -291,16 +302,22 @@ def confined(tree: Mapping[str, object], inherited: Inherited) -> dict[str, str]
 
 
 def main(arguments: list[str]) -> None:
-    """`zygote FD SUITE`: serve the control socket FD with the probes of the suite folder."""
-    run(socket.socket(fileno=int(arguments[0])), Path(arguments[1]))
+    """`zygote FD SUITE [plain]`: serve the control socket FD with the probes of the suite folder."""
+    run(socket.socket(fileno=int(arguments[0])), Path(arguments[1]), unconfined="plain" in arguments[2:])
     # Taking torch apart in good order takes half a second.
     os._exit(0)
 
 
-def run(control: socket.socket, suite: Path | None, relatives: frozenset[int] = frozenset()) -> None:
+def run(
+    control: socket.socket,
+    suite: Path | None,
+    relatives: frozenset[int] = frozenset(),
+    *,
+    unconfined: bool = False,
+) -> None:
     """Load the suite's probes and serve until the last judge is gone. `relatives` are children that are no workers.
 
-    Without a suite, the judge names it in its first message.
+    Without a suite, the judge names it in its first message. `unconfined`: workers are held back by nothing.
     """
     warm_up()
     if suite is None:
@@ -318,7 +335,7 @@ def run(control: socket.socket, suite: Path | None, relatives: frozenset[int] = 
     gc.freeze()
     gc.enable()
     control.send(b"ready")
-    Zygote(control, probes, relatives).run()
+    Zygote(control, probes, relatives, unconfined=unconfined).run()
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ class Bench:
 
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the bench
-            self._zygote = start_zygote(theirs, SUITE, self._errors)
+            self._zygote = start_zygote(theirs, SUITE, self._errors, plain=kind == "plain")
             theirs.close()
-            self.sandbox = LinuxSandbox(ours, plain=kind == "plain")
+            self.sandbox = LinuxSandbox(ours)
             self.sandbox.wait_until_ready()
         else:
             self.sandbox = PortableSandbox(SUITE)
