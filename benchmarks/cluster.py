@@ -28,18 +28,16 @@ sys.path += ["tests", "tests/cluster"]
 
 def overhead(recording: Path, submission: Path, root: Path, rounds: int) -> str:
     """Seconds by the clock of a part beyond what its submissions take, and the same in imports of torch."""
-    for number in range(1 + BATCH):
-        (root / f"many/copy{number:02}").parent.mkdir(exist_ok=True)
-        (root / f"many/copy{number:02}").symlink_to(submission)
+    paths = [root / f"copy{number:02}" for number in range(1 + BATCH)]
+    for path in paths:
+        path.symlink_to(submission)
+    part = ["--recording", recording, "--no-cache", "--shard", "1/1", "--jobs", 1, "--single"]
     seconds, ratios = [], []
     for number in range(rounds):
         importing, _ = run([sys.executable, "-c", "import torch"], cwd=Path())
-        costs = []
-        for count in (1, 1 + BATCH):
-            paths = sorted((root / "many").iterdir())[:count]
-            part = ["--recording", recording, "--no-cache", "--shard", "1/1", "--jobs", 1, "--single"]
-            costs.append(run([*GRADE, *paths, *part, "--out", root / f"part{number}-{count}"], cwd=Path())[0].wall)
-        seconds.append(costs[0] - (costs[1] - costs[0]) / BATCH)
+        one, _ = run([*GRADE, paths[0], *part, "--out", root / f"one{number}"], cwd=Path())
+        many, _ = run([*GRADE, *paths, *part, "--out", root / f"many{number}"], cwd=Path())
+        seconds.append(one.wall - many.per(BATCH, less=one).wall)
         ratios.append(seconds[-1] / importing.wall)
     return f"a part beyond its submissions: {spread(seconds).shown()} s, {spread(ratios).shown()} imports of torch"
 

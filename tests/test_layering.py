@@ -37,9 +37,10 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LEFT_OUT = ("scaffold", "sandbox/attacks", "kit/files")
 
 LINUX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "ctypes"}
-LINUX_BACK_END = {f"grader.sandbox.{name}" for name in ("apart", "confine", "linux", "mounts", "seccomp", "zygote")}
+OF_LINUX = ("apart", "confine", "linux", "mounts", "plain", "seccomp", "zygote")
+LINUX_BACK_END = {f"grader.sandbox.{name}" for name in OF_LINUX}
 # Who may import those, at the top of the file or inside a function that only a Linux run reaches.
-AT_THE_TOP = {f"sandbox/{name}.py" for name in ("apart", "confine", "linux", "mounts", "plain", "seccomp", "zygote")}
+AT_THE_TOP = {f"sandbox/{name}.py" for name in OF_LINUX}
 INSIDE = {"results/journal.py", "judge/lacking_data.py", "judge/main.py", "judge/preparing.py", "judge/start.py",
           "commands/doctor.py", "marking/keeping.py", "marking/pdf.py", "datasets/staging.py",
           "worker/clock.py", "sandbox/expendable.py"}  # fmt: skip

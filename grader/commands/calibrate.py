@@ -109,7 +109,7 @@ def _with_styles(
 ) -> Iterator[Evidence]:
     """The evidence as it is, and after each style that is measured with seeds that it lacks."""
     yield entry
-    for style, sources in styles_of(assignment).items() if seeds else ():
+    for style, sources in styles_of(assignment).items():
         known = entry.styles.get(style, ()) if more else ()
         if len(known) >= len(seeds):
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 
 from grader.sandbox import scratch
 from grader.sandbox.confine import PR_SET_PDEATHSIG, fixed_size, prctl
@@ -18,7 +17,6 @@ def settle(root: str, output_kib: int) -> dict[str, str]:
     """
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     fixed_size(1, output_kib << 10)
-    folder = tempfile.mkdtemp(prefix="grader-")
-    scratch.mirror(root, folder, os.path.realpath(root))
+    folder = scratch.apart(root)
     os.chdir(root)
     return {**UNPROTECTED, "root": root, "folder": folder, "leftover": folder}

@@ -110,8 +110,7 @@ class PortableSandbox:
             raise SandboxError("without a sandbox nothing runs on a GPU")
         deadline = time.monotonic() + SPAWN_SECONDS
         token = secrets.token_hex(16)
-        folder = tempfile.mkdtemp(prefix="grader-")
-        scratch.mirror(str(site.root), folder, str(site.root.resolve()))
+        folder = scratch.apart(str(site.root))
         output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
