@@ -10,7 +10,7 @@ from pathlib import Path
 from grader.assignment.assignment import Assignment
 from grader.model import Violation
 from grader.rules import SourceFile, check_sources, print_sites, source_file
-from grader.rules.source import PrintSite
+from grader.rules.source import PrintSite, given_interfaces
 from grader.sandbox import scratch
 from grader.sandbox.expendable import View, told_by_a_child
 from grader.templates.generate import templates_of
@@ -51,6 +51,7 @@ def _in_child(
     assignment: Assignment, root: Path, files: Mapping[str, str], template: Mapping[str, str]
 ) -> tuple[Violation, ...]:
     """What a child finds; without a look into files that nobody asked for where it cannot get through them."""
+    given_interfaces(assignment, template)  # for all children of this process
     for strays in (True, False):
         raw = _asked(assignment, root, files, template, strays)
         if raw:

@@ -21,6 +21,9 @@ SOURCE_LIMIT = 1_000_000
 NODE_LIMIT = 150_000
 """Nodes of one file's syntax trees, ten times those of the longest notebooks; more would take over ten seconds."""
 
+NODES_OF_A_CHARACTER = 4
+"""More than any text has: `~` makes two."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
@@ -115,7 +118,8 @@ def parse_file(file: SourceFile) -> Parsed:
         why = f"it has {size:,} characters of code and at most {SOURCE_LIMIT:,} are read; move data out of the code"
         return Parsed(file, unchecked=why)
     parsed = _parse_text(file) if file.cells is None else _parse_pieces(file, file.cells)
-    if sum(1 for unit in parsed.units for _ in ast.walk(unit.tree)) > NODE_LIMIT:
+    long = size * NODES_OF_A_CHARACTER > NODE_LIMIT
+    if long and sum(1 for unit in parsed.units for _ in ast.walk(unit.tree)) > NODE_LIMIT:
         why = f"it has more than {NODE_LIMIT:,} names, numbers and operators; move data out of the code"
         return Parsed(file, unchecked=why)
     return parsed

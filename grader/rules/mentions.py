@@ -114,6 +114,7 @@ def find(walked: Walked, resolver: Resolver, foreign: Collection[str] = ()) -> F
 class _Finder:
     def __init__(self, walked: Walked, resolver: Resolver, foreign: tuple[str, ...]) -> None:
         self.foreign = foreign
+        self._elsewhere = tuple(f"{root}." for root in (*_OTHER_WORLDS, *foreign))
         self.walked = walked
         self.resolver = resolver
         self.mentions: list[Mention] = []
@@ -237,7 +238,7 @@ class _Finder:
         )
 
     def _hidden(self, name: str, visit: Visit) -> None:
-        if _below(name, (*_OTHER_WORLDS, *self.foreign)) and name not in _HARMLESS_PARTS:
+        if f"{name}.".startswith(self._elsewhere) and name not in _HARMLESS_PARTS:
             self._evade(f"`{name}`", name, visit)
         if name.startswith(_HIDDEN_UTILS) or (name.startswith("torch.") and _is_hidden(name)):
             self._evade(f"`{name}`", name, visit, "torch")
@@ -358,10 +359,6 @@ class _Finder:
                 self._evade(f"`{base.replace('<globals>', 'globals()')}[…]` of a computed name", "globals", visit)
             elif base.endswith(".__dict__"):
                 self._evade("`__dict__[…]` of a computed name", "__dict__", visit, base.removesuffix(".__dict__"))
-
-
-def _below(name: str, roots: Sequence[str]) -> bool:
-    return any(name == root or name.startswith(root + ".") for root in roots)
 
 
 def _owner(table: str) -> str | None:

@@ -5,6 +5,7 @@ The names are claims of a hostile process: they can break a rule, never show tha
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -84,7 +85,7 @@ def _is_foundation(kind: str, allowed: Sequence[str]) -> bool:
 
 
 def _ran(rule: Rule, part_id: str, operations: Sequence[str]) -> Iterator[Violation]:
-    betraying = {name: layer for layer in LAYERS if _forbids(rule, layer) for name in layer.operations}
+    betraying = _betraying(rule)
     reported: set[int] = set()
     for operation in dict.fromkeys(operations):
         name = short(operation)
@@ -105,6 +106,12 @@ def _unread(rule: Rule, part_id: str, operations: Sequence[str]) -> Iterator[Vio
         yield Violation(
             rule=rule.id, message=f"{what} in it. Hand in what your code imports", evidence="run", parts=(part_id,)
         )
+
+
+@functools.cache
+def _betraying(rule: Rule) -> Mapping[str, Layer]:
+    """{operation: the layer that a rule means and that it is the inside of}."""
+    return {name: layer for layer in LAYERS if _forbids(rule, layer) for name in layer.operations}
 
 
 def _forbids(rule: Rule, layer: Layer) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 from grader.errors import AuthorError
 from grader.model import Violation
 from grader.parsing.statements import parse_source
-from grader.rules.files import Parsed, Place
+from grader.rules.files import Parsed, Place, SourceFile, parse_file
 from grader.templates.interface import Definition, Parameter, interface_of, parameters_of, written
 
 _OWNERS = ("self", "cls")
@@ -25,8 +26,18 @@ def interface(parsed: Parsed) -> dict[str, tuple[Definition, Place]]:
     return found
 
 
+@functools.lru_cache(maxsize=256)
+def given_interface(file: SourceFile) -> Mapping[str, Definition]:
+    """The public definitions of a template's file: the same for a whole class, and not to be changed."""
+    return {name: definition for name, (definition, _) in interface(parse_file(file)).items()}
+
+
 def check_signatures(
-    rule: str, parts: tuple[str, ...], submitted: Parsed, template: Parsed, alternatives: Sequence[str]
+    rule: str,
+    parts: tuple[str, ...],
+    submitted: Parsed,
+    template: Mapping[str, Definition],
+    alternatives: Sequence[str],
 ) -> Iterator[Violation]:
     """Functions and methods whose parameters no longer fit the template's; missing ones are not this rule's business.
 
@@ -35,7 +46,7 @@ def check_signatures(
     """
     others = parse_alternatives(alternatives)
     found = interface(submitted)
-    for name, (definition, _) in interface(template).items():
+    for name, definition in template.items():
         if definition.kind != "function" or name not in found or found[name][0].kind != "function":
             continue
         given, place = found[name]

@@ -17,7 +17,8 @@ from grader.rules.names import forbidden_name, leads_to, matching
 from grader.rules.reach import Examined, belongs, is_unfilled, reach
 from grader.rules.resolve import Resolver, module_names
 from grader.rules.scopes import walk
-from grader.rules.signatures import check_signatures
+from grader.rules.signatures import check_signatures, given_interface
+from grader.templates.interface import Definition
 
 MOST = 12
 """Places of one rule that are listed; a file may break a rule on every line."""
@@ -84,6 +85,12 @@ def _read(assignment: Assignment, files: Sequence[SourceFile], template: Mapping
     examined = [Examined(walked, find(walked, resolver, foreign)) for walked in walks]
     imported = {walked.parsed.file.path: imports(walked) for walked in walks}
     return _Submission(assignment, parsed, examined, imported, resolver, template)
+
+
+def given_interfaces(assignment: Assignment, template: Mapping[str, str]) -> dict[str, Mapping[str, Definition]]:
+    """{file id: its public definitions in the template}. Read once in a process, and in those that it forks."""
+    files = [file for file in assignment.files if file.path in template]
+    return {file.id: given_interface(source_file(file.id, file.path, template[file.path])) for file in files}
 
 
 def _limited(rule: Rule, found: Iterable[Violation]) -> Iterator[Violation]:
@@ -225,14 +232,11 @@ def _runs(submission: _Submission, rule: Rule) -> Iterator[Violation]:
 
 
 def _signature(submission: _Submission, rule: Rule) -> Iterator[Violation]:
+    given = given_interfaces(submission.assignment, submission.template)
     for expected in _expected(submission, rule):
-        text = submission.template.get(expected.path)
-        if text is None:
-            continue
-        template = parse_file(source_file(expected.id, expected.path, text))
         for parsed in submission.parsed:
-            if parsed.file.id == expected.id:
-                yield from check_signatures(rule.id, rule.parts, parsed, template, rule.allowed)
+            if parsed.file.id == expected.id and expected.id in given:
+                yield from check_signatures(rule.id, rule.parts, parsed, given[expected.id], rule.allowed)
 
 
 def _file_name(submission: _Submission, rule: Rule) -> Iterator[Violation]:
