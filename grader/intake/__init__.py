@@ -9,16 +9,18 @@ temporary folder before it appears under its key, and what is wrong with one cos
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grader.assignment.assignment import Assignment
 from grader.errors import SubmissionError, UsageError
-from grader.intake.apart import lay_out_apart
+from grader.intake.apart import laying_out_apart
 from grader.intake.archives import BULK, archive_entries
 from grader.intake.candidates import Candidate, with_keys, with_lateness
 from grader.intake.classify import split
@@ -63,7 +65,7 @@ class Taken:
 class _Room:
     """Where submissions are laid out, and what is known of earlier ones.
 
-    `reads`: where they are laid out by children, the places that those may read.
+    `reads`: where they are laid out by children, the places that those may read; `at_once`: how many children.
     """
 
     assignment: Assignment
@@ -75,6 +77,7 @@ class _Room:
     given: frozenset[str]
     former: Mapping[str, str]
     reads: tuple[Path, ...] | None = None
+    at_once: int = 1
 
     def prints(self, root: Path, files: Mapping[str, str]) -> Mapping[str, str]:
         """Fingerprints of the student's own code, if works are to be compared."""
@@ -131,7 +134,10 @@ def take_all(
         notices = unmatched(groups, known_groups, found) if groups is not None else ()
         found = as_groups(same_people_together(found), known_groups)
         inside = tuple(path.resolve() for path in paths) if apart and sys.platform.startswith("linux") else None
-        room = _room(assignment, workspace, staging, earlier, compare, inside)
+        # Children that read one open archive would move each other's place in it.
+        alone = inside is None or any(is_archive(path.name) for path in paths)
+        at_once = 1 if alone else len(os.sched_getaffinity(0))
+        room = _room(assignment, workspace, staging, earlier, compare, inside, at_once)
         taken: dict[str, Submission | Refused] = {}
         fates: list[Fate] = []
         keyed = list(with_keys(found, assignment.slug, earlier.people))
@@ -139,12 +145,16 @@ def take_all(
         out = dict.fromkeys(owner for owner, other in keyed if owner in chosen and shut_out(owner, other.people))
         chosen -= out.keys()
         others = {entry.origin for owner, other in keyed if owner not in chosen for entry in _all_of(other)}
-        for number, (owner, candidate) in enumerate(keyed):
-            if owner not in chosen:
-                continue
-            entry, its_fates = _taken(owner, candidate, room, staging / str(number))
-            fates += its_fates
-            taken.setdefault(entry.key, entry)
+        begun = (
+            _begun(owner, candidate, room, staging / str(number))
+            for number, (owner, candidate) in enumerate(keyed)
+            if owner in chosen
+        )
+        with closing(_ahead(begun, room.at_once)) as at_work:
+            for one in at_work:
+                entry, its_fates = _taken(one, room)
+                fates += its_fates
+                taken.setdefault(entry.key, entry)
         mine = accounted([entry for entry in listed if entry.origin not in others], fates)
         known = [(owner, candidate) for owner, candidate in keyed if owner not in out]
         return Taken(
@@ -159,6 +169,7 @@ def _room(
     earlier: Earlier,
     compare: bool,
     inside: tuple[Path, ...] | None,
+    at_once: int,
 ) -> _Room:
     given = given_code(assignment) if compare else frozenset()
     return _Room(
@@ -171,6 +182,7 @@ def _room(
         given,
         former_prints(assignment, given) if compare else {},
         inside,
+        at_once,
     )
 
 
@@ -225,18 +237,68 @@ def _label(path: Path) -> str:
     return name if path.is_dir() else stem(name)
 
 
-def _taken(owner: str, candidate: Candidate, room: _Room, staged: Path) -> tuple[Submission | Refused, Sequence[Fate]]:
+@dataclass(frozen=True)
+class _Begun:
+    """A candidate that is being laid out; `laid` waits for it and raises SubmissionError where that cannot be done."""
+
+    owner: str
+    candidate: Candidate
+    staged: Path
+    ledger: Ledger
+    laid: Callable[[], Laid]
+    children: ExitStack
+
+
+def _ahead(begun: Iterable[_Begun], at_once: int) -> Generator[_Begun, None, None]:
+    """The same, in order, while `at_once` of them are at work."""
+    waiting: deque[_Begun] = deque()
+    try:
+        for one in begun:
+            waiting.append(one)
+            if len(waiting) == at_once:
+                yield waiting[0]
+                waiting.popleft().children.close()
+        while waiting:
+            yield waiting[0]
+            waiting.popleft().children.close()
+    finally:
+        for one in waiting:
+            one.children.close()
+
+
+def _begun(owner: str, candidate: Candidate, room: _Room, staged: Path) -> _Begun:
     ledger = Ledger()
     if candidate.around is not None:
         ledger.see([candidate.around])
         ledger.say(candidate.around, OPENED)
+    children = ExitStack()
+    return _Begun(owner, candidate, staged, ledger, _laying_out(candidate, room, staged, ledger, children), children)
+
+
+def _laying_out(
+    candidate: Candidate, room: _Room, staged: Path, ledger: Ledger, children: ExitStack
+) -> Callable[[], Laid]:
+    def refused() -> Laid:
+        ledger.see(candidate.entries)
+        raise SubmissionError(candidate.problem)
+
+    def here() -> Laid:
+        laid = lay_out(candidate, room.expected, staged, ledger)
+        return replace(laid, prints=room.prints(staged, laid.files))
+
+    if candidate.problem:
+        return refused
+    staged.mkdir()
+    staged.chmod(0o755)
+    if room.reads is None:
+        return here
+    return children.enter_context(laying_out_apart(candidate, room.expected, staged, ledger, room.reads, room.prints))
+
+
+def _taken(begun: _Begun, room: _Room) -> tuple[Submission | Refused, Sequence[Fate]]:
+    owner, candidate, ledger = begun.owner, begun.candidate, begun.ledger
     try:
-        if candidate.problem:
-            ledger.see(candidate.entries)
-            raise SubmissionError(candidate.problem)
-        staged.mkdir()
-        staged.chmod(0o755)
-        laid = _laid_out(candidate, room, staged, ledger)
+        laid = begun.laid()
     except SubmissionError as error:
         reason = _said(str(error), candidate, REASON_LIMIT)
         refused = _refused(owner, candidate, reason, ledger.seen.values(), room)
@@ -248,7 +310,7 @@ def _taken(owner: str, candidate: Candidate, room: _Room, staged: Path) -> tuple
         ledger.looks.append(f"Its own code in {', '.join(same)} is that of last year's reference.")
     submission = Submission(
         key=key,
-        root=_published(staged, room.workspace / key),
+        root=_published(begun.staged, room.workspace / key),
         digest=laid.digest,
         files=laid.files,
         notes=tuple(dict.fromkeys(_said(note, candidate, NOTE_LIMIT) for note in ledger.notes)),
@@ -264,13 +326,6 @@ def _taken(owner: str, candidate: Candidate, room: _Room, staged: Path) -> tuple
         attention=tuple(dict.fromkeys(_said(look, candidate, NOTE_LIMIT) for look in ledger.looks)),
     )
     return submission, tuple(ledger.fates(key))
-
-
-def _laid_out(candidate: Candidate, room: _Room, staged: Path, ledger: Ledger) -> Laid:
-    if room.reads is not None:
-        return lay_out_apart(candidate, room.expected, staged, ledger, room.reads, room.prints)
-    laid = lay_out(candidate, room.expected, staged, ledger)
-    return replace(laid, prints=room.prints(staged, laid.files))
 
 
 def _said(text: str, candidate: Candidate, limit: int) -> str:

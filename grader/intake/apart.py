@@ -7,7 +7,8 @@ and so is what lies in the folder then.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -18,7 +19,7 @@ from grader.intake.expected import ExpectedNames
 from grader.intake.fates import Ledger
 from grader.intake.layout import Laid, lay_out
 from grader.intake.tree import Entry
-from grader.sandbox.expendable import View, told_by_a_child
+from grader.sandbox.expendable import Child, View
 
 TOO_MUCH = (
     "reading it took too long or too much memory, which no honest submission does. Pack the requested files again"
@@ -26,10 +27,14 @@ TOO_MUCH = (
 Prints = Callable[[Path, Mapping[str, str]], Mapping[str, str]]
 
 
-def lay_out_apart(
+@contextmanager
+def laying_out_apart(
     candidate: Candidate, expected: ExpectedNames, target: Path, ledger: Ledger, reads: Sequence[Path], prints: Prints
-) -> Laid:
-    """As `lay_out`; `prints` are made there as well. `reads`: where the candidate's files may lie."""
+) -> Iterator[Callable[[], Laid]]:
+    """Begins what `lay_out` does; the call that it gives waits for the end. `prints` are made there as well.
+
+    `reads`: where the candidate's files may lie.
+    """
 
     def work() -> bytes:
         try:
@@ -39,7 +44,11 @@ def lay_out_apart(
             outcome = {"refused": str(error)}
         return json.dumps({**outcome, "ledger": _as_tree(ledger)}).encode()
 
-    said = told_by_a_child(work, View(reads=reads, writes=(target,)))
+    with Child(work, View(reads=reads, writes=(target,))) as child:
+        yield lambda: _checked(child.told(), expected, target, ledger)
+
+
+def _checked(said: bytes, expected: ExpectedNames, target: Path, ledger: Ledger) -> Laid:
     if not said:
         raise SubmissionError(TOO_MUCH)
     told = json.loads(said)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from grader.errors import GraderError
 
@@ -41,35 +41,63 @@ def told_by_a_child(work: Callable[[], bytes], view: View) -> bytes:
     That somebody killed it is no evidence against what it read, so it is tried once more, with nothing left of what
     it wrote. Raises GraderError when `work` raises.
     """
-    said, killed = _said_by_one(work, view)
-    if killed:
-        for path in (path for folder in view.writes for path in folder.iterdir()):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        said, _ = _said_by_one(work, view)
-    if said[:1] == b"!":
-        raise GraderError(f"what strangers wrote could not be read:\n{said[1:].decode('utf-8', 'replace')}")
-    return said[1:-1] if len(said) > 1 and said[:1] == said[-1:] == b"." else b""
+    with Child(work, view) as child:
+        return child.told()
 
 
-def _said_by_one(work: Callable[[], bytes], view: View) -> tuple[bytes, bool]:
-    """All that a child said, and whether it was killed from outside: neither by us nor for its processor time."""
-    reader, writer = os.pipe()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        _answer(work, view, writer)
-    os.close(writer)
-    said, ended = b"", False
-    try:
-        said, ended = _heard(reader, time.monotonic() + view.seconds)
-    finally:
-        os.close(reader)
+class Child:
+    """A child that is at work while its parent does something else. Leaving its context ends it."""
+
+    _readers: ClassVar[set[int]] = set()  # no child may hear, or take away, what another one says
+
+    def __init__(self, work: Callable[[], bytes], view: View) -> None:
+        self._work, self._view = work, view
+        self._reader, writer = os.pipe()
+        self._readers.add(self._reader)
+        sys.stderr.flush()
+        self._pid = os.fork()
+        if self._pid == 0:
+            for reader in self._readers:
+                os.close(reader)
+            _answer(work, view, writer)
+        os.close(writer)
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def told(self) -> bytes:
+        """As `told_by_a_child`; to be asked once."""
+        said, killed = self._said()
+        if killed:
+            for path in (path for folder in self._view.writes for path in folder.iterdir()):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            with Child(self._work, self._view) as second:
+                said, _ = second._said()
+        if said[:1] == b"!":
+            raise GraderError(f"what strangers wrote could not be read:\n{said[1:].decode('utf-8', 'replace')}")
+        return said[1:-1] if len(said) > 1 and said[:1] == said[-1:] == b"." else b""
+
+    def _said(self) -> tuple[bytes, bool]:
+        """All that it said, and whether it was killed from outside: neither by us nor for its processor time."""
+        said, ended = _heard(self._reader, time.monotonic() + self._view.seconds)
+        by_a_signal, seconds = self._end()
+        return said, ended and by_a_signal and seconds < self._view.seconds
+
+    def _end(self) -> tuple[bool, float]:
+        """Whether SIGKILL ended it, and its seconds of processor time; ends it where it has not ended."""
+        if self._pid == 0:
+            return False, 0.0
+        pid, self._pid = self._pid, 0
+        os.close(self._reader)
+        self._readers.remove(self._reader)
         with suppress(ProcessLookupError):  # it may have said all and hang, or say too much
             os.kill(pid, signal.SIGKILL)
         _, status, used = os.wait4(pid, 0)
-    by_a_signal = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    return said, ended and by_a_signal and used.ru_utime + used.ru_stime < view.seconds
+        by_a_signal = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        return by_a_signal, used.ru_utime + used.ru_stime
 
 
 def _answer(work: Callable[[], bytes], view: View, writer: int) -> NoReturn:

@@ -119,3 +119,29 @@ def test_what_ends_otherwise_is_not_tried_again(tries, ends):
 
     assert told(work, seconds=1.0, memory_mib=64) == b""
     assert tries[0] == 1
+
+
+def test_children_at_work_at_once_hear_nothing_of_one_another():
+    from grader.sandbox.expendable import Child, View
+
+    def heard(reader):
+        try:
+            return os.read(reader, 10)
+        except OSError as error:
+            return error.strerror.encode()
+
+    view = View(reads=(), seconds=10.0)
+    with Child(lambda: b"first" * 100_000, view) as first, Child(lambda: heard(first._reader), view) as second:
+        assert second.told() == b"Bad file descriptor"
+        assert first.told() == b"first" * 100_000
+
+
+def test_a_child_that_nobody_waits_for_ends_with_its_context():
+    from grader.sandbox.expendable import Child, View
+
+    started = time.monotonic()
+    with Child(lambda: time.sleep(60) or b"", View(reads=(), seconds=60.0)) as child:
+        pid = child._pid
+    assert time.monotonic() - started < 30
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
