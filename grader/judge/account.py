@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import PurePath
 
 
 def account(run: str, tests: Iterable[str]) -> str:
@@ -13,4 +14,5 @@ def account(run: str, tests: Iterable[str]) -> str:
     entries = [json.loads(text) for text in tests if text]
     outcomes = Counter(entry["outcome"] for entry in entries)
     whole["summary"] = {**outcomes, "total": len(entries), "collected": whole["summary"]["collected"]}
-    return json.dumps({**whole, "tests": entries})
+    # The folder's name alone: a recording may come from another machine, or from another clone on this one.
+    return json.dumps({**whole, "root": PurePath(whole["root"]).name, "tests": entries})
