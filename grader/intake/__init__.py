@@ -37,6 +37,7 @@ from grader.text import one_line
 __all__ = ["Earlier", "Taken", "take", "take_all"]
 
 NOTE_LIMIT, REASON_LIMIT = 300, 500
+MOST_AT_ONCE = 4  # children; what is done about each here keeps no more of them busy
 OPENED = "it was opened; what was in it is listed below"
 
 
@@ -136,7 +137,7 @@ def take_all(
         inside = tuple(path.resolve() for path in paths) if apart and sys.platform.startswith("linux") else None
         # Children that read one open archive would move each other's place in it.
         alone = inside is None or any(is_archive(path.name) for path in paths)
-        at_once = 1 if alone else len(os.sched_getaffinity(0))
+        at_once = 1 if alone else min(len(os.sched_getaffinity(0)), MOST_AT_ONCE)
         room = _room(assignment, workspace, staging, earlier, compare, inside, at_once)
         taken: dict[str, Submission | Refused] = {}
         fates: list[Fate] = []
