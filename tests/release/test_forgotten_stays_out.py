@@ -50,7 +50,7 @@ def export(folder, people):
 
 def canvas(folder):
     folder.mkdir()
-    for name in ("lovelaceada_881_9001_report.pdf", "hoppergrace_LATE_882_9002_report.pdf"):
+    for name in ("lovelaceada_8810443_9001_report.pdf", "hoppergrace_LATE_882_9002_report.pdf"):
         (folder / name).write_text("%PDF")
     return folder
 
@@ -99,9 +99,9 @@ def test_a_flat_download_shows_no_file_of_theirs(tmp_path, grader):
     out, download = tmp_path / "out", canvas(tmp_path / "submissions")
     grader("grade", "tiny", download, "--out", out)
     assert str(out / "intake.csv") in naming(out, "lovelace")
-    grader("forget", out, "881")
-    assert "note: 881 was forgotten" in grader("grade", "tiny", download, "--out", out)
-    assert naming(out, "lovelace", "881") == []
+    grader("forget", out, "8810443")
+    assert "note: 8810443 was forgotten" in grader("grade", "tiny", download, "--out", out)
+    assert naming(out, "lovelace", "8810443") == []
     assert "hoppergrace" in (out / "intake.csv").read_text()
 
 
